@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { ConfigError, fault, faultsOf } from "./fault.ts";
+import { doc, flag, object, rule } from "./schema/fields.ts";
+import { hostSchema } from "./schema/host.ts";
+import { gcsSchema, s3Schema } from "./schema/store.ts";
+import type { HostConfig, StackConfig } from "./types.ts";
+
+export { ConfigError } from "./fault.ts";
+
+const HOST_NAME = "a host name of letters, digits and dashes, at most 63";
+
+const fields = object({
+  hosts: doc(
+    z
+      .record(
+        z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/, {
+          error: fault(HOST_NAME, "write another name; the address goes to reach.host"),
+        }),
+        hostSchema,
+        {
+          error: fault(
+            "the hosts of this stack by name",
+            "write `warmbox:hosts:` with `this: {}` below it for this machine",
+          ),
+        },
+      )
+      .refine((hosts) => Object.keys(hosts).length > 0, {
+        error: fault("at least one host", "write `this: {}` below warmbox:hosts for this machine"),
+      }),
+    {
+      what: "The machines of the stack by a name of your choice; `this: {}` is this machine with every default.",
+    },
+  ),
+  proof: doc(flag().default(true), {
+    what: "End every `up` with a proof on each host that all tiers really hit; a tier that does not fails the `up`.",
+  }),
+  s3: doc(s3Schema.exactOptional(), { what: "S3 behind tiers 1 and 2, so that hosts share." }),
+  gcs: doc(gcsSchema.exactOptional(), { what: "Google Cloud Storage behind tiers 1 and 2, in place of s3." }),
+});
+
+/** How two hosts are found to be one: the same way in. */
+function door(host: HostConfig): string {
+  const { reach } = host;
+  return reach.kind === "local" ? "this machine" : `${reach.user ?? ""}@${reach.host}:${reach.port ?? ""}`;
+}
+
+const oneDoorEach = rule(fields, ["hosts"], ({ hosts }, add) => {
+  const seen = new Map<string, string>();
+  for (const [name, host] of Object.entries(hosts)) {
+    const first = seen.get(door(host));
+    if (first === undefined) seen.set(door(host), name);
+    else
+      add(
+        ["hosts", name, "reach"],
+        `another machine or user than hosts.${first}`,
+        `remove hosts.${name}, or give it another reach`,
+      );
+  }
+});
+
+/** The whole of a stack's configuration; README's option table is made from it. */
+export const stackSchema = rule(oneDoorEach, ["s3", "gcs", "hosts"], ({ s3, gcs, hosts }, add) => {
+  if (s3 && gcs) add(["gcs"], "one store: s3 or gcs", "remove one of the two");
+  if (s3?.kind !== "embedded") return;
+  if (s3.host !== undefined && !(s3.host in hosts))
+    add(
+      ["s3", "host"],
+      `one of the hosts ${Object.keys(hosts).join(", ")}`,
+      "write one of those names, or remove the key",
+    );
+  for (const [name, host] of Object.entries(hosts))
+    for (const [key, at] of portsOf(host))
+      if (at === s3.port)
+        add(
+          ["s3", "port"],
+          `a port of its own; hosts.${name}.${key} has ${at} already`,
+          `write ${at + 1}, or another free port`,
+        );
+});
+
+function portsOf(host: HostConfig): [string, number][] {
+  const remote = host["bazel-remote"];
+  const port = (address: string) => Number(address.replace(/^.*:/, ""));
+  return [
+    ["sccache.port", host.sccache.port],
+    ["bazel-remote.http_address", port(remote.http_address)],
+    ["bazel-remote.grpc_address", port(remote.grpc_address)],
+  ];
+}
+
+/** Top-level configuration keys of a stack, below `warmbox:`; each is one object or value. */
+export const stackConfigKeys = ["hosts", "proof", "s3", "gcs"] as const;
+
+/** Secrets of a stack, set by `pulumi config set --secret KEY`; read with `requireSecret`, never part of StackConfig. */
+export const stackSecretKeys = ["s3AccessKeyId", "s3SecretAccessKey"] as const;
+
+/**
+ * Checks a stack's configuration and fills in every default.
+ *
+ * @throws {ConfigError} one error with all faults: key path, value received, bound with unit, next step
+ */
+export function parseStackConfig(raw: unknown): StackConfig {
+  const result = stackSchema.safeParse(raw ?? {});
+  if (result.success) return result.data;
+  throw new ConfigError(faultsOf(result.error, raw ?? {}));
+}
+
+/**
+ * Reads and checks the configuration through Pulumi's `Config`, without importing it.
+ *
+ * @param get what `key => config.getObject(key)` gives
+ * @param present names of all keys set below `warmbox:`, where known: one that is not ours is refused
+ * @throws {ConfigError} see {@link parseStackConfig}
+ */
+export function readStack(get: (key: string) => unknown, present: readonly string[] = []): StackConfig {
+  const raw: Record<string, unknown> = {};
+  for (const key of stackConfigKeys) {
+    const value = get(key);
+    if (value !== undefined) raw[key] = value;
+  }
+  const known: readonly string[] = [...stackConfigKeys, ...stackSecretKeys];
+  const strange = present.filter((key) => !known.includes(key));
+  for (const key of strange) raw[key] = get(key);
+  return parseStackConfig(raw);
+}

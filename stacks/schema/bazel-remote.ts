@@ -1,0 +1,178 @@
+import type { z } from "zod";
+import { gib, kib } from "../../plan/bytes.ts";
+import { fault, nearest } from "../fault.ts";
+import { directory, doc, environment, flag, line, object, rule, settings, size, word } from "./fields.ts";
+
+const LINK = "https://github.com/buchgr/bazel-remote#command-line-flags";
+
+/** bazel-remote counts its cap in whole GiB: 1.5 in its file silently means 1. */
+const SIZE_STEP = gib(1);
+
+/** Keys of bazel-remote 2.6.2's YAML file that are free. It ignores unknown ones without a word, so we know them. */
+const FREE = [
+  "max_size_hard_limit",
+  "zstd_implementation",
+  "http_read_timeout",
+  "http_write_timeout",
+  "tls_cert_file",
+  "tls_key_file",
+  "tls_ca_file",
+  "min_tls_version",
+  "htpasswd_file",
+  "allow_unauthenticated_reads",
+  "ldap",
+  "num_uploaders",
+  "max_queued_uploads",
+  "max_blob_size",
+  "max_proxy_blob_size",
+  "grpc_proxy",
+  "http_proxy",
+  "azblob_proxy",
+  "disable_http_ac_validation",
+  "disable_grpc_ac_deps_check",
+  "enable_ac_key_instance_mangling",
+  "enable_endpoint_metrics",
+  "endpoint_metrics_duration_buckets",
+  "http_metrics_prefix",
+  "experimental_remote_asset_api",
+  "access_log_level",
+  "log_timezone",
+];
+
+const OWNED: Record<string, string> = {
+  dir: "write bazel-remote.dir",
+  max_size: "write bazel-remote.max_size",
+  storage_mode: "write bazel-remote.storage_mode",
+  http_address: "write bazel-remote.http_address",
+  grpc_address: "write bazel-remote.grpc_address",
+  host: "write bazel-remote.http_address",
+  port: "write bazel-remote.http_address",
+  grpc_port: "write bazel-remote.grpc_address",
+  profile_address: "remove it: its profiler listens without any authentication",
+  profile_host: "remove it: its profiler listens without any authentication",
+  profile_port: "remove it: its profiler listens without any authentication",
+  idle_timeout: "remove it: bazel-remote would end when idle, and nothing starts it on the next request",
+  config_file: "remove it: warmbox writes that file",
+  s3_proxy: "declare warmbox:s3",
+  gcs_proxy: "declare warmbox:gcs",
+};
+
+function refusedSetting(path: string): string | undefined {
+  if (path.includes(".")) return undefined;
+  if (path in OWNED) return OWNED[path];
+  if (FREE.includes(path)) return undefined;
+  const near = nearest(path, FREE);
+  return near
+    ? `write ${near}`
+    : "remove it: bazel-remote 2.6.2 has no such key and would ignore it without a word";
+}
+
+function refusedVariable(name: string): string | undefined {
+  if (name.startsWith("BAZEL_REMOTE_"))
+    return "write it below bazel-remote.settings: with a file bazel-remote ignores its variables";
+  return name.startsWith("AWS_") ? "declare warmbox:s3; its keys are secrets of the stack" : undefined;
+}
+
+/** An address to listen on, taken apart; undefined where it is none. */
+export function hostPort(address: string): { host: string; port: number } | undefined {
+  const found = /^(\[[0-9a-fA-F:]+\]|[^:/\s[\]]*):(\d{1,5})$/.exec(address);
+  return found ? { host: (found[1] ?? "").replace(/[[\]]/g, ""), port: Number(found[2]) } : undefined;
+}
+
+/** True for an address that other machines cannot reach. */
+export function isLoopback(host: string): boolean {
+  return /^127\.\d+\.\d+\.\d+$/.test(host) || host === "::1";
+}
+
+const ADDRESS = "HOST:PORT with HOST an IP address of the host and PORT from 1024 to 65535";
+
+function address(fallback: string) {
+  return line(ADDRESS, `write ${fallback}`).superRefine((value, context) => {
+    const next = addressNext(value, fallback);
+    if (next !== undefined) context.addIssue({ code: "custom", message: fault(ADDRESS, next) });
+  });
+}
+
+/** What to write instead of an address that would not do. */
+function addressNext(value: string, fallback: string): string | undefined {
+  if (value.startsWith("unix:"))
+    return `write ${fallback}: a socket file left by a killed process stops the next start`;
+  const at = hostPort(value);
+  if (at === undefined || at.port > 65535) return `write ${fallback}`;
+  const local = `127.0.0.1:${at.port === 0 ? fallback.split(":")[1] : at.port}`;
+  if (at.port === 0) return `write ${local}: port 0 is another port at every start`;
+  if (at.port < 1024) return `write ${fallback}: ports below 1024 need root`;
+  if (at.host === "localhost")
+    return `write ${local}: moon switches its remote cache off for \`localhost\` where no terminal is`;
+  if (at.host === "0.0.0.0")
+    return `write ${local}: 0.0.0.0 opens the cache to every network, and moon switches its remote cache off for it`;
+  if (at.host === "" || at.host === "::")
+    return `write ${local}: without an address it listens on every interface`;
+  return undefined;
+}
+
+const fields = object({
+  enabled: doc(flag().default(true), {
+    what: "Tier 2: bazel-remote serves moon's remote cache on this host.",
+  }),
+  dir: doc(directory().exactOptional(), {
+    what: "Where task outputs are kept. Only bazel-remote may write there: a stray file stops its start.",
+    computed: "`.cache/bazel-remote` below the home directory",
+    link: LINK,
+  }),
+  max_size: doc(size({ min: SIZE_STEP, step: SIZE_STEP }).exactOptional(), {
+    what: "Cap of the disk cache. Its index lives in RAM, about 1.2 KiB an entry, so RAM bounds it before the disk does.",
+    unit: "size, whole GiB",
+    computed: "the plan's: a quarter of the RAM as index, at most the disk share",
+    link: LINK,
+  }),
+  storage_mode: doc(word(["zstd", "uncompressed"]).default("zstd"), {
+    what: "Form of the files on disk. `zstd` also notices files that a crash cut short. All hosts on one bucket need the same.",
+    link: LINK,
+  }),
+  http_address: doc(address("127.0.0.1:9090").default("127.0.0.1:9090"), {
+    what: "Where `/status` and the metrics are served. Beyond loopback only with `htpasswd_file` or `tls_ca_file` below `settings`.",
+    unit: "IP:PORT",
+    link: LINK,
+  }),
+  grpc_address: doc(address("127.0.0.1:9092").default("127.0.0.1:9092"), {
+    what: "Where moon connects to. Beyond loopback only with `tls_ca_file` below `settings`.",
+    unit: "IP:PORT",
+    link: LINK,
+  }),
+  mean_blob_size: doc(size({ min: kib(1) }).exactOptional(), {
+    what: "Mean size of a stored file, from `/status` (CurrSize / NumFiles). Larger blobs let the same RAM index a larger cache.",
+    unit: "size",
+    computed: "14 KiB",
+  }),
+  settings: doc(settings(refusedSetting).prefault({}), {
+    what: "More keys of bazel-remote's YAML file, in its spelling, merged last: `enable_endpoint_metrics`, `htpasswd_file` …",
+    link: LINK,
+  }),
+  env: doc(environment(refusedVariable).prefault({}), {
+    what: "Environment of the bazel-remote process, such as `GODEBUG`; `GOGC` and `GOMEMLIMIT` here win over the plan's.",
+    link: LINK,
+  }),
+});
+
+/** Tier 2: what may be said about bazel-remote. */
+export const bazelRemoteSchema = rule(fields, ["http_address", "grpc_address", "settings"], (value, add) => {
+  const { tls_ca_file, htpasswd_file, ldap } = value.settings;
+  const open = (at: string) => !isLoopback(hostPort(at)?.host ?? "");
+  const wanted = "a loopback address, or an address with authentication: whoever can write can poison builds";
+  if (open(value.http_address) && !tls_ca_file && !htpasswd_file && !ldap)
+    add(
+      ["http_address"],
+      wanted,
+      "write 127.0.0.1:9090, or add settings.htpasswd_file or settings.tls_ca_file",
+    );
+  if (open(value.grpc_address) && !tls_ca_file)
+    add(
+      ["grpc_address"],
+      wanted,
+      "write 127.0.0.1:9092, or add settings.tls_ca_file (mutual TLS; moon knows no other way over gRPC)",
+    );
+});
+
+/** @see bazelRemoteSchema */
+export type BazelRemoteConfig = z.output<typeof bazelRemoteSchema>;

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { bytes, mib } from "../../plan/bytes.ts";
+import { directory, doc, flag, line, object, size, whole, word } from "./fields.ts";
+
+const ZERO = { min: bytes(0) };
+
+/** One mount as sizing sees it. */
+const disk = object({
+  path: doc(directory().exactOptional(), { what: "Directory it was measured at." }),
+  mount: doc(line("a mount point").exactOptional(), { what: "Mount point." }),
+  device: doc(line("a device").exactOptional(), { what: "Device; caches on the same one share its space." }),
+  fs: doc(line("a file system type").exactOptional(), { what: "File system type." }),
+  options: doc(
+    z
+      .array(line("a mount option"), { error: "a list of mount options\nwrite [rw, relatime]" })
+      .exactOptional(),
+    {
+      what: "Mount options, such as `relatime`.",
+    },
+  ),
+  total: doc(size(ZERO).exactOptional(), { what: "Size of the volume.", unit: "size" }),
+  free: doc(size(ZERO).exactOptional(), { what: "Free for this user.", unit: "size" }),
+  held: doc(size(ZERO).exactOptional(), { what: "What that cache holds there now.", unit: "size" }),
+});
+
+/** Cores may be a fraction under a cgroup's quota. */
+const cores = z.number({ error: "a number of cores above 0\nwrite a number such as 4 or 1.5" }).positive({
+  error: "a number of cores above 0\nwrite a number such as 4 or 1.5",
+});
+
+/** Facts told instead of probed. */
+export const factsSchema = object({
+  hostname: doc(line("a host name").exactOptional(), { what: "Name of the host." }),
+  kernel: doc(line("a kernel release").exactOptional(), { what: "Kernel release." }),
+  arch: doc(word(["x86_64", "aarch64"], { amd64: "write x86_64", arm64: "write aarch64" }).exactOptional(), {
+    what: "Processor architecture.",
+  }),
+  libc: doc(word(["glibc", "musl", "unknown"]).exactOptional(), { what: "C library." }),
+  user: doc(
+    object({
+      name: doc(line("a user name").exactOptional(), { what: "User that the builds run as." }),
+      uid: doc(whole("a user id", 0, 4294967294).exactOptional(), { what: "Its id." }),
+      gid: doc(whole("a group id", 0, 4294967294).exactOptional(), { what: "Its group's id." }),
+      home: doc(
+        line("an absolute path")
+          .regex(/^\//, { error: "an absolute path\nwrite the home directory in full" })
+          .exactOptional(),
+        {
+          what: "Its home directory.",
+        },
+      ),
+    }).exactOptional(),
+    { what: "The host's user." },
+  ),
+  memTotal: doc(size({ min: mib(256) }).exactOptional(), { what: "RAM.", unit: "size" }),
+  memLimit: doc(size({ min: mib(256) }).exactOptional(), {
+    what: "The cgroup's memory limit, where there is one.",
+    unit: "size",
+  }),
+  memAvailable: doc(size(ZERO).exactOptional(), { what: "RAM that is free to use now.", unit: "size" }),
+  swapTotal: doc(size(ZERO).exactOptional(), { what: "Swap.", unit: "size" }),
+  cpus: doc(whole("cores", 1, 8192).exactOptional(), { what: "Cores that may be used.", unit: "cores" }),
+  cpuQuota: doc(cores.exactOptional(), {
+    what: "The cgroup's CPU quota, where there is one.",
+    unit: "cores",
+  }),
+  openFiles: doc(whole("open files", 256, 1_073_741_824).exactOptional(), {
+    what: "Hard limit of open files.",
+    unit: "files",
+  }),
+  container: doc(line("a kind of container").exactOptional(), {
+    what: "Kind of container the host is, where it is one.",
+  }),
+  docker: doc(line("a version").exactOptional(), { what: "Version of the Docker server there." }),
+  disks: doc(
+    object({
+      sccache: doc(disk.exactOptional(), { what: "The volume of sccache.dir." }),
+      "bazel-remote": doc(disk.exactOptional(), { what: "The volume of bazel-remote.dir." }),
+      cargo: doc(disk.exactOptional(), { what: "The volume of CARGO_HOME." }),
+    }).exactOptional(),
+    { what: "The volumes of the caches." },
+  ),
+  systemd: doc(
+    object({
+      pid1: doc(flag().exactOptional(), { what: "systemd runs as process 1." }),
+      version: doc(whole("a systemd version", 1, 9999).exactOptional(), { what: "Its version." }),
+      userManager: doc(flag().exactOptional(), { what: "The user has a running user manager." }),
+      linger: doc(flag().exactOptional(), { what: "The user's units outlive the session." }),
+    }).exactOptional(),
+    { what: "What systemd there is." },
+  ),
+  cargoHome: doc(directory().exactOptional(), { what: "CARGO_HOME of the user." }),
+});
+
+/** @see factsSchema */
+export type DeclaredFacts = z.output<typeof factsSchema>;

@@ -1,0 +1,186 @@
+import { z } from "zod";
+import { type Bytes, formatBytes, parseBytes } from "../../plan/bytes.ts";
+import { fault } from "../fault.ts";
+
+/** What the option table says about a key, beside its type and default which the schema knows. */
+export type KeyDoc = {
+  /** What it is and what changes when it changes. */
+  what: string;
+  /** Unit of the value. */
+  unit?: string;
+  /** Where the value comes from when the key is left out and the schema has no fixed default. */
+  computed?: string;
+  /** The tool's page on it. */
+  link?: string;
+};
+
+/** Attaches the documentation of a key; put it last, a later method would lose it. */
+export function doc<S extends z.ZodType>(schema: S, about: KeyDoc): S {
+  const { what, ...rest } = about;
+  return schema.meta({ description: what, ...rest }) as S;
+}
+
+/** An object that refuses keys it does not know. */
+export function object<S extends z.core.$ZodLooseShape>(shape: S) {
+  const group = fault("a group of keys", "indent its keys below it, one a line");
+  const known = Object.keys(shape).join(" "); // ../fault.ts makes the sentence of it
+  return z.strictObject(shape, { error: (issue) => (issue.code === "invalid_type" ? group : known) });
+}
+
+/** One of a few words; `wrong` maps words that people are told elsewhere to what to write here. */
+export function word<const W extends readonly [string, ...string[]]>(
+  words: W,
+  wrong: Record<string, string> = {},
+) {
+  const next = (input: unknown) =>
+    (typeof input === "string" && Object.hasOwn(wrong, input) && wrong[input]) ||
+    `write one of ${words.join(", ")}`;
+  return z.enum(words, { error: (issue) => fault(`one of ${words.join(", ")}`, next(issue.input)) });
+}
+
+/** A whole number of `unit` from `min` to `max`. */
+export function whole(unit: string, min: number, max: number) {
+  const error = fault(
+    `a whole number of ${unit} from ${min} to ${max}`,
+    `write a number from ${min} to ${max}`,
+  );
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** true or false. */
+export function flag() {
+  return z.boolean({ error: fault("true or false", "write true or false, without quotes") });
+}
+
+/** A TCP port that a user may listen on. */
+export function port() {
+  const [min, max] = [1024, 65535];
+  const error = fault(`a TCP port from ${min} to ${max}`, "write a free port, such as 4226");
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** One line of text. */
+export function line(what: string, next = `write ${what} on one line`) {
+  const error = fault(what, next);
+  // A control character would break the line-based files that the value goes into.
+  return z
+    .string({ error })
+    .min(1, { error })
+    .regex(/^\P{Cc}*$/u, { error });
+}
+
+/** Smallest and, where a tool counts in whole GiB, the step of a size. */
+export type SizeBound = { min: Bytes; step?: Bytes };
+
+/** A size such as `30GiB`, or whole bytes; becomes {@link Bytes}. */
+export function size(bound: SizeBound) {
+  const step = bound.step === undefined ? "" : `, in whole steps of ${formatBytes(bound.step)}`;
+  const wanted = `a size in KiB, MiB, GiB or TiB of at least ${formatBytes(bound.min)}${step}`;
+  return z
+    .union([z.string(), z.number()], { error: fault(wanted, "write it like 30GiB") })
+    .transform((value, context) => readSize(value, bound, wanted, context));
+}
+
+function readSize(value: string | number, bound: SizeBound, wanted: string, context: z.RefinementCtx): Bytes {
+  const refuse = (next: string) => {
+    context.addIssue({ code: "custom", message: fault(wanted, next) });
+    return z.NEVER;
+  };
+  const decimal = /^\s*([\d.]+)\s*([kmgt])(b|i)?\s*$/i.exec(String(value));
+  if (decimal) return refuse(`write ${decimal[1]}${decimal[2]?.toUpperCase()}iB (sizes are 1024-based)`);
+  let bytes: Bytes;
+  try {
+    bytes = parseBytes(String(value).replace(/\s+/g, ""));
+  } catch {
+    return refuse("write it like 30GiB");
+  }
+  if (bytes < bound.min)
+    return refuse(`write ${formatBytes(bound.min)} or more, or remove the key to have it sized`);
+  if (bound.step !== undefined && bytes % bound.step !== 0) {
+    const near = (Math.max(1, Math.round(bytes / bound.step)) * bound.step) as Bytes;
+    return refuse(`write ${formatBytes(near)}`);
+  }
+  return bytes;
+}
+
+/** A directory: absolute, or relative to the home of the host's user. */
+export function directory() {
+  const wanted = "a directory, absolute or relative to the home directory";
+  return line(wanted)
+    .regex(/^(?!~)[^$]*$/, {
+      error: fault(wanted, "write it without ~/ or $HOME: a relative path starts at the home directory"),
+    })
+    .regex(/^(?!(.*\/)?\.\.(\/|$))/, { error: fault(wanted, "write it without ..") })
+    .transform((path) => path.replace(/\/+$/, "") || "/");
+}
+
+/** Environment variables; numbers and booleans may be written without quotes. */
+export function environment(refused: (name: string) => string | undefined) {
+  const value = z
+    .union([z.string(), z.number(), z.boolean()], {
+      error: fault("text, a number or a boolean", "write one value"),
+    })
+    .transform(String)
+    .pipe(line("one line of text").or(z.literal("")));
+  return z.record(z.string(), value).superRefine((env, context) => {
+    for (const name of Object.keys(env)) {
+      const next = /^[A-Za-z_]\w*$/.test(name) ? refused(name) : "write letters, digits and _ only";
+      if (next === undefined) continue;
+      context.addIssue({
+        code: "custom",
+        path: [name],
+        message: fault("a variable that warmbox does not set itself", next),
+      });
+    }
+  });
+}
+
+/** A pass-through in the tool's own key names; `refused` says what to do instead for a key path that is not free. */
+export function settings(refused: (path: string, value: unknown) => string | undefined) {
+  return z.record(z.string(), z.unknown()).superRefine((value, context) => {
+    for (const { path, leaf } of leaves(value, [])) {
+      const next = refused(path.join("."), leaf);
+      if (next === undefined) continue;
+      context.addIssue({ code: "custom", path, message: fault("a setting that warmbox does not own", next) });
+    }
+  });
+}
+
+/** Every key path of a nested record, groups before their members. */
+function leaves(value: object, above: string[]): { path: string[]; leaf: unknown }[] {
+  return Object.entries(value).flatMap(([key, leaf]) => {
+    const path = [...above, key];
+    const below = typeof leaf === "object" && leaf !== null && !Array.isArray(leaf) ? leaves(leaf, path) : [];
+    return [{ path, leaf }, ...below];
+  });
+}
+
+/**
+ * A rule between fields, tried as soon as the named fields are right by themselves, so that it is reported together
+ * with faults elsewhere. `check` calls `add` for each fault, with the path of the field to change.
+ */
+export function rule<S extends z.ZodType>(
+  schema: S,
+  fields: string[],
+  check: (value: z.output<S>, add: (path: PropertyKey[], wanted: string, next: string) => void) => void,
+): S {
+  return schema.superRefine(
+    (value, context) => {
+      check(value as z.output<S>, (path, wanted, next) =>
+        context.addIssue({ code: "custom", path, message: fault(wanted, next) }),
+      );
+    },
+    { when: ({ value, issues }) => isRecord(value) && !issues.some((i) => concerns(i, fields)) },
+  ) as S;
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function concerns(issue: z.core.$ZodRawIssue, fields: string[]): boolean {
+  const path = (issue.path ?? []).join(".");
+  return path === ""
+    ? issue.code !== "unrecognized_keys"
+    : fields.some((f) => `${path}.`.startsWith(`${f}.`));
+}

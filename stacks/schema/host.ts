@@ -1,0 +1,148 @@
+import { z } from "zod";
+import { fault } from "../fault.ts";
+import { bazelRemoteSchema, hostPort } from "./bazel-remote.ts";
+import { cargoSchema } from "./cargo.ts";
+import { factsSchema } from "./facts.ts";
+import { doc, flag, line, object, rule, whole, word } from "./fields.ts";
+import { moonSchema } from "./moon.ts";
+import { sccacheSchema } from "./sccache.ts";
+import { toolsSchema } from "./tools.ts";
+
+const NAME = "a name without spaces that does not begin with a dash";
+const sshWord = (what: string) =>
+  line(`${what}: ${NAME}`).regex(/^[^\s@-][^\s@]*$/, {
+    error: fault(`${what}: ${NAME}`, "write it alone; a user goes to reach.user, options to ~/.ssh/config"),
+  });
+
+const SSH_LINK = "https://man.openbsd.org/ssh_config";
+
+const reachSchema = z.discriminatedUnion(
+  "kind",
+  [
+    object({ kind: z.literal("local") }),
+    object({
+      kind: z.literal("ssh"),
+      host: doc(sshWord("a host name, address or alias of ~/.ssh/config"), {
+        what: "Handed to your own `ssh`: a name, an address or an alias of `~/.ssh/config`.",
+        link: SSH_LINK,
+      }),
+      user: doc(sshWord("a user name").exactOptional(), {
+        what: "User on the host.",
+        computed: "ssh's",
+        link: SSH_LINK,
+      }),
+      port: doc(whole("a TCP port", 1, 65535).exactOptional(), {
+        what: "Port of sshd.",
+        unit: "TCP port",
+        computed: "ssh's",
+        link: SSH_LINK,
+      }),
+      sudo: doc(flag().default(false), {
+        what: "Work as root there by `sudo -n`; needed for `scope: system` unless user is root.",
+      }),
+    }),
+  ],
+  {
+    error: fault(
+      "a way to reach the host with kind: local or ssh",
+      "write kind: local for this machine, or kind: ssh with host",
+    ),
+  },
+);
+
+/** Largest number of agents that is taken; beyond it the number is a typing error. */
+const MAX_AGENTS = 10_000;
+
+const agents = rule(
+  object({
+    total: doc(whole("agents", 1, MAX_AGENTS).default(1), {
+      what: "Builds (people, jobs, agents) that share the box.",
+      unit: "agents",
+    }),
+    active: doc(whole("agents", 1, MAX_AGENTS).default(1), {
+      what: "How many of them build at once; the others wait. RAM and cores are divided by it.",
+      unit: "agents",
+    }),
+  }),
+  ["total", "active"],
+  ({ total, active }, add) => {
+    if (active > total)
+      add(
+        ["active"],
+        `at most agents.total, which is ${total} agents`,
+        `write ${total}, or raise agents.total`,
+      );
+  },
+);
+
+const fields = object({
+  reach: doc(reachSchema.prefault({ kind: "local" }), {
+    what: "How the host is reached: this machine, or your own `ssh`.",
+  }),
+  scope: doc(word(["user", "system"]).default("user"), {
+    what: "`user`: only the user's own files, no root. `system`: own users for the daemons and hardened system units.",
+  }),
+  service: doc(word(["auto", "systemd", "docker", "process"]).default("auto"), {
+    what: "What keeps the daemons running. `auto`: systemd where it is process 1, else `process`, which does not outlive a reboot.",
+  }),
+  agents: doc(agents.prefault({}), { what: "Who shares the box." }),
+  facts: doc(factsSchema.exactOptional(), {
+    what: "Facts told instead of probed: they win, and let a preview go on when the host is down.",
+  }),
+  purge: doc(flag().default(false), { what: "`pulumi destroy` deletes the caches' contents too." }),
+  sccache: doc(sccacheSchema.prefault({}), { what: "Tier 1." }),
+  "bazel-remote": doc(bazelRemoteSchema.prefault({}), { what: "Tier 2, the server." }),
+  moon: doc(moonSchema.prefault({}), { what: "Tier 2, the client." }),
+  cargo: doc(cargoSchema.prefault({}), { what: "Tier 3, and how cargo calls sccache." }),
+  tools: doc(toolsSchema.prefault({} as never), { what: "Where the programs come from." }),
+});
+
+const withPorts = rule(
+  fields,
+  [
+    "sccache.port",
+    "sccache.enabled",
+    "bazel-remote.http_address",
+    "bazel-remote.grpc_address",
+    "bazel-remote.enabled",
+  ],
+  (host, add) => {
+    const remote = host["bazel-remote"];
+    const taken = new Map<number, string>();
+    const take = (port: number | undefined, path: string[]) => {
+      if (port === undefined) return;
+      const by = taken.get(port);
+      if (by !== undefined)
+        add(path, `a port of its own; ${by} has ${port} already`, `write ${port + 1}, or another free port`);
+      taken.set(port, by ?? path.join("."));
+    };
+    if (host.sccache.enabled) take(host.sccache.port, ["sccache", "port"]);
+    if (!remote.enabled) return;
+    take(hostPort(remote.http_address)?.port, ["bazel-remote", "http_address"]);
+    take(hostPort(remote.grpc_address)?.port, ["bazel-remote", "grpc_address"]);
+  },
+);
+
+const withDirs = rule(withPorts, ["sccache.dir", "bazel-remote.dir", "cargo.home"], (host, add) => {
+  const mine = host["bazel-remote"].dir;
+  if (mine === undefined) return;
+  for (const [other, path] of [
+    ["sccache.dir", host.sccache.dir],
+    ["cargo.home", host.cargo.home],
+  ] as const)
+    if (path !== undefined && (`${path}/`.startsWith(`${mine}/`) || `${mine}/`.startsWith(`${path}/`)))
+      add(
+        ["bazel-remote", "dir"],
+        `a directory apart from ${other}, which is ${path}`,
+        "write another one: a stray file there stops bazel-remote's start",
+      );
+});
+
+/** One host of a stack. */
+export const hostSchema = rule(withDirs, ["scope", "reach"], ({ scope, reach }, add) => {
+  if (scope === "system" && reach.kind === "ssh" && !reach.sudo && reach.user !== "root")
+    add(["scope"], "user, or system with root on the host", "write reach.sudo: true, or reach.user: root");
+});
+
+/** @see hostSchema */
+export type HostConfig = z.output<typeof hostSchema>;

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { directory, doc, environment, flag, object, whole, word } from "./fields.ts";
+
+const LINK = "https://moonrepo.dev/docs/config/workspace#remote";
+
+const READ = "write read: moon takes any word it does not know for read-write, so read-only would upload";
+
+/** Words of other tools and guides, with moon's own. */
+const MODES = {
+  "read-only": READ,
+  readonly: READ,
+  "write-only": "write write",
+  readwrite: "write read-write",
+  on: "write read-write",
+};
+
+const ENV: [RegExp, string][] = [
+  [/^MOON_REMOTE_HOST$/, "write bazel-remote.grpc_address"],
+  [/^MOON_CONCURRENCY$/, "write moon.concurrency"],
+  [/^MOON_CACHE$/, "write moon.cache"],
+  [/^MOON_REMOTE_CACHE_COMPRESSION$/, "write moon.compression"],
+  [/^MOON_REMOTE_API$/, "remove it: grpc is what is tested; http has no batching"],
+  [
+    /^CARGO_/,
+    "write it below cargo.settings: every CARGO_* variable is in sccache's key, so this would part the cache",
+  ],
+];
+
+/** moon counts its concurrency in a byte in one of its two places. */
+const MAX_CONCURRENCY = 255;
+
+const workspace = object({
+  path: doc(directory(), {
+    what: "A moon workspace on the host; `warm` fills the caches from it.",
+    unit: "directory",
+  }),
+  remote_block: doc(flag().default(false), {
+    what: "Also write a marked `remote:` block into its `.moon/workspace.yml`. Changes every task's hash once; the environment does without.",
+    link: LINK,
+  }),
+});
+
+/** The client of tier 2: what may be said about moon. */
+export const moonSchema = object({
+  enabled: doc(flag().default(true), { what: "Point every moon on the host to its bazel-remote." }),
+  workspaces: doc(
+    z.array(workspace, { error: "a list of workspaces\nwrite `- path: DIRECTORY`" }).default([]),
+    {
+      what: "moon workspaces on the host.",
+    },
+  ),
+  cache: doc(word(["off", "read", "read-write", "write"], MODES).default("read-write"), {
+    what: "`MOON_CACHE` of every session: `read` takes hits and writes nothing, `write` runs all and overwrites.",
+    link: "https://moonrepo.dev/docs/commands/run",
+  }),
+  compression: doc(
+    word(["none", "zstd"], { gzip: "write zstd", zst: "write zstd", off: "write none" }).default("none"),
+    {
+      what: "Compression on the wire. Over loopback zstd only costs CPU; bazel-remote's disk is zstd either way.",
+      link: LINK,
+    },
+  ),
+  concurrency: doc(whole("actions", 1, MAX_CONCURRENCY).exactOptional(), {
+    what: "Actions that one moon runs at once (`MOON_CONCURRENCY`).",
+    unit: "actions",
+    computed: "the plan's maxTasks",
+  }),
+  env: doc(environment((name) => ENV.find(([pattern]) => pattern.test(name))?.[1]).prefault({}), {
+    what: "More variables for every moon, such as `MOON_REMOTE_CACHE_INSTANCE_NAME`.",
+    link: "https://moonrepo.dev/docs/guides/remote-cache",
+  }),
+});
+
+/** @see moonSchema */
+export type MoonConfig = z.output<typeof moonSchema>;

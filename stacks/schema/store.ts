@@ -1,0 +1,161 @@
+import { z } from "zod";
+import { fault } from "../fault.ts";
+import { directory, doc, flag, line, object, port, whole, word } from "./fields.ts";
+
+const BUCKET_WANTED = "a bucket name: 3 to 63 lower-case letters, digits, dots and dashes";
+const bucket = line(BUCKET_WANTED).regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, {
+  error: fault(BUCKET_WANTED, "write the bucket's name alone, without s3:// or a path"),
+});
+
+const REGION_WANTED = "a region such as eu-central-1";
+const region = line(REGION_WANTED).regex(/^[a-z0-9-]+$/, {
+  error: fault(REGION_WANTED, "write the region's name; stores without regions take us-east-1"),
+});
+
+const PREFIX_WANTED = "a key prefix without slashes at its ends";
+const prefix = doc(
+  line(PREFIX_WANTED)
+    .regex(/^[^/\s]([^\s]*[^/\s])?$/, { error: fault(PREFIX_WANTED, "write it like warmbox") })
+    .default("warmbox"),
+  {
+    what: "Start of every key; sccache writes below PREFIX/sccache, bazel-remote below PREFIX/bazel-remote.",
+  },
+);
+
+const URL_WANTED = "an address http://HOST:PORT or https://HOST[:PORT]";
+const url = line(URL_WANTED).regex(/^https?:\/\/[^/\s@:]+(:\d{1,5})?\/?$/, {
+  error: fault(
+    URL_WANTED,
+    "write scheme, host and port only: sccache takes an address without a scheme for http",
+  ),
+});
+
+/** How the daemons prove who they are. Keys are two secrets of the stack, never part of this file. */
+const credentials = doc(
+  word(["keys", "role"], {
+    iam_role: "write role",
+    access_key: "write keys, and set the secrets s3AccessKeyId and s3SecretAccessKey",
+  }).default("keys"),
+  {
+    what: "`keys`: the secrets `s3AccessKeyId` and `s3SecretAccessKey` of the stack, put into a 0600 file. `role`: the machine's own instance role.",
+  },
+);
+
+const tuning = {
+  max_queued_uploads: doc(whole("uploads", 1, 1_000_000).exactOptional(), {
+    what: "Uploads that bazel-remote keeps waiting; each holds an open file.",
+    unit: "uploads",
+    computed: "the plan's, well below LimitNOFILE",
+  }),
+};
+
+/** S3 behind tiers 1 and 2. */
+export const s3Schema = z.discriminatedUnion(
+  "kind",
+  [
+    object({
+      kind: z.literal("create"),
+      bucket: doc(bucket.exactOptional(), {
+        what: "Name of the new bucket.",
+        computed: "made by AWS from the stack's name",
+      }),
+      region: doc(region, { what: "AWS region of the bucket." }),
+      prefix,
+      credentials: doc(word(["keys", "role"]).default("keys"), {
+        what: "`keys`: a new IAM user of least privilege. `role`: only the policy, for you to attach to the hosts' role.",
+      }),
+      expire_days: doc(whole("days", 1, 3650).default(60), {
+        what: "Objects that nobody refreshed for so long are deleted; neither tool deletes any itself.",
+        unit: "days",
+      }),
+      force_destroy: doc(flag().default(false), {
+        what: "`pulumi destroy` deletes the bucket even when objects are in it.",
+      }),
+      ...tuning,
+    }),
+    object({
+      kind: z.literal("existing"),
+      bucket: doc(bucket, { what: "An AWS bucket that is there." }),
+      region: doc(region, { what: "Its region." }),
+      prefix,
+      credentials,
+      ...tuning,
+    }),
+    object({
+      kind: z.literal("endpoint"),
+      url: doc(url, {
+        what: "A server that speaks S3: MinIO, versitygw, Ceph …",
+        unit: "http(s)://HOST[:PORT]",
+      }),
+      bucket: doc(bucket, { what: "A bucket that is there." }),
+      region: doc(region.default("us-east-1"), { what: "Region that the server signs for." }),
+      path_style: doc(flag().default(true), {
+        what: "Bucket in the path (most own servers) instead of in the host name.",
+      }),
+      prefix,
+      credentials,
+      ...tuning,
+    }),
+    object({
+      kind: z.literal("embedded"),
+      host: doc(line("the name of a host of this stack").exactOptional(), {
+        what: "The host whose service it is.",
+        computed: "the first host",
+      }),
+      port: doc(port().default(7070), {
+        what: "TCP port on 127.0.0.1 of the S3 server that warmbox runs.",
+        unit: "TCP port",
+      }),
+      dir: doc(directory().exactOptional(), {
+        what: "Where its objects are kept.",
+        computed: "`.local/share/warmbox/s3` below the home directory",
+      }),
+      bucket: doc(bucket.default("warmbox"), { what: "Bucket that is made in it." }),
+      region: doc(region.default("us-east-1"), { what: "Region that it signs for." }),
+      prefix,
+      ...tuning,
+    }),
+  ],
+  {
+    error: fault(
+      "an S3 store with kind: create, existing, endpoint or embedded",
+      "write kind: embedded for one without an account",
+    ),
+  },
+);
+
+/** GCS behind tiers 1 and 2. */
+export const gcsSchema = object({
+  bucket: doc(bucket, { what: "A bucket that is there." }),
+  prefix,
+  credentials: doc(
+    z
+      .discriminatedUnion(
+        "kind",
+        [
+          object({ kind: z.literal("default") }),
+          object({
+            kind: z.literal("file"),
+            path: doc(
+              line("an absolute path on the host").regex(/^\//, {
+                error: fault("an absolute path on the host", "write it in full"),
+              }),
+              {
+                what: "A service account's JSON key, already on the host.",
+                unit: "path",
+              },
+            ),
+          }),
+        ],
+        { error: fault("credentials with kind: default or file", "write kind: default") },
+      )
+      .prefault({ kind: "default" }),
+    { what: "`default`: the machine's own service account; `file`: a key on the host." },
+  ),
+  ...tuning,
+});
+
+/** @see s3Schema */
+export type S3Config = z.output<typeof s3Schema>;
+/** @see gcsSchema */
+export type GcsConfig = z.output<typeof gcsSchema>;

