@@ -1,0 +1,51 @@
+import type { HostFacts } from "../host/facts.ts";
+import type { HostConfig } from "../stacks/types.ts";
+import { type Bytes, bytes } from "./bytes.ts";
+import {
+  AGENT_RAM,
+  BAZEL_REMOTE_SHARE,
+  SCCACHE_LEAST,
+  SCCACHE_MOST,
+  SCCACHE_SHARE,
+  SYSTEM_LEAST,
+  SYSTEM_MOST,
+  SYSTEM_SHARE,
+} from "./constants.ts";
+
+/** What a plan divides: RAM, or the cgroup's limit where that is smaller, and the cores that may be used. */
+export type Box = { memory: Bytes; cores: number };
+
+/** RAM by who gets it, before the builders. */
+export type MemoryShares = {
+  system: Bytes;
+  agents: Bytes;
+  bazelRemote: Bytes;
+  sccache: Bytes;
+  /** What is left for rustc; negative where the rest does not fit. */
+  room: number;
+};
+
+/** The part of a machine that a plan may divide. */
+export function boxOf(facts: Pick<HostFacts, "memTotal" | "memLimit" | "cpus" | "cpuQuota">): Box {
+  const memory = bytes(Math.min(facts.memTotal, facts.memLimit ?? facts.memTotal));
+  return { memory, cores: Math.max(1, Math.floor(Math.min(facts.cpus, facts.cpuQuota ?? facts.cpus))) };
+}
+
+/** Every share grows with RAM, and together slower than RAM, so `room` grows with it too. */
+export function memoryShares(
+  memory: Bytes,
+  host: Pick<HostConfig, "agents" | "sccache" | "bazel-remote">,
+): MemoryShares {
+  const system = between(memory * SYSTEM_SHARE.value, SYSTEM_LEAST.value, SYSTEM_MOST.value);
+  const agents = bytes(host.agents.total * AGENT_RAM.value);
+  const bazelRemote = host["bazel-remote"].enabled
+    ? bytes(Math.floor(memory * BAZEL_REMOTE_SHARE.value))
+    : bytes(0);
+  const sccache = host.sccache.enabled
+    ? between(memory * SCCACHE_SHARE.value, SCCACHE_LEAST.value, SCCACHE_MOST.value)
+    : bytes(0);
+  return { system, agents, bazelRemote, sccache, room: memory - system - agents - bazelRemote - sccache };
+}
+
+const between = (n: number, low: Bytes, high: Bytes): Bytes =>
+  bytes(Math.floor(Math.min(Math.max(n, low), high)));
