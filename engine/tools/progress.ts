@@ -1,0 +1,76 @@
+/**
+ * Says how far a long step is: on a terminal one line that is rewritten, elsewhere a line now and then.
+ * Steps that finish within a few seconds print nothing but their last line. No dependencies, so that
+ * anything in the repository may import it.
+ */
+
+/** How long a step may run before its first progress line, in milliseconds. */
+const QUIET_MS = 2_000;
+/** Time between two lines where the output is a log, in milliseconds. */
+const LOG_EVERY_MS = 10_000;
+/** Time between two redraws of a terminal line, in milliseconds. */
+const REDRAW_MS = 100;
+/** Width of the drawn bar, in columns. */
+const BAR_COLUMNS = 24;
+
+/** What progress is written to: a stream such as process.stderr. */
+export type ProgressStream = { write(text: string): unknown; isTTY?: boolean; columns?: number };
+
+/** One running step. */
+export type Progress = {
+  /** Says how far the step is; `total` 0 means not known yet. `unit` names what is counted, e.g. "crates". */
+  count(done: number, total: number, unit: string): void;
+  /** Ends the step with its last line, e.g. "built in 38 s". */
+  end(text: string): void;
+};
+
+/** Starts a step. `everyMs` is the time between two lines where the stream is no terminal. */
+export function startProgress(
+  label: string,
+  stream: ProgressStream = process.stderr,
+  { everyMs = LOG_EVERY_MS, quietMs = QUIET_MS, now = Date.now }: ProgressTiming = {},
+): Progress {
+  const began = now();
+  let last = Number.NEGATIVE_INFINITY;
+  let state = { done: 0, total: 0, unit: "" };
+  const draw = () => {
+    const time = now();
+    if (time - began < quietMs || time - last < (stream.isTTY ? REDRAW_MS : everyMs)) return;
+    last = time;
+    const line = progressLine(label, state, Math.round((time - began) / 1000), stream.isTTY === true);
+    stream.write(stream.isTTY ? `\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}` : `${line}\n`);
+  };
+  // A step that says nothing for a while (a download, a link) still shows that time passes.
+  const timer = setInterval(draw, stream.isTTY ? 1_000 : Math.min(everyMs, 1_000));
+  timer.unref();
+  return {
+    count(done, total, unit) {
+      state = { done, total, unit };
+      draw();
+    },
+    end(text) {
+      clearInterval(timer);
+      stream.write(`${stream.isTTY ? "\r\x1b[K" : ""}${label}: ${text}\n`);
+    },
+  };
+}
+
+/** Times of one step, for tests: all in milliseconds. */
+export type ProgressTiming = { everyMs?: number; quietMs?: number; now?: () => number };
+
+/** The text of one progress line; pure. */
+export function progressLine(
+  label: string,
+  { done, total, unit }: { done: number; total: number; unit: string },
+  seconds: number,
+  bar: boolean,
+): string {
+  const counter = total > 0 ? `${done}/${total} ${unit}` : done > 0 ? `${done} ${unit}` : "";
+  const drawn = bar && total > 0 ? `${barText(done / total)} ` : "";
+  return `${label}: ${drawn}${[counter, `${seconds} s`].filter(Boolean).join(", ")}`;
+}
+
+function barText(share: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * BAR_COLUMNS);
+  return `[${"=".repeat(full)}${" ".repeat(BAR_COLUMNS - full)}]`;
+}
