@@ -41,14 +41,6 @@ const credentials = doc(
   },
 );
 
-const tuning = {
-  max_queued_uploads: doc(whole("uploads", 1, 1_000_000).exactOptional(), {
-    what: "Uploads that bazel-remote keeps waiting; each holds an open file.",
-    unit: "uploads",
-    computed: "the plan's, well below LimitNOFILE",
-  }),
-};
-
 /** S3 behind tiers 1 and 2. */
 export const s3Schema = z.discriminatedUnion(
   "kind",
@@ -71,7 +63,6 @@ export const s3Schema = z.discriminatedUnion(
       force_destroy: doc(flag().default(false), {
         what: "`pulumi destroy` deletes the bucket even when objects are in it.",
       }),
-      ...tuning,
     }),
     object({
       kind: z.literal("existing"),
@@ -79,7 +70,6 @@ export const s3Schema = z.discriminatedUnion(
       region: doc(region, { what: "Its region." }),
       prefix,
       credentials,
-      ...tuning,
     }),
     object({
       kind: z.literal("endpoint"),
@@ -94,7 +84,6 @@ export const s3Schema = z.discriminatedUnion(
       }),
       prefix,
       credentials,
-      ...tuning,
     }),
     object({
       kind: z.literal("embedded"),
@@ -113,7 +102,6 @@ export const s3Schema = z.discriminatedUnion(
       bucket: doc(bucket.default("warmbox"), { what: "Bucket that is made in it." }),
       region: doc(region.default("us-east-1"), { what: "Region that it signs for." }),
       prefix,
-      ...tuning,
     }),
   ],
   {
@@ -152,7 +140,6 @@ export const gcsSchema = object({
       .prefault({ kind: "default" }),
     { what: "`default`: the machine's own service account; `file`: a key on the host." },
   ),
-  ...tuning,
 });
 
 /** @see s3Schema */

@@ -1,0 +1,39 @@
+import { goMemLimit } from "../plan/bytes.ts";
+import type { CachePlan } from "../plan/sizing.ts";
+import type { BazelRemoteConfig } from "../stacks/types.ts";
+import { cleanEnv } from "./clean-env.ts";
+import type { HostPaths } from "./paths.ts";
+import { shellWord } from "./rustc-wrapper.ts";
+
+/** What runs bazel-remote. */
+export type BazelRemoteRunInput = {
+  plan: Pick<CachePlan, "bazelRemote">;
+  remote: Pick<BazelRemoteConfig, "env">;
+  paths: Pick<HostPaths, "home" | "bazelRemoteConfig">;
+  /** Absolute path on the host. */
+  toolPath: string;
+};
+
+/** Environment of the process, whichever way it is run: how much the Go runtime may keep, from the plan. */
+export function bazelRemoteEnvironment({
+  plan,
+  remote,
+}: Pick<BazelRemoteRunInput, "plan" | "remote">): Record<string, string> {
+  return {
+    GOMEMLIMIT: goMemLimit(plan.bazelRemote.GOMEMLIMIT),
+    GOGC: String(plan.bazelRemote.GOGC),
+    ...remote.env,
+  };
+}
+
+/** Script that runs bazel-remote in the foreground, for the `process` service kind. */
+export function bazelRemoteRun(input: BazelRemoteRunInput): string {
+  const { paths, plan, toolPath } = input;
+  return `#!/bin/sh
+# Written by warmbox: bazel-remote in the foreground.
+umask 027 # what builds put out is nobody else's business
+ulimit -n ${plan.bazelRemote.LimitNOFILE} 2>/dev/null || ulimit -n "$(ulimit -H -n)"
+exec ${cleanEnv(paths.home, bazelRemoteEnvironment(input))} \\
+  ${shellWord(toolPath)} --config_file ${shellWord(paths.bazelRemoteConfig)}
+`;
+}

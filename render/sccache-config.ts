@@ -1,0 +1,72 @@
+import { sccacheSize } from "../plan/bytes.ts";
+import type { CachePlan } from "../plan/sizing.ts";
+import type { SccacheConfig } from "../stacks/types.ts";
+import type { Store } from "./store.ts";
+import { merged, type Table, toml } from "./toml.ts";
+
+/** How long a client waits for a server that starts. sccache's 10 s is short for a loaded box; there is no variable for it. */
+const STARTUP_TIMEOUT_MS = 20_000;
+
+/**
+ * sccache's own file. Sizes stand here and never in SCCACHE_CACHE_SIZE: a variable replaces the whole `[cache.disk]`.
+ * @see https://github.com/mozilla/sccache/blob/main/docs/Configuration.md
+ */
+export function sccacheConfig(
+  plan: Pick<CachePlan, "sccache">,
+  sccache: Pick<SccacheConfig, "settings">,
+  store: Store,
+): string {
+  const base: Table = { server_startup_timeout_ms: STARTUP_TIMEOUT_MS, cache: cacheTable(plan, store) };
+  return `# Written by warmbox; \`pulumi up\` writes it again. More keys: sccache.settings of the stack.\n${toml(
+    merged(base, sccache.settings),
+    reasons(plan),
+  )}`;
+}
+
+function reasons(plan: Pick<CachePlan, "sccache">): Record<string, string> {
+  return {
+    "cache.disk.size": `${plan.sccache.max_size / 1024 ** 3} GiB in bytes: this key takes no fractions and no GiB`,
+    "cache.s3.no_credentials": "a required key; the credentials come from the server's environment",
+    "cache.multilevel.write_error_policy":
+      "a store that is down must not fail a build that the disk can serve",
+  };
+}
+
+function cacheTable(plan: Pick<CachePlan, "sccache">, store: Store): Table {
+  const disk = { dir: plan.sccache.dir, size: Number(sccacheSize(plan.sccache.max_size)) };
+  switch (store.kind) {
+    case "none":
+      return { disk };
+    case "s3":
+      return { multilevel: chain("s3"), disk, s3: s3Table(store) };
+    case "gcs":
+      return { multilevel: chain("gcs"), disk, gcs: gcsTable(store) };
+    default:
+      return store satisfies never;
+  }
+}
+
+/** Without a chain sccache takes the remote store alone and ignores the disk. */
+function chain(remote: "s3" | "gcs"): Table {
+  return { chain: ["disk", remote], write_error_policy: "l0" };
+}
+
+function s3Table(store: Extract<Store, { kind: "s3" }>): Table {
+  return {
+    bucket: store.bucket,
+    region: store.region,
+    ...(store.url === undefined ? {} : { endpoint: store.url, use_ssl: store.url.startsWith("https:") }),
+    ...(store.url === undefined ? {} : { enable_virtual_host_style: !store.pathStyle }),
+    key_prefix: `${store.prefix}/sccache`,
+    no_credentials: false,
+  };
+}
+
+function gcsTable(store: Extract<Store, { kind: "gcs" }>): Table {
+  return {
+    bucket: store.bucket,
+    key_prefix: `${store.prefix}/sccache`,
+    rw_mode: "READ_WRITE",
+    ...(store.credentials.kind === "file" ? { cred_path: store.credentials.path } : {}),
+  };
+}

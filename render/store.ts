@@ -1,0 +1,92 @@
+import type { GcsConfig, S3Config } from "../stacks/types.ts";
+
+/** S3 as both tools need it, whichever way the stack came to it. No secrets in it. */
+export type S3Target = {
+  bucket: string;
+  region: string;
+  prefix: string;
+  /** Scheme, host and port of a server that is not AWS. */
+  url?: string;
+  pathStyle: boolean;
+  credentials: "keys" | "role";
+};
+
+/** What is behind the two caches: nothing, S3 or GCS. */
+export type Store = { kind: "none" } | ({ kind: "s3" } & S3Target) | ({ kind: "gcs" } & GcsConfig);
+
+/** No store behind the local disks. */
+export const NO_STORE: Store = { kind: "none" };
+
+/**
+ * The store of a stack as the renderers want it.
+ * @param created name of the bucket that `kind: create` made (an output of the S3 backend)
+ */
+export function storeOf(stack: { s3?: S3Config; gcs?: GcsConfig }, created?: string): Store {
+  if (stack.gcs) return { kind: "gcs", ...stack.gcs };
+  return stack.s3 ? { kind: "s3", ...s3Target(stack.s3, created) } : NO_STORE;
+}
+
+function s3Target(s3: S3Config, created: string | undefined): S3Target {
+  const { region, prefix } = s3;
+  switch (s3.kind) {
+    case "create":
+      return {
+        bucket: created ?? s3.bucket ?? "",
+        region,
+        prefix,
+        pathStyle: false,
+        credentials: s3.credentials,
+      };
+    case "existing":
+      return { bucket: s3.bucket, region, prefix, pathStyle: false, credentials: s3.credentials };
+    case "endpoint":
+      return {
+        bucket: s3.bucket,
+        region,
+        prefix,
+        url: s3.url.replace(/\/$/, ""),
+        pathStyle: s3.path_style,
+        credentials: s3.credentials,
+      };
+    case "embedded":
+      return {
+        bucket: s3.bucket,
+        region,
+        prefix,
+        url: `http://127.0.0.1:${s3.port}`,
+        pathStyle: true,
+        credentials: "keys",
+      };
+    default:
+      return s3 satisfies never;
+  }
+}
+
+/** File with the keys of the store, 0600, read by both daemons; never a part of a rendered configuration. */
+export function credentialsPath(paths: { config: string }): string {
+  return `${paths.config}/s3-credentials`;
+}
+
+/**
+ * The shared credentials file of AWS's tools. Secret: it goes to the host in a resource of its own.
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+ */
+export function s3Credentials(keys: { accessKeyId: string; secretAccessKey: string }): string {
+  return `# Written by warmbox.
+[default]
+aws_access_key_id = ${keys.accessKeyId}
+aws_secret_access_key = ${keys.secretAccessKey}
+`;
+}
+
+/**
+ * Variables that lead a daemon to the credentials file and to nothing else: no profile, no metadata service that
+ * answers nobody for seconds. Empty without keys.
+ */
+export function storeEnvironment(store: Store, paths: { config: string }): Record<string, string> {
+  if (store.kind !== "s3" || store.credentials !== "keys") return {};
+  return {
+    AWS_EC2_METADATA_DISABLED: "true",
+    AWS_SHARED_CREDENTIALS_FILE: credentialsPath(paths),
+  };
+}
