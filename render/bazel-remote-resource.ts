@@ -1,0 +1,91 @@
+import { bytes, gib } from "../plan/bytes.ts";
+import { bazelRemoteConfig } from "./bazel-remote-config.ts";
+import { type BazelRemoteRunInput, bazelRemoteEnvironment, bazelRemoteRun } from "./bazel-remote-run.ts";
+import { bazelRemoteUnit } from "./bazel-remote-unit.ts";
+import { scriptPath } from "./paths.ts";
+import { head, type ResourceInput } from "./resource.ts";
+import { resourceScript, type Step } from "./script.ts";
+
+/** Seconds until it must answer with an empty cache. */
+const READY_SECONDS = 60;
+/**
+ * Files a second that a start gets through at worst: it indexes all of them, and deletes those beyond a smaller cap,
+ * before it listens. Seen: 60,000 a second indexed, 8,600 deleted.
+ */
+const FILES_A_SECOND = 5_000;
+/** Seconds until a stop is enforced: running gRPC calls are finished first, and a start that still indexes is not cut short. */
+const STOP_SECONDS = 120;
+
+/** Script of the `bazel-remote` resource: cache directory, configuration, the service, and its cap as it is in force. */
+export function bazelRemoteScript(input: ResourceInput): string {
+  const { host, plan, paths, store } = input;
+  const remote = host["bazel-remote"];
+  return resourceScript(head(input, "bazel-remote"), [
+    ...(host.scope === "user" ? [cacheDirectory(input)] : []), // the system unit makes its own, for its own user
+    {
+      do: "put",
+      path: scriptPath(paths, paths.bazelRemoteConfig),
+      mode: "0644",
+      check: "bazel-remote",
+      text: bazelRemoteConfig(plan, remote, store, paths),
+    },
+    ...serviceSteps(input),
+    ...(answersAnyone(input) ? [liveStep(input)] : []),
+  ]);
+}
+
+function cacheDirectory({ host, plan, paths }: ResourceInput): Step {
+  return { do: "directory", path: scriptPath(paths, plan.bazelRemote.dir), mode: "0700", purge: host.purge };
+}
+
+/** True where `/status` can be read in plain HTTP without a password. */
+function answersAnyone({ host }: ResourceInput): boolean {
+  const { tls_cert_file, htpasswd_file, ldap } = host["bazel-remote"].settings;
+  return !tls_cert_file && !htpasswd_file && !ldap;
+}
+
+function liveStep({ host, plan }: ResourceInput): Step {
+  const address = host["bazel-remote"].http_address;
+  const size = bytes(Math.floor(plan.bazelRemote.max_size / gib(1)) * gib(1));
+  const colon = address.lastIndexOf(":");
+  const [name, port] = [address.slice(0, colon).replace(/[[\]]/g, ""), address.slice(colon + 1)];
+  return {
+    do: "live",
+    name: "bazel-remote",
+    line: `MaxSize ${size}`,
+    command: `http_get ${name} ${port} /status | sed -n 's/.*"MaxSize": *\\([0-9][0-9]*\\).*/MaxSize \\1/p'`,
+  };
+}
+
+function serviceSteps(input: ResourceInput): Step[] {
+  const { kind, paths, plan, host } = input;
+  const remote = host["bazel-remote"];
+  const common = {
+    do: "service",
+    name: "bazel-remote",
+    kind,
+    ready: answersAnyone(input) ? `http ${remote.http_address}/status` : `tcp ${remote.grpc_address}`,
+    readySeconds: READY_SECONDS + Math.ceil(plan.bazelRemote.entries / FILES_A_SECOND),
+    stopSeconds: STOP_SECONDS,
+  } as const;
+  const run: BazelRemoteRunInput = { plan, remote, paths, toolPath: input.tools["bazel-remote"] };
+  if (kind === "process") {
+    const file = scriptPath(paths, `${paths.run}/bazel-remote`);
+    const log = scriptPath(paths, `${paths.log}/bazel-remote.log`);
+    return [
+      { do: "put", path: file, mode: "0755", check: "sh", text: bazelRemoteRun(run) },
+      { ...common, file, log },
+    ];
+  }
+  const file = scriptPath(paths, `${paths.units}/bazel-remote.service`);
+  const text = bazelRemoteUnit(plan, {
+    toolPath: run.toolPath,
+    configPath: paths.bazelRemoteConfig,
+    scope: host.scope,
+    environment: bazelRemoteEnvironment(run),
+  });
+  return [
+    { do: "put", path: file, mode: "0644", check: "unit", text },
+    { ...common, file },
+  ];
+}

@@ -1,0 +1,28 @@
+import type { CachePlan } from "../plan/sizing.ts";
+import type { HostConfig } from "../stacks/types.ts";
+import type { HostPaths } from "./paths.ts";
+import type { ServiceKind } from "./script.ts";
+import type { Store } from "./store.ts";
+
+/** What every resource script of a host is made from; one plain value, so that rendering stays pure. */
+export type ResourceInput = {
+  /** The stack that owns what it applies. */
+  owner: string;
+  /** See plan/generation.ts. */
+  generation: number;
+  host: HostConfig;
+  plan: CachePlan;
+  paths: HostPaths;
+  /** What keeps daemons running there. */
+  kind: ServiceKind;
+  /** Absolute paths of the programs on the host. */
+  tools: { sccache: string; "bazel-remote": string };
+  store: Store;
+  /** User that system units of sccache run as: the one that builds. */
+  user: string;
+};
+
+/** Head of a resource's script. */
+export function head(input: ResourceInput, resource: string) {
+  return { resource, owner: input.owner, generation: input.generation, scope: input.host.scope };
+}

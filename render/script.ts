@@ -1,0 +1,125 @@
+import type { HostConfig } from "../stacks/types.ts";
+import { shellWord } from "./rustc-wrapper.ts";
+
+/** The line that ends a file in a script; a file that holds it as a line cannot be sent. */
+export const DELIMITER = "WARMBOX-END";
+
+/** Reader of a tool that checks a file before it goes into place; `host/warmbox.sh` knows these names. */
+export type CheckName = "sh" | "unit" | "cargo" | "bazel-remote" | "sccache";
+
+/** What keeps a daemon running, after `auto` has been settled by the probe. */
+export type ServiceKind = "process" | "systemd-user" | "systemd-system";
+
+/** One line of a resource's script; `host/warmbox.sh` says what each does on apply and on remove. */
+export type Step =
+  | { do: "directory"; path: string; mode: string; purge?: boolean }
+  | { do: "put"; path: string; mode: string; text: string; check?: CheckName; secret?: boolean }
+  | { do: "put-from"; path: string; mode: string; from: string }
+  | { do: "include"; path: string; file: string }
+  | { do: "block"; path: string; mark: string; text: string; absent?: string }
+  | {
+      do: "service";
+      name: string;
+      kind: ServiceKind;
+      /** Run script of a process, or the unit. */
+      file: string;
+      /** `tcp HOST:PORT`, `http HOST:PORT/PATH` or `grpc HOST:PORT`. */
+      ready: string;
+      readySeconds: number;
+      stop?: string;
+      stopSeconds: number;
+      log?: string;
+    }
+  | { do: "live"; name: string; line: string; command: string };
+
+/** Whose script it is and which. */
+export type ScriptHead = {
+  resource: string;
+  owner: string;
+  generation: number;
+  scope: HostConfig["scope"];
+};
+
+/**
+ * The whole script of one resource: what a preview shows line by line, and what runs on the host with the word `apply`
+ * or `remove`. The order of the steps is the order of change.
+ * @throws Error where a file holds the delimiter as a line
+ */
+export function resourceScript(head: ScriptHead, body: Step[]): string {
+  const library =
+    head.scope === "system"
+      ? "/usr/local/share/warmbox/warmbox.sh"
+      : '"$HOME/.local/share/warmbox/warmbox.sh"';
+  const scope = head.scope === "system" ? "WARMBOX_SCOPE=system\n" : "";
+  return `${scope}library=${library}
+[ -r "$library" ] || { echo "warmbox: $library is missing; next: run pulumi up, which puts it back" >&2; exit 69; }
+. "$library"
+${resourceLines(head, body)}`;
+}
+
+/** The script from its `resource` line on. */
+export function resourceLines(head: ScriptHead, body: Step[]): string {
+  const { resource, owner, generation } = head;
+  return `resource ${resource} owner=${shellWord(owner)} generation=${generation}\n${body.map(stepText).join("")}"$@"\n`;
+}
+
+function stepText(step: Step): string {
+  switch (step.do) {
+    case "directory":
+      return words("directory", shellWord(step.path), step.mode, step.purge && "purge");
+    case "put":
+      return words(
+        ...[
+          "put",
+          shellWord(step.path),
+          step.mode,
+          step.check && `check=${step.check}`,
+          step.secret && "secret",
+        ],
+        heredoc(step.path, step.text),
+      );
+    case "put-from":
+      return words("put", shellWord(step.path), step.mode, `from="${step.from}"`);
+    case "include":
+      return words("include", shellWord(step.path), shellWord(step.file));
+    case "block":
+      return words(
+        ...[
+          "block",
+          shellWord(step.path),
+          shellWord(step.mark),
+          step.absent && `absent=${shellWord(step.absent)}`,
+        ],
+        heredoc(step.path, step.text),
+      );
+    case "service":
+      return words(
+        ...[
+          "service",
+          step.name,
+          `kind=${step.kind}`,
+          `file=${shellWord(step.file)}`,
+          `ready=${shellWord(step.ready)}`,
+        ],
+        ...[`ready_timeout=${step.readySeconds}`, step.stop && `stop=${shellWord(step.stop)}`],
+        ...[`stop_timeout=${step.stopSeconds}`, step.log && `log=${shellWord(step.log)}`],
+      );
+    case "live":
+      return words("live", step.name, shellWord(step.line), shellWord(step.command));
+    default:
+      return step satisfies never;
+  }
+}
+
+function words(...parts: (string | false | undefined)[]): string {
+  const line = parts.filter((part) => typeof part === "string" && part !== "").join(" ");
+  return line.endsWith("\n") ? line : `${line}\n`;
+}
+
+function heredoc(path: string, text: string): string {
+  if (text.split("\n").includes(DELIMITER))
+    throw new Error(
+      `${path}: a line of it is ${DELIMITER}, which ends a file in a script; change that line in the stack's settings`,
+    );
+  return `<<'${DELIMITER}'\n${text}${text.endsWith("\n") ? "" : "\n"}${DELIMITER}\n`;
+}
