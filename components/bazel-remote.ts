@@ -1,0 +1,32 @@
+import * as pulumi from "@pulumi/pulumi";
+import { bazelRemoteGiB } from "../plan/bytes.ts";
+import { bazelRemoteScript } from "../render/bazel-remote-resource.ts";
+import type { TierArgs } from "./build-host.ts";
+import { hostResource } from "./host-resource.ts";
+
+/**
+ * Tier 2, the server: bazel-remote, its configuration, and its cap as it is in force.
+ * @see https://github.com/buchgr/bazel-remote
+ */
+export class BazelRemote extends pulumi.ComponentResource {
+  /** Where moon reaches it, e.g. `127.0.0.1:9092`. */
+  public readonly grpcAddress: pulumi.Output<string>;
+  /** Where `/status` and `/metrics` are, e.g. `127.0.0.1:9090`. */
+  public readonly httpAddress: pulumi.Output<string>;
+  /** Cap of the local cache, whole GiB. */
+  public readonly maxSize: pulumi.Output<string>;
+
+  constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
+    const { grpc_address, http_address } = args.input.host["bazel-remote"];
+    const maxSize = `${bazelRemoteGiB(args.input.plan.bazelRemote.max_size, "floor")}GiB`;
+    const shown = { grpcAddress: grpc_address, httpAddress: http_address, maxSize };
+    super("warmbox:index:BazelRemote", name, shown, opts);
+    const script = (ownership: { owner: string; generation: number }) =>
+      bazelRemoteScript({ ...args.input, ...ownership });
+    hostResource({ host: args.host, resource: "bazel-remote", script }, { parent: this });
+    this.grpcAddress = pulumi.output(grpc_address);
+    this.httpAddress = pulumi.output(http_address);
+    this.maxSize = pulumi.output(maxSize);
+    this.registerOutputs(shown);
+  }
+}

@@ -1,0 +1,114 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HostFacts } from "../host/facts.ts";
+import { bazelRemoteGiB, formatBytes } from "../plan/bytes.ts";
+import type { ToolChoice } from "../plan/tools.ts";
+import type { HostTool } from "../plan/versions.ts";
+import type { ResourceInput } from "../render/resource.ts";
+import { BazelRemote } from "./bazel-remote.ts";
+import { CargoRegistry } from "./cargo-registry.ts";
+import type { HostContext } from "./host-resource.ts";
+import { HostTools } from "./host-tools.ts";
+import { MoonWorkspace } from "./moon-workspace.ts";
+import { Sccache } from "./sccache.ts";
+
+/** Everything known of one host before its first resource is declared. */
+export interface BuildHostArgs {
+  readonly host: HostContext;
+  /** Texts of the two files of ours that run on the host. */
+  readonly library: { readonly warmbox: string; readonly supervise: string };
+  /** For each tool that the stack enables: the installed one, or which to push. */
+  readonly tools: Partial<Record<HostTool, ToolChoice>>;
+  /** What every resource script is rendered from, but for its ownership. */
+  readonly input: Omit<ResourceInput, "owner" | "generation">;
+  /** The host's processor, as the kernel names it. */
+  readonly arch: HostFacts["arch"];
+  /** What a person should know of the host as a whole. */
+  readonly warnings: readonly string[];
+}
+
+/** What a component of a host's tier is made from. */
+export interface TierArgs {
+  readonly host: HostContext;
+  readonly input: BuildHostArgs["input"];
+}
+
+/**
+ * One machine as a warm Rust build box: its library and tools, then the tiers that the stack enables.
+ *
+ * ```ts
+ * const [box] = await inspectHosts(stack, pulumi.getStack());
+ * new BuildHost(box);
+ * ```
+ */
+export class BuildHost extends pulumi.ComponentResource {
+  /** What the host got, in the words of the tools; exported by the stack. */
+  public readonly summary: Record<string, unknown>;
+
+  constructor(args: BuildHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { host, input } = args;
+    super("warmbox:index:BuildHost", host.name, inputsOf(args), opts);
+    for (const warning of args.warnings) pulumi.log.warn(warning, this);
+    const tier = { host, input };
+    const tools = new HostTools(`${host.name}-tools`, args, { parent: this });
+    const ready = { parent: this, dependsOn: [tools] }; // scripts source the library and start the tools it brings
+    const sccache = input.host.sccache.enabled ? new Sccache(`${host.name}-sccache`, tier, ready) : undefined;
+    const remote = input.host["bazel-remote"].enabled
+      ? new BazelRemote(`${host.name}-bazel-remote`, tier, ready)
+      : undefined;
+    // cargo is told of sccache only once it runs, and forgets it first; moon likewise of bazel-remote
+    if (input.host.cargo.enabled)
+      new CargoRegistry(`${host.name}-cargo`, tier, { parent: this, dependsOn: [sccache ?? tools] });
+    if (input.host.moon.enabled)
+      new MoonWorkspace(`${host.name}-moon`, tier, { parent: this, dependsOn: [remote ?? tools] });
+    this.summary = summaryOf(args);
+    this.registerOutputs(this.summary);
+  }
+}
+
+/** The plan in short: shown in a preview where a change of machine or stack changes it. */
+function inputsOf({ input }: BuildHostArgs): Record<string, unknown> {
+  const { plan } = input;
+  return {
+    scope: input.host.scope,
+    service: input.kind,
+    memory: formatBytes(plan.memory),
+    cores: plan.cores,
+    agents: plan.agents,
+    jobs: plan.jobs,
+    maxTasks: plan.maxTasks,
+  };
+}
+
+function summaryOf({ input, tools }: BuildHostArgs): Record<string, unknown> {
+  const { plan, host } = input;
+  return {
+    ...inputsOf({ input } as BuildHostArgs),
+    ...(input.kind === "process" ? { survivesReboot: false } : {}),
+    ...(host.sccache.enabled
+      ? { sccache: { max_size: formatBytes(plan.sccache.max_size), port: plan.sccache.port } }
+      : {}),
+    ...(host["bazel-remote"].enabled
+      ? {
+          "bazel-remote": {
+            max_size: `${bazelRemoteGiB(plan.bazelRemote.max_size, "floor")}GiB`,
+            grpc_address: host["bazel-remote"].grpc_address,
+          },
+        }
+      : {}),
+    cargoHome: input.paths.cargoHome,
+    tools: Object.fromEntries(Object.entries(tools).map(([tool, choice]) => [tool, toolWords(choice)])),
+  };
+}
+
+function toolWords(choice: ToolChoice): string {
+  switch (choice.kind) {
+    case "use":
+      return choice.path;
+    case "push":
+      return `${choice.pushed.version} (pushed by warmbox)`;
+    case "refuse":
+      return choice.reason;
+    default:
+      return choice satisfies never;
+  }
+}

@@ -1,0 +1,80 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { Observed } from "../host/facts.ts";
+import { generationFor } from "../plan/generation.ts";
+
+/** What every resource of one host shares. */
+export interface HostContext {
+  /** The host's name in the stack. */
+  readonly name: string;
+  /** The stack that owns what it applies. */
+  readonly owner: string;
+  /** Argv prefix that runs `sh -s -- WORDS` on the host. */
+  readonly prefix: readonly string[];
+  /** What the host's ledgers said when the program probed it. */
+  readonly observed: Observed;
+  /** Epoch seconds of this run: the generation of a resource that has no ledger. */
+  readonly nowSeconds: number;
+}
+
+/** The two words that a script's `resource` line carries. */
+export interface Ownership {
+  readonly owner: string;
+  readonly generation: number;
+}
+
+/** One resource of a host: a readable script that its library runs with `apply` or `remove`. */
+export interface HostResourceArgs {
+  readonly host: HostContext;
+  /** The ledger's name on the host, and the last part of the Pulumi name. */
+  readonly resource: string;
+  /** Renders the whole script for an owner and generation. */
+  readonly script: (ownership: Ownership) => string;
+  /** Runs the script; default the host's own prefix. */
+  readonly interpreter?: readonly string[];
+}
+
+/**
+ * Declares one resource of a host as a `command.local.Command` whose `stdin` is the script, so that `preview --diff`
+ * shows the changed lines of the very files. Drift and a change of owner become a warning with the diff.
+ *
+ * Another interpreter means another host: the old one is cleaned first.
+ * @see https://www.pulumi.com/registry/packages/command/api-docs/local/command/
+ */
+export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResourceOptions): local.Command {
+  const { host, resource } = args;
+  const ledger = host.observed.ledgers[resource];
+  const generation = generationFor(ledger, host.owner, host.nowSeconds);
+  const command = new local.Command(
+    `${host.name}-${resource}`,
+    {
+      interpreter: [...(args.interpreter ?? host.prefix)],
+      create: "apply",
+      delete: "remove",
+      stdin: args.script({ owner: host.owner, generation }),
+      logging: local.Logging.None,
+      addPreviousOutputInEnv: false,
+    },
+    { deleteBeforeReplace: true, replaceOnChanges: ["interpreter"], ...opts },
+  );
+  for (const warning of warningsFor(host, resource)) pulumi.log.warn(warning, command);
+  return command;
+}
+
+/** What a person should know before this resource changes: drift with its diff, or another stack's ownership. */
+export function warningsFor(host: HostContext, resource: string): string[] {
+  const ledger = host.observed.ledgers[resource];
+  if (ledger === undefined) return [];
+  const warnings: string[] = [];
+  if (ledger.owner !== host.owner) {
+    warnings.push(
+      `${host.name}: ${resource} was last applied by stack "${ledger.owner}"; this stack, "${host.owner}", takes it over on up.`,
+    );
+  }
+  if (ledger.drift !== "") {
+    warnings.push(
+      `${host.name}: ${resource} is not as it was applied; up puts it back:\n${ledger.drift.trimEnd()}`,
+    );
+  }
+  return warnings;
+}

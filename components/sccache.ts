@@ -1,0 +1,31 @@
+import * as pulumi from "@pulumi/pulumi";
+import { formatBytes } from "../plan/bytes.ts";
+import { sccacheScript } from "../render/sccache-resource.ts";
+import type { TierArgs } from "./build-host.ts";
+import { hostResource } from "./host-resource.ts";
+
+/**
+ * Tier 1: the one sccache server of a host's user, its configuration, and its cap as it is in force.
+ * @see https://github.com/mozilla/sccache
+ */
+export class Sccache extends pulumi.ComponentResource {
+  /** TCP port on 127.0.0.1. */
+  public readonly port: pulumi.Output<number>;
+  /** Cap of the local cache, e.g. `30GiB`. */
+  public readonly maxSize: pulumi.Output<string>;
+  /** Directory of the local cache. */
+  public readonly dir: pulumi.Output<string>;
+
+  constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
+    const { port, max_size, dir } = args.input.plan.sccache;
+    const shown = { port, maxSize: formatBytes(max_size), dir };
+    super("warmbox:index:Sccache", name, shown, opts);
+    const script = (ownership: { owner: string; generation: number }) =>
+      sccacheScript({ ...args.input, ...ownership });
+    hostResource({ host: args.host, resource: "sccache", script }, { parent: this });
+    this.port = pulumi.output(port);
+    this.maxSize = pulumi.output(shown.maxSize);
+    this.dir = pulumi.output(dir);
+    this.registerOutputs(shown);
+  }
+}

@@ -1,0 +1,18 @@
+import * as pulumi from "@pulumi/pulumi";
+import { BuildHost } from "./components/build-host.ts";
+import { inspectHosts } from "./components/inspect.ts";
+import { readStack } from "./stacks/config.ts";
+
+/** Turns a mistake of the user's into its message alone: no stack trace. */
+function refuse(fault: unknown): never {
+  throw new pulumi.RunError(fault instanceof Error ? fault.message : String(fault));
+}
+
+const config = new pulumi.Config();
+const declared = await Promise.resolve()
+  .then(() => readStack((key) => config.getObject(key)))
+  .catch(refuse);
+const boxes = await inspectHosts(declared, pulumi.getStack()).catch(refuse);
+
+/** What each host got, by its name in the stack. */
+export const hosts = Object.fromEntries(boxes.map((box) => [box.host.name, new BuildHost(box).summary]));

@@ -1,0 +1,164 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+
+/** What a finished command left behind. */
+export interface Finished {
+  readonly code: number;
+  /** stdout and stderr as a person would have seen them, in order of arrival. */
+  readonly output: string;
+  readonly stdout: string;
+}
+
+/** A machine of the test's own: an empty HOME, ports nobody uses, and a copy of the project. */
+export interface Box {
+  readonly home: string;
+  readonly project: string;
+  readonly env: Record<string, string>;
+  readonly ports: { readonly sccache: number; readonly http: number; readonly grpc: number };
+  /** Writes `stacks/Pulumi.<stack>.yaml` for one host, keeping the box's own ports. */
+  stack(name: string, host: Record<string, unknown>): void;
+  /** Runs one of the project's commands (`up`, `preview`, `destroy`, …) as `npm run` would. */
+  warmbox(...args: string[]): Promise<Finished>;
+  /** Runs any command with the box's environment. */
+  run(argv: readonly string[], cwd: string, env?: Record<string, string>): Promise<Finished>;
+  /** Deletes the box's folders. */
+  remove(): void;
+}
+
+/** Makes a box below the system's temporary folder; the tools' cache of the real user is shared, nothing else is. */
+export async function makeBox(): Promise<Box> {
+  const root = mkdtempSync(join(tmpdir(), "warmbox-e2e-"));
+  const home = join(root, "home");
+  const project = join(root, "project");
+  mkdirSync(home);
+  await copyProject(project);
+  const [sccache, http, grpc] = await Promise.all([freePort(), freePort(), freePort()]);
+  const ports = { sccache, http, grpc };
+  const env = boxEnvironment(home);
+  const run = (argv: readonly string[], cwd: string, extra = {}) => finish(argv, cwd, { ...env, ...extra });
+  return {
+    home,
+    project,
+    env,
+    ports,
+    stack: (name, host) => writeStack(project, name, ports, host),
+    warmbox: (...args) => run([process.execPath, "engine/run.mjs", ...args], project),
+    run,
+    remove: () => rmSync(root, { recursive: true, force: true }),
+  };
+}
+
+/** Every file below a folder as `path type mode sha256`, sorted, so that two states of it can be compared. */
+export function listing(root: string, leaveOut: readonly string[] = []): string[] {
+  const lines: string[] = [];
+  const visit = (relative: string): void => {
+    for (const name of readdirSync(join(root, relative))) {
+      const path = relative === "" ? name : `${relative}/${name}`;
+      if (!leaveOut.includes(path)) lines.push(...entry(root, path, visit));
+    }
+  };
+  visit("");
+  return lines.sort();
+}
+
+function entry(root: string, path: string, visit: (path: string) => void): string[] {
+  const full = join(root, path);
+  const stat = lstatSync(full);
+  const mode = (stat.mode & 0o7777).toString(8);
+  if (stat.isDirectory()) {
+    visit(path);
+    return [`${path} directory ${mode}`];
+  }
+  if (stat.isSymbolicLink()) return [`${path} link ${readlinkSync(full)}`];
+  return [`${path} file ${mode} ${createHash("sha256").update(readFileSync(full)).digest("hex")}`];
+}
+
+async function copyProject(to: string): Promise<void> {
+  const listed = await finish(
+    ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+    REPOSITORY,
+    process.env as Record<string, string>,
+  );
+  for (const path of listed.stdout.split("\0").filter((path) => path !== "")) {
+    mkdirSync(dirname(join(to, path)), { recursive: true });
+    cpSync(join(REPOSITORY, path), join(to, path), { verbatimSymlinks: true });
+  }
+  symlinkSync(join(REPOSITORY, "node_modules"), join(to, "node_modules"));
+}
+
+function boxEnvironment(home: string): Record<string, string> {
+  const inherited = process.env;
+  const kept = Object.entries(inherited).filter(
+    ([key]) =>
+      !/^(PULUMI_|CARGO|RUSTC|RUSTFLAGS|SCCACHE_|MOON_|XDG_|GO(MOD)?CACHE|VITEST|NODE_OPTIONS)/.test(key),
+  );
+  return {
+    ...(Object.fromEntries(kept) as Record<string, string>),
+    HOME: home,
+    PATH: `${dirname(process.execPath)}:${inherited.PATH ?? ""}`,
+    RUSTUP_HOME: inherited.RUSTUP_HOME ?? join(homedir(), ".rustup"),
+    XDG_CACHE_HOME: inherited.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
+  };
+}
+
+function writeStack(project: string, name: string, ports: Box["ports"], host: Record<string, unknown>): void {
+  const merged = {
+    ...host,
+    sccache: { port: ports.sccache, ...(host.sccache as object | undefined) },
+    "bazel-remote": {
+      http_address: `127.0.0.1:${ports.http}`,
+      grpc_address: `127.0.0.1:${ports.grpc}`,
+      ...(host["bazel-remote"] as object | undefined),
+    },
+  };
+  // JSON is YAML: no library needed to write a stack file that a person would write by hand.
+  const config = { config: { "warmbox:hosts": { box: merged } } };
+  writeFileSync(join(project, "stacks", `Pulumi.${name}.yaml`), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** A TCP port that nothing listens on now. */
+export async function freePort(): Promise<number> {
+  return await new Promise((done, fail) => {
+    const server = createServer().once("error", fail);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") return fail(new Error("no TCP address"));
+      server.close(() => done(address.port));
+    });
+  });
+}
+
+async function finish(argv: readonly string[], cwd: string, env: Record<string, string>): Promise<Finished> {
+  const [command = "", ...args] = argv;
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let stdout = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk;
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    output += chunk;
+  });
+  return await new Promise((done, fail) => {
+    child.once("error", fail);
+    child.once("close", (code) => done({ code: code ?? -1, output, stdout }));
+  });
+}
