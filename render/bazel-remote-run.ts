@@ -29,10 +29,15 @@ export function bazelRemoteEnvironment({
 /** Script that runs bazel-remote in the foreground, for the `process` service kind. */
 export function bazelRemoteRun(input: BazelRemoteRunInput): string {
   const { paths, plan, toolPath } = input;
+  const dir = shellWord(plan.bazelRemote.dir);
   return `#!/bin/sh
 # Written by warmbox: bazel-remote in the foreground.
 umask 027 # what builds put out is nobody else's business
 ulimit -n ${plan.bazelRemote.LimitNOFILE} 2>/dev/null || ulimit -n "$(ulimit -H -n)"
+exec 9<${dir} && flock -n 9 || { # two of them on one directory start happily and spoil each other's accounting
+  echo "warmbox: bazel-remote: another process has "${dir} >&2
+  exit 75
+}
 exec ${cleanEnv(paths.home, bazelRemoteEnvironment(input))} \\
   ${shellWord(toolPath)} --config_file ${shellWord(paths.bazelRemoteConfig)}
 `;

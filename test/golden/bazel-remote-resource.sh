@@ -1,0 +1,37 @@
+library="$HOME/.local/share/warmbox/warmbox.sh"
+[ -r "$library" ] || { echo "warmbox: $library is missing; next: run pulumi up, which puts it back" >&2; exit 69; }
+. "$library"
+resource bazel-remote owner=local generation=3
+directory .cache/bazel-remote 0700
+put .config/bazel-remote/config.yaml 0644 check=bazel-remote <<'WARMBOX-END'
+# Written by warmbox; `pulumi up` writes it again. More keys: bazel-remote.settings of the stack.
+
+dir: /home/ci/.cache/bazel-remote
+# GiB, whole ones. Bounded by the RAM of the index before the disk.
+max_size: 50
+storage_mode: zstd
+# Both addresses always: one that is left out listens on a random port on every interface.
+http_address: 127.0.0.1:9090
+grpc_address: 127.0.0.1:9092
+# The default logs every request: gigabytes a day.
+access_log_level: none
+WARMBOX-END
+put .local/share/warmbox/run/bazel-remote 0755 check=sh <<'WARMBOX-END'
+#!/bin/sh
+# Written by warmbox: bazel-remote in the foreground.
+umask 027 # what builds put out is nobody else's business
+ulimit -n 40300 2>/dev/null || ulimit -n "$(ulimit -H -n)"
+exec 9</home/ci/.cache/bazel-remote && flock -n 9 || { # two of them on one directory start happily and spoil each other's accounting
+  echo "warmbox: bazel-remote: another process has "/home/ci/.cache/bazel-remote >&2
+  exit 75
+}
+exec env -i \
+  HOME=/home/ci \
+  PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+  GOMEMLIMIT=4096MiB \
+  GOGC=50 \
+  /home/ci/.local/share/warmbox/tools/bazel-remote/1.0.0/bazel-remote --config_file /home/ci/.config/bazel-remote/config.yaml
+WARMBOX-END
+service bazel-remote kind=process file=.local/share/warmbox/run/bazel-remote ready='http 127.0.0.1:9090/status' ready_timeout=780 stop_timeout=120 log=.local/state/warmbox/log/bazel-remote.log
+live bazel-remote 'MaxSize 53687091200' 'http_get 127.0.0.1 9090 /status | sed -n '\''s/.*"MaxSize": *\([0-9][0-9]*\).*/MaxSize \1/p'\'''
+"$@"
