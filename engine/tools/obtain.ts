@@ -4,7 +4,9 @@
  */
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { sourceVersion } from "../../plan/tools.ts";
 import { PINNED, type ToolName } from "../../plan/versions.ts";
+import type { ToolSource } from "../../stacks/types.ts";
 import { buildSccache } from "./build-cargo.ts";
 import { buildGo, type GoTool } from "./build-go.ts";
 import {
@@ -23,12 +25,6 @@ import { moonBinary } from "./moon-npm.ts";
 import { type Progress, startProgress } from "./progress.ts";
 import { environment, run } from "./run.ts";
 import { demandSum, fetchAsset, fetchFile, VENDOR_URL, vendorAsset } from "./vendor.ts";
-
-/** Where a tool comes from, as a stack file says it under `tools`. */
-export type ToolSource =
-  | { kind: "auto" }
-  | { kind: "release"; url: string; sha256: string }
-  | { kind: "file"; path: string; sha256: string };
 
 /** How to obtain a tool; every field has a default. */
 export type ObtainOptions = {
@@ -59,11 +55,6 @@ const GO_TOOLS: Partial<Record<ToolName, GoTool>> = {
     ldflags: `-X main.Version=v${PINNED.versitygw}`,
   },
 };
-
-/** The version word of a source: the pinned version, or the checksum where the stack file brings its own binary. */
-export function sourceVersion(tool: ToolName, source: ToolSource): string {
-  return source.kind === "auto" ? PINNED[tool] : `sha256-${source.sha256.toLowerCase().slice(0, 16)}`;
-}
 
 /**
  * Makes the tool present and returns its path, version and sha256. Throws an Error whose text names every
@@ -118,7 +109,8 @@ async function makeTool(
   await mkdir(dir, { recursive: true });
   try {
     const made = await makeFrom(tool, asked, dir, progress);
-    if (asked.arch === thisArch()) await demandRuns(tool, made.path, dir);
+    // A binary from the stack file is for a host, and need not start here.
+    if (asked.arch === thisArch() && asked.source.kind === "auto") await demandRuns(tool, made.path, dir);
     const sha256 = await store(made.path, path);
     // Kept until now so that an interrupted build goes on where it was; from here on nobody needs it.
     await rm(dir, { recursive: true, force: true, maxRetries: 3 });
@@ -143,11 +135,17 @@ async function makeFrom(tool: ToolName, asked: Asked, dir: string, progress: Pro
       };
     }
     case "file":
-      await demandSum(source.path, source.sha256, `tools.${tool}.path ${source.path}`);
-      return { path: source.path, how: "copied" };
+      return { path: await ownFile(tool, source), how: "copied" };
     case "auto":
       return await makePinned(tool, asked, dir, progress);
   }
+}
+
+/** A path in a stack file is relative to the project's folder. */
+async function ownFile(tool: ToolName, { path, sha256 }: { path: string; sha256: string }): Promise<string> {
+  const file = resolve(ROOT, path);
+  await demandSum(file, sha256, `tools.${tool}.path ${file}`);
+  return file;
 }
 
 async function makePinned(tool: ToolName, asked: Asked, dir: string, progress: Progress): Promise<Made> {

@@ -1,0 +1,185 @@
+/**
+ * Puts tool binaries on one host. `node host/push-tools.ts apply|remove` with a manifest (JSON) on standard
+ * input; Pulumi runs it on the operator's machine as the `tools` resource of a host. Binaries are obtained
+ * here, once, and pushed to a host that lacks them, so a host needs neither internet nor toolchain.
+ */
+import { spawn } from "node:child_process";
+import { createReadStream } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import type { Arch, ObtainedTool } from "../engine/tools/cache.ts";
+import { obtainTool } from "../engine/tools/obtain.ts";
+import { startProgress } from "../engine/tools/progress.ts";
+import { type PushedTool, toolsRoot } from "../plan/tools.ts";
+
+/** What the resource's standard input says. */
+export type PushManifest = {
+  /** The host's name in the stack, for messages. */
+  host: string;
+  /** The argv prefix that runs `sh -s -- WORDS` on the host. */
+  prefix: string[];
+  arch: Arch;
+  scope: "user" | "system";
+  /** The stack that owns the tools, and the generation of its ledger. */
+  owner: string;
+  generation: number;
+  tools: PushedTool[];
+};
+
+/** Where the host's library stands in each scope; `$HOME` is the host's. */
+const LIBRARY = {
+  user: "$HOME/.local/share/warmbox/warmbox.sh",
+  system: "/usr/local/share/warmbox/warmbox.sh",
+};
+
+/** Makes the host have exactly the manifest's tools; one round trip where it has them already. */
+export async function applyTools(manifest: PushManifest): Promise<void> {
+  const answers = await converse(manifest, ["check"]);
+  const lacking = manifest.tools.filter((tool) =>
+    answers.some((a) => a.startsWith(`@@lack ${keyOf(tool)} `)),
+  );
+  if (lacking.length === 0) return;
+  const parcels: Parcel[] = [];
+  for (const pushed of lacking) parcels.push(await pack(manifest, pushed, answers.includes("@@gzip")));
+  await converse(manifest, ["begin", ...parcels.map((parcel) => parcel.call), "finish"], parcels);
+}
+
+/** Removes what `applyTools` put there, unless it was changed since or belongs to another stack now. */
+export async function removeTools(manifest: PushManifest): Promise<void> {
+  await converse(manifest, ["remove"]);
+}
+
+/** One binary ready to go: the shell call that receives it, and its bytes once the host asks for them. */
+type Parcel = { key: string; call: string; bytes: number; open: () => Readable };
+
+async function pack(manifest: PushManifest, pushed: PushedTool, zipped: boolean): Promise<Parcel> {
+  const { tool, source } = pushed;
+  const found = await obtainTool(tool, { arch: manifest.arch, source });
+  const call = (...words: (string | number)[]) =>
+    `receive ${[keyOf(pushed), found.sha256, ...words].map(quote).join(" ")}`;
+  const parcel = (bytes: number, how: string, open: () => Readable) => ({
+    key: keyOf(pushed),
+    call: call(bytes, how),
+    bytes,
+    open,
+  });
+  if (isThisMachine(manifest.prefix))
+    return { ...parcel(0, "copy", () => Readable.from([])), call: call(0, "copy", found.path) };
+  if (!zipped) return parcel((await stat(found.path)).size, "raw", () => createReadStream(found.path));
+  const packed = await zip(found);
+  return parcel(packed.length, "gzip", () => Readable.from(slices(packed)));
+}
+
+/** The plain prefix of a local host; any other may lead to another file system. */
+function isThisMachine(prefix: string[]): boolean {
+  return prefix.length === 3 && /(^|\/)sh$/.test(prefix[0] ?? "") && prefix[1] === "-s";
+}
+
+async function zip({ path }: ObtainedTool): Promise<Buffer> {
+  return await promisify(gzip)(await readFile(path), { level: 4 });
+}
+
+/** Pieces of this many bytes: small enough for a counter that moves. */
+const SLICE = 256 * 1024;
+
+function* slices(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
+}
+
+function keyOf({ tool, version }: PushedTool): string {
+  return `${tool}/${version}`;
+}
+
+/** Runs the calls on the host in one session, sends each parcel when it is asked for, returns the `@@` lines. */
+async function converse(manifest: PushManifest, calls: string[], parcels: Parcel[] = []): Promise<string[]> {
+  const [program, ...args] = manifest.prefix as [string, ...string[]];
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = new Promise<number>((done, fail) => {
+    child.on("error", (error) =>
+      fail(new Error(`warmbox: ${manifest.host}-tools: ${program}: ${error.message}`)),
+    );
+    child.on("close", (code) => done(code ?? 70));
+  });
+  child.stdin.on("error", () => {}); // the host ended first; its exit code says why
+  child.stdin.write(await sessionScript(manifest, calls));
+  const unsent = new Set(parcels.filter((parcel) => parcel.bytes > 0));
+  if (unsent.size === 0) child.stdin.end();
+  const answers: string[] = [];
+  const listening = (async () => {
+    for await (const line of createInterface({ input: child.stdout })) {
+      answers.push(line);
+      const parcel = [...unsent].find((p) => line === `@@send ${p.key}`);
+      if (!parcel) continue;
+      await send(parcel, child.stdin, manifest.host);
+      unsent.delete(parcel);
+      if (unsent.size === 0) child.stdin.end();
+    }
+  })();
+  const code = await ended;
+  await listening;
+  if (code !== 0) throw new Failed(code);
+  return answers;
+}
+
+/** The host's script ended with this code and has said why. */
+class Failed extends Error {
+  readonly code: number;
+  constructor(code: number) {
+    super(`ended with ${code}`);
+    this.code = code;
+  }
+}
+
+async function send(parcel: Parcel, to: NodeJS.WritableStream, host: string): Promise<void> {
+  const progress = startProgress(`${host}: pushing ${parcel.key.replace("/", " ")}`);
+  const mebi = (bytes: number) => Math.ceil(bytes / 1024 ** 2);
+  let done = 0;
+  const counted = async function* (source: AsyncIterable<Buffer>) {
+    for await (const piece of source) {
+      yield piece;
+      done += piece.length;
+      progress.count(mebi(done), mebi(parcel.bytes), "MiB");
+    }
+  };
+  await pipeline(parcel.open(), counted, to, { end: false }).catch(() => {});
+  progress.end(`${mebi(done)} of ${mebi(parcel.bytes)} MiB sent`);
+}
+
+/** The whole script: settings, the functions, and a last line that calls them (why last: see push-tools.sh). */
+async function sessionScript(manifest: PushManifest, calls: string[]): Promise<string> {
+  const { host, scope, owner, generation, tools } = manifest;
+  const root = toolsRoot(scope);
+  const settings = [
+    `host=${quote(host)} owner=${quote(owner)} generation=${quote(generation)} scope=${scope}`,
+    `root=${scope === "system" ? root : `"$HOME/${root}"`} library="${LIBRARY[scope]}"`,
+    `keys=${quote(tools.map(keyOf).join(" "))}`,
+  ];
+  const functions = await readFile(join(import.meta.dirname, "push-tools.sh"), "utf8");
+  return `${settings.join("\n")}\n${functions}\nsession() {\n${calls.join("\n")}\nexit\n}\nsession\n`;
+}
+
+function quote(word: string | number): string {
+  return `'${String(word).replaceAll("'", "'\\''")}'`;
+}
+
+async function main(action: string | undefined): Promise<void> {
+  const manifest = JSON.parse(await text(process.stdin)) as PushManifest;
+  if (action === "apply") await applyTools(manifest);
+  else if (action === "remove") await removeTools(manifest);
+  else throw new Error(`usage: node host/push-tools.ts apply|remove, not ${action}`);
+}
+
+if (import.meta.main) {
+  try {
+    await main(process.argv[2]);
+  } catch (error) {
+    if (!(error instanceof Failed)) console.error((error as Error).message);
+    process.exitCode = error instanceof Failed ? error.code : 1;
+  }
+}

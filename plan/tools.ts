@@ -1,0 +1,131 @@
+/**
+ * For each tool of a host: use the one that is installed, push ours, or say why neither will do. Pure: what is
+ * installed comes from the probe, what is known of its version from versions.ts.
+ */
+import type { HostFacts } from "../host/facts.ts";
+import type { HostConfig, ToolSource } from "../stacks/types.ts";
+import { type HostTool, type JudgeOptions, judge, PINNED } from "./versions.ts";
+
+/** A tool that the host gets from us. `version` is also its directory's name. */
+export type PushedTool = { tool: HostTool; version: string; source: ToolSource };
+
+/** The decision on one tool. `path` is absolute, or relative to HOME on the host. `reason` is for people. */
+export type ToolChoice =
+  | { kind: "use"; path: string; reason: string }
+  | { kind: "push"; path: string; pushed: PushedTool; reason: string }
+  | { kind: "refuse"; reason: string };
+
+/** What `chooseTools` must know of the machine and of its stack entry. */
+export type ToolFacts = Pick<HostFacts, "arch" | "libc" | "tools" | "user">;
+/** @see ToolFacts */
+export type ToolWishes = Pick<HostConfig, "tools" | "scope">;
+
+/** The tools that hosts get, in the order they are obtained. */
+export const HOST_TOOLS: readonly HostTool[] = ["sccache", "bazel-remote", "moon"];
+
+/** Decides on every host tool; the caller leaves out those its stack does not enable. */
+export function chooseTools(
+  facts: ToolFacts,
+  wishes: ToolWishes,
+  options: JudgeOptions,
+): Record<HostTool, ToolChoice> {
+  const choose = (tool: HostTool) => chooseTool(tool, facts, wishes, options);
+  return { sccache: choose("sccache"), "bazel-remote": choose("bazel-remote"), moon: choose("moon") };
+}
+
+function chooseTool(tool: HostTool, facts: ToolFacts, wishes: ToolWishes, options: JudgeOptions): ToolChoice {
+  const source = wishes.tools[tool];
+  if (source.kind !== "auto") return chooseOwn(tool, source, facts, wishes, options);
+  const installed = facts.tools[tool];
+  const against = installed ? objection(tool, installed.path, facts, wishes) : `${tool} is not installed`;
+  const judged = judge(tool, installed?.version ?? null, options);
+  if (installed && against === null && judged.verdict === "good") {
+    return { kind: "use", path: installed.path, reason: judged.reason };
+  }
+  const reason = against ?? `${installed?.path} is not used: ${judged.reason}`;
+  if (facts.libc === "musl" && tool !== "bazel-remote")
+    return { kind: "refuse", reason: muslRefusal(tool, facts, reason) };
+  return push(tool, source, wishes, reason);
+}
+
+function push(tool: HostTool, source: ToolSource, wishes: ToolWishes, reason: string): ToolChoice {
+  const version = sourceVersion(tool, source);
+  return {
+    kind: "push",
+    path: pushedPath(wishes.scope, tool, version),
+    pushed: { tool, version, source },
+    reason,
+  };
+}
+
+/** The version word of a source: the pinned version, or the checksum where the stack brings its own binary. */
+export function sourceVersion(tool: keyof typeof PINNED, source: ToolSource): string {
+  return source.kind === "auto" ? PINNED[tool] : `sha256-${source.sha256.slice(0, 16)}`;
+}
+
+/** Where a pushed tool stands: relative to HOME in user scope, absolute in system scope. */
+export function pushedPath(scope: HostConfig["scope"], tool: HostTool, version: string): string {
+  return `${toolsRoot(scope)}/${tool}/${version}/${tool}`;
+}
+
+/** The directory of pushed tools: relative to HOME in user scope, absolute in system scope. */
+export function toolsRoot(scope: HostConfig["scope"]): string {
+  return scope === "system" ? "/usr/local/lib/warmbox/tools" : ".local/share/warmbox/tools";
+}
+
+/** Why an installed file cannot be used whatever its version; null if it can. */
+function objection(tool: HostTool, path: string, facts: ToolFacts, { scope }: ToolWishes): string | null {
+  if (path.includes("/warmbox/tools/")) return `${path} is warmbox's own`;
+  if (path.includes("/shims/"))
+    return `${path} is not used: what a shim starts depends on the folder it runs in`;
+  if (scope === "system" && path.startsWith(`${facts.user.home}/`)) {
+    return `${path} is not used: the service's own user cannot rely on ${facts.user.home}`;
+  }
+  if (tool === "sccache" && !path.endsWith("/sccache")) {
+    return `${path} is not used: sccache works only under the name sccache`;
+  }
+  return null;
+}
+
+/** A binary from the stack file is taken as it is, but for what its address already says. */
+function chooseOwn(
+  tool: HostTool,
+  source: Exclude<ToolSource, { kind: "auto" }>,
+  facts: ToolFacts,
+  wishes: ToolWishes,
+  options: JudgeOptions,
+): ToolChoice {
+  const place = source.kind === "release" ? source.url : source.path;
+  const key = `tools.${tool}.${source.kind === "release" ? "url" : "path"}`;
+  const version = /\d+\.\d+\.\d+/.exec(place.slice(place.lastIndexOf("/")))?.[0] ?? null;
+  const judged = judge(tool, version, options);
+  const arch = archWord(place);
+  if (version !== null && judged.verdict === "bad") {
+    return {
+      kind: "refuse",
+      reason: `${key}: ${place}: ${judged.reason}. Name ${PINNED[tool]} or set kind: auto`,
+    };
+  }
+  if (arch !== null && arch !== facts.arch) {
+    return {
+      kind: "refuse",
+      reason: `${key}: ${place} is for ${arch}, the host is ${facts.arch}. Name its ${facts.arch} file`,
+    };
+  }
+  return push(tool, source, wishes, `${key} names it`);
+}
+
+function archWord(place: string): ToolFacts["arch"] | null {
+  const words = place.slice(place.lastIndexOf("/"));
+  if (/x86_64|amd64|[-_.]x64/.test(words)) return "x86_64";
+  return /aarch64|arm64/.test(words) ? "aarch64" : null;
+}
+
+function muslRefusal(tool: "sccache" | "moon", { arch }: ToolFacts, why: string): string {
+  const version = PINNED[tool];
+  const url =
+    tool === "sccache"
+      ? `https://github.com/mozilla/sccache/releases/download/v${version}/sccache-v${version}-${arch}-unknown-linux-musl.tar.gz`
+      : `https://github.com/moonrepo/moon/releases/download/v${version}/moon_cli-${arch}-unknown-linux-musl.tar.xz`;
+  return `${why}, and the ${tool} that warmbox has needs glibc, which this host lacks (musl). Set tools.${tool}: {kind: release, url: ${url}, sha256: SHA256}`;
+}
