@@ -1,0 +1,167 @@
+/**
+ * Finds the Pulumi CLI: one that is installed, Pulumi's release, or a build from its Go module; the last two
+ * are kept in `${XDG_CACHE_HOME:-~/.cache}/warmbox/tools/pulumi/<version>/`.
+ */
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { buildCli, downloadCli } from "./cli-obtain.ts";
+import { installLauncher } from "./launcher.ts";
+import { warmboxCache } from "./tools/cache.ts";
+import { withLock } from "./tools/lock.ts";
+import { RELEASE_HOST, worthAsking } from "./vendor.ts";
+import { PULUMI_VERSION } from "./versions.ts";
+
+/** A CLI that can be run, and whether it is Pulumi's release or our build of it. */
+export type PulumiCli = { path: string; version: string; origin: "installed" | "released" | "built" };
+
+const LANGUAGE_HOST = "pulumi-language-nodejs";
+
+/** `$PULUMI_HOME`, where Pulumi keeps plugins, credentials and which stack is selected. */
+export function pulumiHome(env: NodeJS.ProcessEnv = process.env): string {
+  return env.PULUMI_HOME || join(env.HOME || homedir(), ".pulumi");
+}
+
+/** The CLI to use. Obtains it when there is none: seconds by download, minutes by building. */
+export async function findPulumi(env: NodeJS.ProcessEnv = process.env): Promise<PulumiCli> {
+  const installed = installedCli(env);
+  if (installed) return installed;
+  const home = join(warmboxCache(env), "tools", "pulumi", PULUMI_VERSION);
+  const kept = keptCli(home);
+  if (kept && (kept.origin === "released" || !worthAsking(RELEASE_HOST))) return ready(kept);
+  return await withLock(
+    home,
+    async () => await obtain(home, env),
+    () => {
+      process.stderr.write("pulumi: waiting for another run that is obtaining it\n");
+    },
+  );
+}
+
+/** The binary and a note on where it is from stand in one directory that is renamed into place whole. */
+function keptCli(home: string): PulumiCli | undefined {
+  const path = join(home, "pulumi");
+  if (!existsSync(path)) return undefined;
+  const origin = existsSync(join(home, "released")) ? "released" : "built";
+  return { path, version: PULUMI_VERSION, origin };
+}
+
+/** Our build has no language host beside it, so the stand-in is put there: the engine looks there first. */
+function ready(cli: PulumiCli): PulumiCli {
+  if (cli.origin === "built") installLauncher(join(dirname(cli.path), LANGUAGE_HOST), "language-host.ts");
+  return cli;
+}
+
+async function obtain(home: string, env: NodeJS.ProcessEnv): Promise<PulumiCli> {
+  const staged = `${home}.${process.pid}`;
+  rmSync(staged, { recursive: true, force: true });
+  mkdirSync(staged, { recursive: true });
+  try {
+    if (await downloadCli(staged)) writeFileSync(join(staged, "released"), `${RELEASE_HOST}\n`);
+    else if (existsSync(join(home, "pulumi")))
+      return ready({ path: join(home, "pulumi"), version: PULUMI_VERSION, origin: "built" });
+    else await copyOrBuild(staged, env);
+    rmSync(home, { recursive: true, force: true });
+    renameSync(staged, home);
+  } finally {
+    rmSync(staged, { recursive: true, force: true });
+  }
+  const kept = keptCli(home);
+  if (!kept) throw new Error(`${home} holds no pulumi after it was obtained`);
+  return ready(kept);
+}
+
+/** WARMBOX_TOOLS_DIR may hold a build; it is copied, because the language host has to stand beside it. */
+async function copyOrBuild(staged: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const extra = env.WARMBOX_TOOLS_DIR && join(env.WARMBOX_TOOLS_DIR, "pulumi", PULUMI_VERSION, "pulumi");
+  if (extra && existsSync(extra)) copyFileSync(extra, join(staged, "pulumi"));
+  else await buildCli(join(staged, "pulumi"), join(warmboxCache(env), "build", "pulumi"));
+}
+
+/** An installed CLI that is new enough and has its language host; older ones are passed over with a line. */
+function installedCli(env: NodeJS.ProcessEnv): PulumiCli | undefined {
+  const home = pulumiHome(env);
+  const places = [
+    ...(env.PATH ?? "")
+      .split(delimiter)
+      .filter((directory) => directory && !directory.includes("node_modules")),
+    join(home, "bin"),
+    join(home, "versions", env.PULUMI_VERSION ?? PULUMI_VERSION, "bin"),
+  ];
+  const own = join(warmboxCache(env), "tools", "pulumi");
+  const passed = new Set<string>();
+  for (const path of places.map((directory) => join(directory, "pulumi"))) {
+    if (!existsSync(path) || passed.has(realpathSync(path)) || realpathSync(path).startsWith(own)) continue;
+    passed.add(realpathSync(path));
+    const version = versionOf(path, env);
+    const lack = lackOf(path, version, env);
+    if (lack === undefined) return { path, version, origin: "installed" };
+    process.stderr.write(`warmbox: ${path} is not used: ${lack}\n`);
+  }
+  return undefined;
+}
+
+function lackOf(path: string, version: string, env: NodeJS.ProcessEnv): string | undefined {
+  if (olderThan(version, PULUMI_VERSION))
+    return `it is ${version || "of no known version"}, warmbox needs ${PULUMI_VERSION} or newer`;
+  const beside = join(dirname(realpathSync(path)), LANGUAGE_HOST);
+  const onPath = (env.PATH ?? "").split(delimiter).map((directory) => join(directory, LANGUAGE_HOST));
+  return [beside, ...onPath].some((place) => existsSync(place))
+    ? undefined
+    : `there is no ${LANGUAGE_HOST} beside it`;
+}
+
+/** Compares the numbers of two versions; what is no version counts as older than all. */
+export function olderThan(version: string, bound: string): boolean {
+  const numbers = (text: string): number[] =>
+    text.replace(/^v/, "").split("-", 1)[0]?.split(".").map(Number) ?? [];
+  const [left, right] = [numbers(version), numbers(bound)];
+  if (left.length < 3 || left.some(Number.isNaN)) return true;
+  const index = left.findIndex((part, position) => part !== right[position]);
+  return index >= 0 && (left[index] ?? 0) < (right[index] ?? 0);
+}
+
+/** `pulumi version` takes half a second, so its answer is kept until the file changes. */
+function versionOf(path: string, env: NodeJS.ProcessEnv): string {
+  const file = join(warmboxCache(env), "engine", "cli-versions.json");
+  const known = readJson(file);
+  const { mtimeMs, size } = statSync(path);
+  const key = `${path}:${mtimeMs}:${size}`;
+  const found = known[key];
+  if (found !== undefined) return found;
+  const version = askVersion(path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.${process.pid}`, JSON.stringify({ ...known, [key]: version }));
+  renameSync(`${file}.${process.pid}`, file);
+  return version;
+}
+
+function askVersion(path: string): string {
+  try {
+    const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" };
+    return execFileSync(path, ["version"], { encoding: "utf8", env, stdio: ["ignore", "pipe", "ignore"] })
+      .trim()
+      .replace(/^v/, "");
+  } catch {
+    return "";
+  }
+}
+
+function readJson(file: string): Record<string, string> {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return {};
+  }
+}

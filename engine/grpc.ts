@@ -1,0 +1,97 @@
+/**
+ * What both stand-ins share: a gRPC server on a free local port, handlers written as plain async functions,
+ * and an end when the engine that started the program is gone.
+ */
+import { createRequire } from "node:module";
+import type * as Grpc from "@grpc/grpc-js";
+import type * as Structs from "google-protobuf/google/protobuf/struct_pb.js";
+import type { Bag } from "./command/values.ts";
+
+const require = createRequire(import.meta.url);
+const MIB = 1024 * 1024;
+/** Largest message in either direction; the engine's own bound. */
+export const MAX_MESSAGE_BYTES = 400 * MIB;
+const PARENT_POLL_MILLISECONDS = 2000;
+
+/** The gRPC library, loaded when first needed. */
+export const grpc = require("@grpc/grpc-js") as typeof Grpc;
+const { Struct } = require("google-protobuf/google/protobuf/struct_pb.js") as typeof Structs;
+
+/** An error with a gRPC status; any other error that a handler throws becomes UNKNOWN, as in Go. */
+export class RpcError extends Error {
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The answer for a method that the released program does not have either; the engine copes with it. */
+export function unimplemented(method: string): never {
+  throw new RpcError(grpc.status.UNIMPLEMENTED, `${method} is not implemented`);
+}
+
+type Handler<Request, Response> = (request: Request) => Response | Promise<Response>;
+
+/** Makes a gRPC method of an async function. */
+export function unary<Request, Response>(
+  handler: Handler<Request, Response>,
+): Grpc.handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    Promise.resolve()
+      .then(() => handler(call.request))
+      .then(
+        (response) => callback(null, response),
+        (error: unknown) => callback(statusOf(error)),
+      );
+  };
+}
+
+/** The status that stands for a thrown error. */
+export function statusOf(error: unknown): Partial<Grpc.StatusObject> {
+  const code = error instanceof RpcError ? error.code : grpc.status.UNKNOWN;
+  return { code, details: error instanceof Error ? error.message : String(error) };
+}
+
+/** A protocol Struct as a plain bag. */
+export function fromStruct(struct: Structs.Struct | undefined): Bag {
+  return (struct?.toJavaScript() ?? {}) as Bag;
+}
+
+/** A plain bag as a protocol Struct. */
+export function toStruct(bag: Bag): Structs.Struct {
+  return Struct.fromJavaScript(bag);
+}
+
+/** The engine's address among the arguments it starts a plugin with (`--tracing URL` may stand before it). */
+export function engineAddress(args: readonly string[]): string | undefined {
+  return args.filter((arg, index) => !arg.startsWith("-") && args[index - 1] !== "--tracing")[0];
+}
+
+/** Serves until the process ends; the port goes to stdout as its first line, which is what the engine reads. */
+export async function serve(register: (server: Grpc.Server) => void): Promise<Grpc.Server> {
+  const server = new grpc.Server({
+    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+  });
+  register(server);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  process.stdout.write(`${port}\n`);
+  endWithParent();
+  return server;
+}
+
+/** The engine ends a plugin with SIGINT; an engine that was killed cannot, so the parent is watched. */
+function endWithParent(): void {
+  const parent = process.ppid;
+  const end = (): never => process.exit(0);
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+  setInterval(() => {
+    if (process.ppid !== parent) end();
+  }, PARENT_POLL_MILLISECONDS).unref();
+}

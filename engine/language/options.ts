@@ -1,0 +1,61 @@
+/** `runtime.options` of Pulumi.yaml. https://www.pulumi.com/docs/iac/concepts/projects/project-file/#runtime-options */
+import type { Bag, Wire } from "../command/values.ts";
+
+/** The options that change how a program is started. */
+export type RuntimeOptions = {
+  typescript: boolean;
+  tsconfig: string;
+  nodeargs: string;
+  packagemanager: string;
+};
+
+const PACKAGE_MANAGERS = ["auto", "npm", "yarn", "pnpm", "bun"];
+
+/** Reads the options; a wrong type or package manager is an error with the released host's words. */
+export function readOptions(options: Bag): RuntimeOptions {
+  const packagemanager = text(options.packagemanager, "auto", "packagemanager option must be a string");
+  if (!PACKAGE_MANAGERS.includes(packagemanager)) {
+    const named = JSON.stringify(packagemanager);
+    throw new Error(`packagemanager option must be one of auto, npm, yarn, pnpm or bun, got ${named}`);
+  }
+  const typescript = options.typescript ?? true;
+  if (typeof typescript !== "boolean") throw new Error("typescript option must be a boolean");
+  return {
+    typescript,
+    tsconfig: text(options.tsconfig, "", "tsconfigpath option must be a string"),
+    nodeargs: text(options.nodeargs, "", "nodeargs option must be a string"),
+    packagemanager,
+  };
+}
+
+function text(value: Wire | undefined, fallback: string, message: string): string {
+  if (value === undefined || value === null) return fallback;
+  if (typeof value !== "string") throw new Error(message);
+  return value;
+}
+
+/** Splits a line into words as a shell does: blanks separate, quotes and backslashes protect. */
+export function shellWords(line: string): string[] {
+  const words: string[] = [];
+  let word: string | undefined;
+  let quote = "";
+  for (let index = 0; index < line.length; index++) {
+    const character = line[index] ?? "";
+    if (quote === "" && /\s/.test(character)) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else if (character === "\\" && quote !== "'") {
+      word = (word ?? "") + (line[++index] ?? "");
+    } else if (quote === "" && (character === "'" || character === '"')) {
+      quote = character;
+      word ??= "";
+    } else if (character === quote) {
+      quote = "";
+    } else {
+      word = (word ?? "") + character;
+    }
+  }
+  if (quote !== "") throw new Error(`nodeargs option has an unclosed ${quote} in ${JSON.stringify(line)}`);
+  if (word !== undefined) words.push(word);
+  return words;
+}

@@ -1,0 +1,47 @@
+/** The tiny sh programs under whose names the engine finds the stand-ins. */
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+const MARK = "# warmbox stand-in";
+
+/** The text of a launcher: runs one of our TypeScript programs under the Node that is running now. */
+export function launcherText(program: string, node = process.execPath): string {
+  return `#!/bin/sh
+${MARK}: runs in place of Pulumi's released plugin, which could not be downloaded.
+# Written by warmbox (npm run up); gone as soon as the released plugin can be had.
+program=${shellQuote(program)}
+[ -f "$program" ] || {
+  echo "warmbox: $program is gone; next: run 'npm run up' in a warmbox folder, or: pulumi plugin install resource command" >&2
+  exit 1
+}
+exec ${shellQuote(node)} "$program" "$@"
+`;
+}
+
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** True for a file that is one of our launchers. */
+export function isLauncher(path: string): boolean {
+  return (read(path) ?? "").split("\n")[1]?.startsWith(MARK) ?? false;
+}
+
+/** Puts a launcher for `engine/<name>` at `path`; writes nothing when it stands there already. */
+export function installLauncher(path: string, name: "language-host.ts" | "command-plugin.ts"): void {
+  const text = launcherText(join(import.meta.dirname, name));
+  if (read(path) === text) return;
+  mkdirSync(dirname(path), { recursive: true });
+  const staged = `${path}.${process.pid}`;
+  writeFileSync(staged, text);
+  chmodSync(staged, 0o755);
+  renameSync(staged, path);
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}

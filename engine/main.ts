@@ -1,0 +1,70 @@
+/** Hands a command of run.mjs to what carries it out; everything is loaded only when it is needed. */
+import { existsSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { UserError } from "./errors.ts";
+
+const ROOT = dirname(import.meta.dirname);
+
+/** Programs of the project that a command runs, by command; each reads process.argv. */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  plan: "ops/plan.ts",
+  status: "ops/status.ts",
+  doctor: "ops/doctor.ts",
+  warm: "ops/warm.ts",
+  prove: "ops/prove.ts",
+  docs: "ops/docs.ts",
+  bench: "bench/main.ts",
+};
+
+/** Runs a command and resolves with its exit code. Throws UserError on a command there is not. */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  enableCompileCache();
+  const [command = "", ...rest] = args;
+  switch (command) {
+    case "up":
+    case "preview":
+    case "destroy":
+    case "refresh": {
+      demandNothingTaken();
+      const { runPulumi } = await import("./pulumi.ts");
+      return await runPulumi(ROOT, [command, ...rest]);
+    }
+    case "pulumi": {
+      const { runPulumi } = await import("./pulumi.ts");
+      return await runPulumi(ROOT, rest);
+    }
+    case "test":
+    case "check":
+    case "format": {
+      const { runTests, runCheck, runFormat } = await import("./checks.ts");
+      return await { test: runTests, check: runCheck, format: runFormat }[command](ROOT, rest);
+    }
+    default:
+      return await runProgram(command, rest);
+  }
+}
+
+/** npm keeps flags that stand before `--` for itself and passes them as variables: say so at once. */
+function demandNothingTaken(): void {
+  for (const flag of ["stack", "diff"]) {
+    const value = process.env[`npm_config_${flag}`];
+    if (value === undefined || value === "") continue;
+    const example = value === "true" ? `--${flag}` : `--${flag} ${value}`;
+    throw new UserError(
+      `npm kept --${flag} for itself. Next: put -- before Pulumi's flags: npm run up -- ${example}`,
+    );
+  }
+}
+
+async function runProgram(command: string, args: readonly string[]): Promise<number> {
+  const file = PROGRAMS[command];
+  if (file === undefined)
+    throw new UserError(`there is no command ${command}. Next: node engine/run.mjs --help`);
+  const path = join(ROOT, file);
+  if (!existsSync(path)) throw new UserError(`${command} is not part of this version: ${file} is missing`);
+  process.argv = [process.execPath, path, ...args];
+  await import(pathToFileURL(path).href);
+  return Number(process.exitCode ?? 0);
+}

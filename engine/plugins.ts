@@ -1,0 +1,42 @@
+/** The resource plugin `command`: the released one where it is or can be had, else the stand-in. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { type PulumiCli, pulumiHome } from "./cli.ts";
+import { installLauncher, isLauncher } from "./launcher.ts";
+import { startProgress } from "./tools/progress.ts";
+import { RELEASE_HOST, reachable, rememberUnreachable } from "./vendor.ts";
+import { COMMAND_PLUGIN_VERSION } from "./versions.ts";
+
+const BINARY = "pulumi-resource-command";
+const INSTALL_MILLISECONDS = 120_000;
+
+/** Which of the two will serve. */
+export type CommandPlugin = "released" | "stand-in";
+
+/** Makes the plugin present in Pulumi's plugin cache. The released one is never replaced by the stand-in. */
+export async function ensureCommandPlugin(
+  cli: PulumiCli,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<CommandPlugin> {
+  const path = join(pulumiHome(env), "plugins", `resource-command-v${COMMAND_PLUGIN_VERSION}`, BINARY);
+  const standsIn = isLauncher(path);
+  if (existsSync(path) && !standsIn) return "released";
+  if ((env.PATH ?? "").split(delimiter).some((place) => existsSync(join(place, BINARY)))) return "released";
+  if ((await reachable(RELEASE_HOST)) && (await installReleased(cli, env))) return "released";
+  installLauncher(path, "command-plugin.ts");
+  return "stand-in";
+}
+
+async function installReleased(cli: PulumiCli, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const progress = startProgress(`Pulumi plugin command ${COMMAND_PLUGIN_VERSION}`);
+  const args = ["plugin", "install", "resource", "command", `v${COMMAND_PLUGIN_VERSION}`, "--reinstall"];
+  const child = spawn(cli.path, args, { env, stdio: "ignore", timeout: INSTALL_MILLISECONDS });
+  const installed = await new Promise<boolean>((resolve) => {
+    child.once("error", () => resolve(false));
+    child.once("close", (code) => resolve(code === 0));
+  });
+  if (!installed) rememberUnreachable(RELEASE_HOST);
+  progress.end(installed ? "downloaded" : "not downloaded, warmbox's stand-in serves");
+  return installed;
+}

@@ -1,0 +1,81 @@
+/** `npm run up`, `preview`, `destroy` and `pulumi`: Pulumi itself, with what it needs made present first. */
+import { spawn } from "node:child_process";
+import { delimiter, dirname, join } from "node:path";
+import { findPulumi } from "./cli.ts";
+import { passphraseVariables } from "./passphrase.ts";
+import { ensureCommandPlugin } from "./plugins.ts";
+import { readProject } from "./project.ts";
+import { ensureStack } from "./stack.ts";
+import { warmboxCache } from "./tools/cache.ts";
+
+/** Commands that work on a stack, so that it is chosen or made before. */
+const ON_A_STACK = ["up", "update", "preview", "pre", "destroy", "down", "refresh"];
+/** Of these, the ones that ask before they change something. */
+const ASKING = ["up", "update", "destroy", "down", "refresh"];
+const ALIASES: Readonly<Record<string, string>> = { update: "up", pre: "preview", down: "destroy" };
+
+/** Runs one Pulumi command in the project at `root` and resolves with its exit code. */
+export async function runPulumi(
+  root: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<number> {
+  const variables = { ...env, ...quietVariables(env) };
+  const cli = await findPulumi(variables);
+  await ensureCommandPlugin(cli, variables);
+  const project = readProject(root, variables);
+  Object.assign(variables, passphraseVariables(project, variables));
+  const command = args[0] ?? "";
+  if (ON_A_STACK.includes(command)) {
+    ensureStack(project, cli, ALIASES[command] ?? command, args.slice(1), variables);
+  }
+  return await inForeground(cli.path, withoutQuestions(args, isInteractive(variables)), root, variables);
+}
+
+/** Pulumi's own notion: a terminal on both ends, and no CI. */
+function isInteractive(env: NodeJS.ProcessEnv): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true && !env.CI;
+}
+
+/** The arguments with what keeps Pulumi from asking where nobody can answer; given flags stay as they are. */
+export function withoutQuestions(args: readonly string[], interactive: boolean): string[] {
+  if (interactive || args.length === 0) return [...args];
+  const has = (...flags: string[]): boolean =>
+    args.some((arg) => flags.some((flag) => arg === flag || arg.startsWith(`${flag}=`)));
+  const extra = has("--non-interactive", "--help", "-h") ? [] : ["--non-interactive"];
+  const asks = ASKING.includes(args[0] ?? "") && !has("--yes", "-y", "--preview-only", "--help", "-h");
+  const at = args.includes("--") ? args.indexOf("--") : args.length;
+  return [...args.slice(0, at), ...(asks ? ["--yes"] : []), ...extra, ...args.slice(at)];
+}
+
+/** No update nagging, and compiled code kept between runs, which saves a third of a program's start. */
+function quietVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    PATH: [dirname(process.execPath), env.PATH].filter(Boolean).join(delimiter),
+    PULUMI_SKIP_UPDATE_CHECK: env.PULUMI_SKIP_UPDATE_CHECK ?? "true",
+    NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? join(warmboxCache(env), "node-compile-cache"),
+  };
+}
+
+/** Runs a program on our terminal. Ctrl-C reaches it by the terminal, so here it is only not to end us first. */
+export function inForeground(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  const child = spawn(program, args, { cwd, env, stdio: "inherit" });
+  const ignore = (): void => {};
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on("SIGINT", ignore);
+  process.on("SIGTERM", pass);
+  process.on("SIGHUP", pass);
+  return new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve(code ?? 1));
+  }).finally(() => {
+    process.off("SIGINT", ignore);
+    process.off("SIGTERM", pass);
+    process.off("SIGHUP", pass);
+  });
+}

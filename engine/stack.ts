@@ -1,0 +1,128 @@
+/** Chooses the stack a command works on, and makes it in the backend when only its file is there. */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type PulumiCli, pulumiHome } from "./cli.ts";
+import { UserError } from "./errors.ts";
+import type { Project } from "./project.ts";
+
+/** The stack that is made and selected when none is. */
+export const DEFAULT_STACK = "local";
+
+/** The value of --stack among a command's arguments, in any spelling Pulumi takes. */
+export function namedStack(args: readonly string[]): string | undefined {
+  for (const [index, arg] of args.entries()) {
+    if (arg === "--") return undefined;
+    if (arg === "--stack" || arg === "-s") return args[index + 1];
+    const found = /^(?:--stack=|-s=?)(.+)$/.exec(arg)?.[1];
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Which commands may make a stack. */
+const MAKING = ["up", "preview", "refresh"];
+
+/** Sees to it that the stack the command names, or the selected one, exists. Says in a line what it made. */
+export function ensureStack(
+  project: Project,
+  cli: PulumiCli,
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): void {
+  if (args.some((arg) => ["--help", "-h", "-C", "--cwd"].includes(arg) || arg.startsWith("--cwd="))) return;
+  const named = namedStack(args) ?? env.PULUMI_STACK;
+  const name = named ?? selectedStack(project, env) ?? DEFAULT_STACK;
+  const selected = named !== undefined || selectedStack(project, env) !== undefined;
+  const bare = name.split("/").at(-1) ?? name;
+  if (existsInBackend(project, cli, bare, env)) {
+    if (!selected) pulumi(cli, ["stack", "select", name], project, env);
+    return;
+  }
+  demandStackFile(project, bare, command);
+  pulumi(
+    cli,
+    ["stack", "init", name, ...(selected && named !== undefined ? ["--no-select"] : [])],
+    project,
+    env,
+  );
+  process.stderr.write(`warmbox: made the stack ${name} in ${project.backend || "the backend"}\n`);
+}
+
+function demandStackFile(project: Project, name: string, command: string): void {
+  if (!MAKING.includes(command)) {
+    throw new UserError(
+      `there is no stack ${name} in ${project.backend}: nothing to ${command}. ${known(project)}`,
+    );
+  }
+  if (name === DEFAULT_STACK || existsSync(join(project.stackDirectory, `Pulumi.${name}.yaml`))) return;
+  throw new UserError(
+    `there is no stack ${name}: neither in ${project.backend || "the backend"} nor as ${join(project.stackDirectory, `Pulumi.${name}.yaml`)}. ${known(project)}`,
+  );
+}
+
+function known(project: Project): string {
+  const names = existsSync(project.stackDirectory)
+    ? readdirSync(project.stackDirectory).flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
+    : [];
+  return `Next: name one that has a file: ${names.join(", ") || "there is none yet"}`;
+}
+
+/** The selected stack as Pulumi itself notes it; asking the CLI would take half a second. */
+export function selectedStack(project: Project, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const hash = createHash("sha1").update(join(project.root, "Pulumi.yaml")).digest("hex");
+  const file = join(pulumiHome(env), "workspaces", `${project.name}-${hash}-workspace.json`);
+  try {
+    const { stack, stacks = {} } = JSON.parse(readFileSync(file, "utf8"));
+    const found = stacks[project.backend] ?? stacks[expanded(project.backend, env)] ?? stack;
+    return typeof found === "string" && found !== "" ? found.split("/").at(-1) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function expanded(backend: string, env: NodeJS.ProcessEnv): string {
+  return backend.replace(/^file:\/\/~/, `file://${env.HOME || homedir()}`);
+}
+
+/** A file backend is looked at directly; any other is asked through the CLI. */
+function existsInBackend(project: Project, cli: PulumiCli, name: string, env: NodeJS.ProcessEnv): boolean {
+  if (project.backend.startsWith("file://")) {
+    const directory = expanded(project.backend, env)
+      .replace(/^file:\/\//, "")
+      .replace(/\?.*$/, "");
+    const base = join(
+      directory.startsWith("/") ? directory : join(project.root, directory),
+      ".pulumi",
+      "stacks",
+    );
+    return ["json", "json.gz", "json.zst"].some((suffix) =>
+      existsSync(join(base, project.name, `${name}.${suffix}`)),
+    );
+  }
+  const listed = spawnSync(cli.path, ["stack", "ls", "--json", "--non-interactive"], {
+    cwd: project.root,
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (listed.status !== 0)
+    throw new UserError(`the stacks in ${project.backend || "the backend"} cannot be listed`);
+  return (JSON.parse(listed.stdout) as { name: string }[]).some(
+    (stack) => stack.name.split("/").at(-1) === name,
+  );
+}
+
+function pulumi(cli: PulumiCli, args: string[], project: Project, env: NodeJS.ProcessEnv): void {
+  const done = spawnSync(cli.path, [...args, "--non-interactive"], {
+    cwd: project.root,
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  if (done.status === 0) return;
+  throw new UserError(`pulumi ${args.join(" ")} failed:\n${done.stdout}${done.stderr}`.trimEnd());
+}

@@ -1,0 +1,6 @@
+/** The one place that pins what the engine consists of. */
+
+/** Pulumi CLI that warmbox builds or downloads; also the oldest on PATH that is used as it is. */
+export const PULUMI_VERSION = "3.259.0";
+/** Resource plugin `command`; the version that @pulumi/command 1.2.1 asks the engine for. */
+export const COMMAND_PLUGIN_VERSION = "1.2.1";

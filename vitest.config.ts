@@ -1,0 +1,41 @@
+import { defineConfig } from "vitest/config";
+
+/** Suites that start daemons, containers or whole Pulumi runs: one file at a time, after the light ones. */
+const HEAVY = ["test/e2e/**/*.test.ts", "test/systemd/**/*.test.ts", "test/**/*.heavy.test.ts"];
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+export default defineConfig({
+  test: {
+    environment: "node",
+    pool: "forks",
+    maxWorkers: 2,
+    reporters: ["default", "./engine/plain-reporter.ts"],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "light",
+          include: ["test/**/*.test.ts"],
+          exclude: HEAVY,
+          testTimeout: 2 * MINUTE,
+          hookTimeout: 2 * MINUTE,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "heavy",
+          include: HEAVY,
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 20 * MINUTE,
+          hookTimeout: 20 * MINUTE,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
