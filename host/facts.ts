@@ -1,4 +1,14 @@
-import type { Bytes } from "../plan/bytes.ts";
+import { type Bytes, bytes } from "../plan/bytes.ts";
+import type { DeclaredFacts } from "../stacks/types.ts";
+import { cargoConfigFacts } from "./cargo-config.ts";
+import { containerOf } from "./container.ts";
+import { settledFacts } from "./declared.ts";
+import { type SeenDisk, seenDisks } from "./disks.ts";
+import { cpuCount, cpuQuota, meminfo, memoryLimit } from "./limits.ts";
+import { observedOf } from "./observed.ts";
+import { foreignPorts } from "./ports.ts";
+import { linesOf, parseSections, type Section, wordOf, wordsOf } from "./sections.ts";
+import { toolsOf } from "./tools-found.ts";
 
 /** A volume as one directory sees it, and what already lies in that directory. */
 export type Disk = {
@@ -76,3 +86,121 @@ export type Observed = {
 
 /** One round trip to a host. */
 export type Probe = { facts: HostFacts; observed: Observed };
+
+/** A host as its stack names and declares it; `dirs` are the caches' directories where the stack names them. */
+export type DeclaredHost = {
+  name: string;
+  facts?: DeclaredFacts | undefined;
+  dirs?: Partial<Record<keyof HostFacts["disks"], string>>;
+};
+
+/** Facts as a host told them: what it did not tell, or not in a form that is known, is missing. */
+export type SeenFacts = Partial<Omit<HostFacts, "user" | "disks">> & {
+  user: Partial<HostFacts["user"]>;
+  disks: Record<keyof HostFacts["disks"], SeenDisk>;
+};
+
+/**
+ * Reads what host/probe.sh and the library's `observe` printed. Pure.
+ * Declared facts win over the host's own; a fact that neither has is a fault with the key that declares it.
+ *
+ * @throws ConfigError with every missing fact
+ * @throws Error where the answer is not complete
+ */
+export function parseProbe(text: string, host: DeclaredHost): Probe {
+  const sections = parseSections(text);
+  if (sections.at(-1)?.name !== "end") throw new Error(cutShort(text, host));
+  return { facts: settledFacts(seenFacts(sections), host), observed: observedOf(sections) };
+}
+
+/**
+ * A host that cannot be asked, from its declared facts alone: nothing of ours is known to be there.
+ *
+ * @throws ConfigError with every fact that is needed and not declared
+ */
+export function declaredProbe(host: DeclaredHost): Probe {
+  return { facts: settledFacts(seenFacts([]), host), observed: observedOf([]) };
+}
+
+function seenFacts(sections: Section[]): SeenFacts {
+  const host = linesOf(sections, "host");
+  const memory = linesOf(sections, "file", "/proc/meminfo");
+  const limits = linesOf(sections, "cgroup");
+  const status = linesOf(sections, "file", "/proc/self/status");
+  const sockets = [
+    ...linesOf(sections, "file", "/proc/net/tcp"),
+    ...linesOf(sections, "file", "/proc/net/tcp6"),
+  ];
+  const cargo = linesOf(sections, "cargo");
+  const memTotal = meminfo(memory, "MemTotal");
+  const cpus = cpuCount(status[0]?.split(/\s+/)[1] ?? null);
+  return {
+    ...unameFacts(wordOf(host, "uname") ?? ""),
+    libc: libcOf(wordsOf(host, "libc")),
+    user: userOf(host),
+    ...(memTotal !== null && { memTotal, memLimit: memoryLimit(limits, memTotal) }),
+    ...(memTotal !== null && {
+      memAvailable: meminfo(memory, "MemAvailable") ?? meminfo(memory, "MemFree") ?? memTotal,
+    }),
+    swapTotal: meminfo(memory, "SwapTotal") ?? bytes(0),
+    ...(cpus !== null && { cpus }),
+    cpuQuota: cpuQuota(limits),
+    openFiles: countOf(wordOf(host, "openfiles")),
+    disks: seenDisks(sections),
+    systemd: systemdOf(linesOf(sections, "systemd")),
+    container: containerOf(linesOf(sections, "container")),
+    docker: wordOf(linesOf(sections, "slow"), "docker"),
+    tools: toolsOf(linesOf(sections, "slow")),
+    ...(wordOf(cargo, "home") !== null && { cargoHome: wordOf(cargo, "home") as string }),
+    cargoConfig: cargoConfigFacts(cargo),
+    ports: foreignPorts(sockets, linesOf(sections, "processes")),
+  };
+}
+
+const ARCHS: Record<string, HostFacts["arch"]> = {
+  x86_64: "x86_64",
+  amd64: "x86_64",
+  aarch64: "aarch64",
+  arm64: "aarch64",
+};
+
+/** `Linux NODE RELEASE MACHINE`. */
+function unameFacts(uname: string): Partial<HostFacts> {
+  const [, hostname, kernel, machine = ""] = uname.split(" ");
+  const arch = ARCHS[machine];
+  return { os: "linux", ...(hostname && { hostname }), ...(kernel && { kernel }), ...(arch && { arch }) };
+}
+
+/** glibc where both are: then musl is an extra package. */
+function libcOf(files: string[]): HostFacts["libc"] {
+  if (files.some((f) => /\/ld-linux-|\/libc\.so\.6$/.test(f))) return "glibc";
+  return files.length > 0 ? "musl" : "unknown";
+}
+
+/** `uid=1000(ci) gid=1000(ci) groups=…`; a user without an entry in passwd has no name. */
+function userOf(lines: string[]): SeenFacts["user"] {
+  const match = lines.map((l) => /^uid=(\d+)(?:\(([^)]*)\))? gid=(\d+)/.exec(l)).find((m) => m !== null);
+  const home = wordOf(lines, "home");
+  const [, uid, name, gid] = match ?? [];
+  return {
+    ...(match && { uid: Number(uid), gid: Number(gid), name: name ?? `${uid}` }),
+    ...(home && { home }),
+  };
+}
+
+function systemdOf(lines: string[]): HostFacts["systemd"] {
+  return {
+    pid1: wordOf(lines, "pid1") === "systemd",
+    version: countOf(/^systemd (\d+)/.exec(wordOf(lines, "version") ?? "")?.[1] ?? null),
+    userManager: wordOf(lines, "manager") !== null,
+    linger: wordOf(lines, "linger") !== null,
+  };
+}
+
+const countOf = (text: string | null): number | null =>
+  text !== null && /^\d+$/.test(text) ? Number(text) : null;
+
+function cutShort(text: string, host: DeclaredHost): string {
+  const last = text.trimEnd().split("\n").at(-1) ?? "";
+  return `hosts.${host.name}: the answer of the host broke off after ${text.length} characters, at ${JSON.stringify(last.slice(0, 80))}; next: run it again, and if it stays, run host/probe.sh there by hand`;
+}

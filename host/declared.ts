@@ -1,0 +1,122 @@
+import { bytes } from "../plan/bytes.ts";
+import { ConfigError, type Fault, keyPath } from "../stacks/fault.ts";
+import type { DeclaredFacts } from "../stacks/types.ts";
+import type { SeenDisk } from "./disks.ts";
+import type { DeclaredHost, Disk, HostFacts, SeenFacts } from "./facts.ts";
+
+/**
+ * Facts that are complete: what the stack declares, else what the host told. Nothing that sizes depend on is guessed.
+ *
+ * @throws ConfigError naming the key that declares each missing fact
+ */
+export function settledFacts(seen: SeenFacts, host: DeclaredHost): HostFacts {
+  const faults: Fault[] = [];
+  const needed = <T>(value: T | undefined, keys: string[], what: string, example: string): T => {
+    if (value === undefined) faults.push(missing(host.name, keys, what, example));
+    return value as T;
+  };
+  const facts = merged(seen, host.facts ?? {});
+  const home = needed(facts.user.home, ["user", "home"], "the home directory of the host's user", "/home/ci");
+  const disk = (name: "sccache" | "bazel-remote"): Disk => {
+    const from = facts.disks[name];
+    return settledDisk(from, home, host.dirs?.[name] ?? `.cache/${name}`, {
+      total: needed(from.total, ["disks", name, "total"], `the size of the volume of ${name}`, "500GiB"),
+      free: needed(from.free, ["disks", name, "free"], `what is free on the volume of ${name}`, "400GiB"),
+    });
+  };
+  const settled: HostFacts = {
+    hostname: host.name,
+    os: "linux",
+    kernel: "unknown",
+    libc: "unknown",
+    memLimit: null,
+    swapTotal: bytes(0),
+    cpuQuota: null,
+    openFiles: null,
+    systemd: { pid1: false, version: null, userManager: false, linger: false },
+    container: null,
+    docker: null,
+    tools: {
+      sccache: null,
+      "bazel-remote": null,
+      moon: null,
+      cargo: null,
+      rustc: null,
+      git: null,
+      node: null,
+    },
+    cargoHome: `${home}/.cargo`,
+    cargoConfig: { path: "", exists: false, includes: false, conflicts: [] },
+    ports: [],
+    ...facts,
+    arch: needed(facts.arch, ["arch"], "the processor architecture, x86_64 or aarch64", "x86_64"),
+    memTotal: needed(facts.memTotal, ["memTotal"], "the host's RAM", "16GiB"),
+    memAvailable: facts.memAvailable ?? facts.memTotal ?? bytes(0),
+    cpus: needed(facts.cpus, ["cpus"], "the number of processors that may be used", "8"),
+    user: { uid: 1000, gid: 1000, name: home?.split("/").at(-1) || "unknown", ...facts.user, home },
+    disks: {
+      sccache: disk("sccache"),
+      "bazel-remote": disk("bazel-remote"),
+      cargo: cargoDisk(facts, home, host.dirs?.cargo ?? facts.cargoHome ?? ".cargo"),
+    },
+  };
+  if (faults.length > 0) throw new ConfigError(faults);
+  return settled;
+}
+
+/** Where declared facts are given they win, down to single keys of groups. */
+function merged(seen: SeenFacts, declared: DeclaredFacts): SeenFacts {
+  const { disks, user, systemd, ...rest } = declared;
+  const base = { pid1: false, version: null, userManager: false, linger: false };
+  return {
+    ...seen,
+    ...rest,
+    user: { ...seen.user, ...user },
+    systemd: { ...base, ...seen.systemd, ...systemd },
+    disks: {
+      sccache: { ...seen.disks.sccache, ...disks?.sccache },
+      "bazel-remote": { ...seen.disks["bazel-remote"], ...disks?.["bazel-remote"] },
+      cargo: { ...seen.disks.cargo, ...disks?.cargo },
+    },
+  };
+}
+
+function settledDisk(
+  seen: SeenDisk,
+  home: string,
+  fallback: string,
+  size: Pick<Disk, "total" | "free">,
+): Disk {
+  const path = seen.path ?? fallback;
+  return {
+    mount: "/",
+    device: "unknown",
+    fs: "unknown",
+    options: [],
+    held: bytes(0),
+    applied: null,
+    ...seen,
+    ...size,
+    path: path.startsWith("/") ? path : `${home}/${path}`,
+  };
+}
+
+/** No size depends on the registry's volume, so it need not be declared. */
+function cargoDisk(facts: SeenFacts, home: string, path: string): Disk {
+  const { cargo, sccache } = facts.disks;
+  const size = {
+    total: cargo.total ?? sccache.total ?? bytes(0),
+    free: cargo.free ?? sccache.free ?? bytes(0),
+  };
+  return settledDisk(cargo, home, path, size);
+}
+
+function missing(name: string, keys: string[], what: string, example: string): Fault {
+  const path = keyPath(["hosts", name, "facts", ...keys]);
+  return {
+    path,
+    got: "nothing: the host did not tell",
+    wanted: what,
+    next: `declare it: pulumi config set --path '${path}' ${example}`,
+  };
+}

@@ -1,0 +1,72 @@
+import { type Bytes, bytes, gib, kib } from "../plan/bytes.ts";
+import type { Disk, HostFacts } from "./facts.ts";
+import { linesOf, type Section, wordOf, wordsOf } from "./sections.ts";
+
+/** A disk as far as the host told; what it did not tell is missing. */
+export type SeenDisk = Partial<Disk>;
+
+const NAMES = ["sccache", "bazel-remote", "cargo"] as const;
+
+/** The volumes of the three caches: `df` of each, its mount's options, and what the cache on it holds. */
+export function seenDisks(sections: Section[]): Record<keyof HostFacts["disks"], SeenDisk> {
+  const lines = linesOf(sections, "disks");
+  const volumes = wordsOf(lines, "df").map(dfLine);
+  const whole = volumes.length === NAMES.length;
+  const mounts = linesOf(sections, "file", "/proc/self/mounts");
+  const seen = NAMES.map((name, i) => {
+    const path = wordOf(lines, name);
+    const volume = whole ? (volumes[i] ?? {}) : {};
+    const applied = appliedBytes(name, wordOf(linesOf(sections, "applied"), name));
+    const held = heldBytes(name, linesOf(sections, "slow"), volume.total);
+    return [name, { ...(path && { path }), ...volume, ...mountOf(volume.mount, mounts), held, applied }];
+  });
+  return Object.fromEntries(seen) as Record<keyof HostFacts["disks"], SeenDisk>;
+}
+
+/** One line of `df -P -k`: device, blocks of 1 KiB, used, available, per cent, mount point. */
+function dfLine(line: string): SeenDisk {
+  const match = /^(.+?)\s+(\d+)\s+(-?\d+)\s+(-?\d+)\s+\S+\s+(.+)$/.exec(line);
+  if (match === null) return {};
+  const [, device = "", blocks = "", , available = "", mount = ""] = match;
+  return { device, mount, total: kib(Number(blocks)), free: kib(Math.max(0, Number(available))) };
+}
+
+/** Type and options of a mount point; of two mounts on one place the later is the one that is seen. */
+function mountOf(mount: string | undefined, mounts: string[]): SeenDisk {
+  const last = mounts.map((l) => l.split(" ")).findLast(([, at = ""]) => unescaped(at) === mount);
+  return last === undefined ? {} : { fs: last[2] ?? "", options: (last[3] ?? "").split(",") };
+}
+
+/** /proc/mounts writes a space, tab, line end or backslash as three octal digits. */
+const unescaped = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+
+/** What a cache holds: its daemon's figure, else what was counted, extrapolated over its evenly filled folders. */
+function heldBytes(name: string, lines: string[], total: Bytes | undefined): Bytes {
+  const held =
+    liveBytes(name, wordOf(lines, `live ${name}`)) ?? countedBytes(wordOf(lines, `count ${name}`)) ?? 0;
+  return bytes(Math.min(Math.floor(held), total ?? 0));
+}
+
+function liveBytes(name: string, text: string | null): number | null {
+  if (text === null) return null;
+  try {
+    const figures = JSON.parse(text) as Record<string, unknown>;
+    const held = name === "sccache" ? figures.cache_size : figures.CurrSize;
+    return typeof held === "number" && held >= 0 ? held : null;
+  } catch {
+    return null; // an answer of something else on that port
+  }
+}
+
+/** `FOLDERS COUNTED KIB`. */
+function countedBytes(text: string | null): number | null {
+  const [folders = 0, counted = 0, size = 0] = (text ?? "").split(" ").map(Number);
+  return counted > 0 ? kib(size) * (folders / counted) : null;
+}
+
+/** bazel-remote's file counts in GiB, sccache's in bytes. */
+function appliedBytes(name: string, text: string | null): Bytes | null {
+  if (text === null || !/^\d+$/.test(text)) return null;
+  return name === "bazel-remote" ? gib(Number(text)) : bytes(Number(text));
+}

@@ -1,0 +1,83 @@
+import { readFile } from "node:fs/promises";
+import type { HostConfig } from "../stacks/types.ts";
+import { type DeclaredHost, declaredProbe, type Probe, parseProbe } from "./facts.ts";
+import { reachPrefix, runScript, type ScriptResult, shellWord, sshTarget } from "./reach.ts";
+
+/** A probe takes well under a second; a host that has not answered by then does not answer, seconds. */
+export const PROBE_TIMEOUT_SECONDS = 60;
+
+/** A host that did not answer. The message is complete: host, user, what ssh or sh said, next step. */
+export class UnreachableError extends Error {
+  override name = "UnreachableError";
+}
+
+/**
+ * Asks a host what it is and how it stands against its ledgers: one process here, one round trip, nothing changed.
+ *
+ * @param name its key in the stack, for messages
+ * @throws UnreachableError where it does not answer; {@link declaredFacts} lets a preview go on
+ * @throws ConfigError where a fact is missing that sizes depend on
+ */
+export async function probeHost(name: string, host: HostConfig): Promise<Probe> {
+  const options = { timeoutSeconds: PROBE_TIMEOUT_SECONDS };
+  const script = await probeScript(host);
+  const result = await runScript(reachPrefix(host), [], script, options).catch(
+    (error: Error): ScriptResult => {
+      return { stdout: "", stderr: error.message, code: null, timedOut: false };
+    },
+  );
+  if (result.code !== 0) throw new UnreachableError(unreachable(name, host, result));
+  return parseProbe(result.stdout, declaredHost(name, host));
+}
+
+/** The probe of a host that cannot be reached, from what its stack declares. */
+export function declaredFacts(name: string, host: HostConfig): Probe {
+  return declaredProbe(declaredHost(name, host));
+}
+
+/** The library, for its `observe`, then the probe, then the call. Nothing the probe starts may read the rest of stdin. */
+export async function probeScript(host: HostConfig): Promise<string> {
+  const [library, probe] = await Promise.all([hostText("warmbox.sh"), hostText("probe.sh")]);
+  const dirs = Object.entries(cacheDirs(host)).map(([name, dir]) => `${name}=${dir}`);
+  const words = [...dirs, `port=${host.sccache.port}`, `http=${host["bazel-remote"].http_address}`].map(
+    shellWord,
+  );
+  const scope = host.scope === "system" ? "WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n" : "";
+  return `${scope}${library}\n${probe}\nprobe ${words.join(" ")} </dev/null\n`;
+}
+
+async function hostText(name: string): Promise<string> {
+  return await readFile(new URL(name, import.meta.url), "utf8");
+}
+
+/** Directories that the stack names; in system scope the daemons have users of their own and /var/cache. */
+export function cacheDirs(host: HostConfig): Partial<Record<"sccache" | "bazel-remote" | "cargo", string>> {
+  const place = (name: "sccache" | "bazel-remote") =>
+    host[name].dir ?? (host.scope === "system" ? `/var/cache/${name}` : null);
+  const dirs = {
+    sccache: place("sccache"),
+    "bazel-remote": place("bazel-remote"),
+    cargo: host.cargo.home ?? null,
+  };
+  return Object.fromEntries(Object.entries(dirs).filter(([, dir]) => dir !== null));
+}
+
+function declaredHost(name: string, host: HostConfig): DeclaredHost {
+  return { name, facts: host.facts, dirs: cacheDirs(host) };
+}
+
+function unreachable(name: string, host: HostConfig, result: ScriptResult): string {
+  const { reach } = host;
+  const said = result.stderr.trim().split("\n").slice(-5).join("\n  ") || "nothing";
+  const how = result.timedOut
+    ? `did not answer within ${PROBE_TIMEOUT_SECONDS} s`
+    : `could not be asked (status ${result.code ?? "none"})`;
+  if (reach.kind === "local")
+    return `hosts.${name}: this machine ${how}; sh said:\n  ${said}\n  next: run \`sh -s -- </dev/null\` and see why it fails`;
+  const target = sshTarget(reach);
+  const port = reach.port === undefined ? "" : `-p ${reach.port} `;
+  const user = reach.user ?? "the user of your ~/.ssh/config";
+  const command = reach.sudo ? "sudo -n true" : "true";
+  const declare = host.facts === undefined ? `, or declare hosts.${name}.facts to preview without it` : "";
+  return `hosts.${name}: ${reach.host} (user ${user}) ${how}; ssh said:\n  ${said}\n  next: make \`ssh -o BatchMode=yes ${port}${target} ${command}\` work${declare}`;
+}

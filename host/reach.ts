@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { HostConfig } from "../stacks/types.ts";
+
+/**
+ * The argv prefix that runs `sh -s -- WORDS` on a host, with the script on stdin. It is written into Pulumi's state,
+ * so nothing in it depends on the operator's machine: `~` and `%C` are expanded by ssh itself.
+ * @see https://man.openbsd.org/ssh_config#ControlPersist
+ */
+export function reachPrefix(host: Pick<HostConfig, "reach">): string[] {
+  const { reach } = host;
+  switch (reach.kind) {
+    case "local":
+      return ["/bin/sh", "-s", "--"];
+    case "ssh": {
+      const port = reach.port === undefined ? [] : ["-p", String(reach.port)];
+      const shell = reach.sudo ? ["sudo", "-n", "sh", "-s", "--"] : ["sh", "-s", "--"];
+      return ["ssh", ...SSH_OPTIONS, ...port, sshTarget(reach), "--", ...shell];
+    }
+    default:
+      return reach satisfies never;
+  }
+}
+
+/** Never a question, and one connection per host for everything that a run asks of it. */
+const SSH_OPTIONS = [
+  "BatchMode=yes",
+  "ControlMaster=auto",
+  "ControlPersist=60",
+  "ControlPath=~/.ssh/warmbox-%C",
+].flatMap((option) => ["-o", option]);
+
+/** `user@host`, or `host` where ssh's own configuration knows the user. */
+export function sshTarget(reach: Extract<HostConfig["reach"], { kind: "ssh" }>): string {
+  return reach.user === undefined ? reach.host : `${reach.user}@${reach.host}`;
+}
+
+/** What a script printed and how it ended; `code` is null where a signal or the time limit ended it. */
+export type ScriptResult = { stdout: string; stderr: string; code: number | null; timedOut: boolean };
+
+/** `timeoutSeconds` bounds the whole run: past it the process and its children are killed. */
+export type ScriptOptions = { timeoutSeconds: number };
+
+/**
+ * Runs a script through a prefix: one process. Words reach the script as `$1`, `$2`, … unharmed, over ssh too.
+ * A script that fails is a result, not an error.
+ *
+ * @throws Error where the prefix's program cannot be started
+ */
+export function runScript(
+  prefix: string[],
+  words: string[],
+  script: string,
+  { timeoutSeconds }: ScriptOptions,
+): Promise<ScriptResult> {
+  const [program = "", ...args] = prefix;
+  const child = spawn(program, [...args, ...wordsFor(program, words)], {
+    env: cleanEnv(process.env),
+    detached: true,
+  });
+  return new Promise((resolve, reject) => {
+    const result: ScriptResult = { stdout: "", stderr: "", code: null, timedOut: false };
+    const limit = setTimeout(() => {
+      result.timedOut = true;
+      killGroup(child);
+    }, timeoutSeconds * 1000);
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream]?.setEncoding("utf8").on("data", (text: string) => {
+        result[stream] += text;
+      });
+    }
+    child.on("error", (error) => {
+      clearTimeout(limit);
+      reject(new Error(`cannot start ${program}: ${error.message}`));
+    });
+    whenDone(child, (code) => {
+      clearTimeout(limit);
+      resolve({ ...result, code });
+    });
+    child.stdin?.on("error", () => {}); // the script's end came before its text did: the exit code tells
+    child.stdin?.end(script);
+  });
+}
+
+/** How long output may lag behind the end of the process, milliseconds. */
+const LAG_MS = 500;
+
+/** ssh's connection master outlives the call and can hold stderr open, so an end of all output is not waited for. */
+function whenDone(child: ChildProcess, done: (code: number | null) => void): void {
+  child.on("exit", (code) => {
+    const lag = setTimeout(() => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, LAG_MS);
+    child.on("close", () => {
+      clearTimeout(lag);
+      done(code);
+    });
+  });
+}
+
+/** The child leads its own process group, so that what it started goes with it. */
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // it ended meanwhile
+  }
+}
+
+/** ssh joins its words with spaces for the other side's shell, which takes them apart again. */
+const wordsFor = (program: string, words: string[]): string[] =>
+  program === "ssh" ? words.map(shellWord) : words;
+
+/** A word as a POSIX shell reads it back. */
+export const shellWord = (word: string): string =>
+  /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+/** What a script, or ssh, may see of the caller's environment. A Pulumi program's holds decrypted configuration. */
+const PASSED =
+  /^(HOME|PATH|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LC_.*|XDG_.*|DBUS_SESSION_BUS_ADDRESS|SSH_AUTH_SOCK|SSH_AGENT_PID|KRB5CCNAME|CARGO_HOME|RUSTUP_HOME|DOCKER_HOST|DOCKER_CONFIG|DOCKER_CONTEXT)$/;
+
+/** Only the variables that a login would have set too. */
+export function cleanEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => PASSED.test(name)));
+}

@@ -1,0 +1,29 @@
+import type { HostFacts, Tool } from "./facts.ts";
+import { wordsOf } from "./sections.ts";
+
+type Name = keyof HostFacts["tools"];
+
+const NAMES: readonly Name[] = ["sccache", "bazel-remote", "moon", "cargo", "rustc", "git", "node"];
+
+/** The program each name means: the first on PATH or in a known place, else our own with the highest version. */
+export function toolsOf(lines: string[]): HostFacts["tools"] {
+  const found = wordsOf(lines, "tool").map((line) => line.split("\t"));
+  const pick = (name: Name): Tool | null => {
+    const all = found
+      .filter(([tool]) => tool === name)
+      .map(([, path = "", text = ""]) => ({ path, version: versionOf(path, text) }));
+    return all.find((t) => !isOwn(t)) ?? all.sort(byVersion).at(-1) ?? null;
+  };
+  return Object.fromEntries(NAMES.map((name) => [name, pick(name)])) as HostFacts["tools"];
+}
+
+const isOwn = (tool: Tool): boolean => tool.path.includes("/warmbox/tools/");
+
+/** `sccache 0.19.0`; bazel-remote does not tell, but our own copy lies in a folder of that name. */
+function versionOf(path: string, text: string): string | null {
+  const word = /(?:^|[\s/v])(\d+\.\d+(?:\.\d+)?(?:[-+][\w.-]+)?)(?=$|[\s/])/;
+  return (word.exec(text) ?? word.exec(path))?.[1] ?? null;
+}
+
+const byVersion = (a: Tool, b: Tool): number =>
+  (a.version ?? "").localeCompare(b.version ?? "", "en", { numeric: true });
