@@ -32,18 +32,16 @@ export type PushManifest = {
   tools: PushedTool[];
 };
 
-/** Where the host's library stands in each scope; `$HOME` is the host's. */
-const LIBRARY = {
-  user: "$HOME/.local/share/warmbox/warmbox.sh",
-  system: "/usr/local/share/warmbox/warmbox.sh",
+/** Where the host keeps the library and its ledgers, in each scope; `$HOME` is the host's. */
+const PLACES = {
+  user: { library: "$HOME/.local/share/warmbox/warmbox.sh", state: "$HOME/.local/state/warmbox" },
+  system: { library: "/usr/local/share/warmbox/warmbox.sh", state: "/var/lib/warmbox" },
 };
 
 /** Makes the host have exactly the manifest's tools; one round trip where it has them already. */
 export async function applyTools(manifest: PushManifest): Promise<void> {
   const answers = await converse(manifest, ["check"]);
-  const lacking = manifest.tools.filter((tool) =>
-    answers.some((a) => a.startsWith(`@@lack ${keyOf(tool)} `)),
-  );
+  const lacking = manifest.tools.filter((tool) => answers.includes(`@@lack ${keyOf(tool)}`));
   if (lacking.length === 0) return;
   const parcels: Parcel[] = [];
   for (const pushed of lacking) parcels.push(await pack(manifest, pushed, answers.includes("@@gzip")));
@@ -157,7 +155,8 @@ async function sessionScript(manifest: PushManifest, calls: string[]): Promise<s
   const root = toolsRoot(scope);
   const settings = [
     `host=${quote(host)} owner=${quote(owner)} generation=${quote(generation)} scope=${scope}`,
-    `root=${scope === "system" ? root : `"$HOME/${root}"`} library="${LIBRARY[scope]}"`,
+    `root=${scope === "system" ? root : `"$HOME/${root}"`}`,
+    `library="${PLACES[scope].library}" state="${PLACES[scope].state}"`,
     `keys=${quote(tools.map(keyOf).join(" "))}`,
   ];
   const functions = await readFile(join(import.meta.dirname, "push-tools.sh"), "utf8");

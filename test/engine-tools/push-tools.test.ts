@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,14 +20,6 @@ import { pushedPath, sourceVersion } from "../../plan/tools.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../../host/push-tools.ts");
 const LIBRARY = ".local/share/warmbox/warmbox.sh";
-
-/** A stand-in for the library's three words: what it was told is in ~/told. */
-const STUB_LIBRARY = `
-resource() { echo "resource $*" >"$HOME/told"; }
-live() { printf '%s\\n' "live $*" >>"$HOME/told"; [ "$2" = "$(eval "$3")" ] || [ -z "$2" ]; }
-apply() { echo apply >>"$HOME/told"; }
-remove() { echo remove >>"$HOME/told"; }
-`;
 
 /** A way to a host that breaks after 3 MB. */
 const BREAKING_LINK = `
@@ -50,7 +43,7 @@ beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), "warmbox push "));
   home = join(base, "home of a host");
   mkdirSync(join(home, ".local/share/warmbox"), { recursive: true });
-  writeFileSync(join(home, LIBRARY), STUB_LIBRARY);
+  copyFileSync(resolve(import.meta.dirname, "../../host/warmbox.sh"), join(home, LIBRARY));
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
@@ -150,13 +143,18 @@ describe("apply", () => {
     expect(execFileSync("stat", ["-c", "%i %Y %Z", at(tool)]).toString()).toBe(before);
   });
 
-  it("tells the library what a preview is to compare", async () => {
+  it("leaves a ledger in which a changed binary is drift", async () => {
     const tool = binary("moon");
     await push("apply", manifest([tool]));
-    const lines = readFileSync(join(home, "told"), "utf8").split("\n");
-    expect(lines[0]).toBe("resource tools owner=local generation=3");
-    expect(lines[1]).toMatch(/^live moon\/sha256-[0-9a-f]{16} 1500017 bytes, modified \d+ stat -c /);
-    expect(lines[2]).toBe("apply");
+    const observe = () =>
+      execFileSync("sh", ["-c", '. "$0"; observe', join(home, LIBRARY)], {
+        env: { ...process.env, HOME: home },
+      }).toString();
+    const intact = observe();
+    expect(intact).toContain("tools");
+    writeFileSync(at(tool), "changed");
+    expect(observe()).toContain(`${at(tool)} (applied)`);
+    expect(intact).not.toContain(`${at(tool)} (applied)`);
   });
 
   it("a tampered, a deleted and a half written binary are replaced", async () => {
@@ -179,7 +177,8 @@ describe("apply", () => {
         "binary made for it: {kind: file, path: PATH, sha256: SHA256}\n",
     );
     expect(existsSync(at(tool))).toBe(false);
-    expect(existsSync(join(at(tool), "../.new"))).toBe(false);
+    expect(existsSync(join(at(tool), "../.."))).toBe(false);
+    expect(readdirSync(join(home, ".local/share/warmbox"))).toEqual(["warmbox.sh"]);
   });
 
   it("the version before stays for one more apply, then goes", async () => {

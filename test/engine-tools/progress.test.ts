@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { progressLine, startProgress } from "../../engine/tools/progress.ts";
+
+function recorder(isTTY: boolean) {
+  const written: string[] = [];
+  return { written, isTTY, columns: 60, write: (text: string) => written.push(text) };
+}
+
+describe("progress", () => {
+  it("counts what is known", () => {
+    expect(progressLine("go", { done: 3, total: 12, unit: "packages" }, 7, false)).toBe(
+      "go: 3/12 packages, 7 s",
+    );
+    expect(progressLine("go", { done: 3, total: 0, unit: "modules" }, 7, false)).toBe("go: 3 modules, 7 s");
+    expect(progressLine("go", { done: 0, total: 0, unit: "" }, 7, false)).toBe("go: 7 s");
+    expect(progressLine("go", { done: 6, total: 12, unit: "packages" }, 7, true)).toBe(
+      "go: [============            ] 6/12 packages, 7 s",
+    );
+  });
+
+  it("in a log: nothing for a short step, then a line every ten seconds", () => {
+    const stream = recorder(false);
+    let time = 0;
+    const progress = startProgress("build", stream, { now: () => time });
+    for (const [at, done] of [
+      [1_000, 1],
+      [3_000, 2],
+      [5_000, 3],
+      [14_000, 4],
+    ] as const) {
+      time = at;
+      progress.count(done, 9, "crates");
+    }
+    progress.end("built in 15 s");
+    expect(stream.written).toEqual([
+      "build: 2/9 crates, 3 s\n",
+      "build: 4/9 crates, 14 s\n",
+      "build: built in 15 s\n",
+    ]);
+  });
+
+  it("on a terminal: one line, rewritten, no wider than the window", () => {
+    const stream = recorder(true);
+    let time = 0;
+    const progress = startProgress("a label that is long enough to be cut", stream, { now: () => time });
+    time = 3_000;
+    progress.count(1, 2, "packages");
+    progress.end("done");
+    expect(stream.written).toHaveLength(2);
+    expect(stream.written[0]?.startsWith("\r\x1b[K")).toBe(true);
+    expect(stream.written[0]).toHaveLength("\r\x1b[K".length + 59);
+    expect(stream.written[1]).toBe("\r\x1b[Ka label that is long enough to be cut: done\n");
+  });
+});
