@@ -1,9 +1,15 @@
 # Boots systemd in a directory: the container's outermost process, PID 1 of a PID namespace of its own, in mount,
 # network, UTS and cgroup namespaces of its own as well. Ends, with all below it, when it is killed.
-#   sh boot.sh ROOTFS BASE    (stdin: a line = network is there, boot)
+#   sh boot.sh ROOTFS BASE [HERE:THERE]...    (stdin: a line = network is there, boot)
+# HERE:THERE: a directory of this machine to be seen in the container, read-only.
 # ROOTFS is never written to; what the container writes lies in a tmpfs over BASE and goes with the namespace.
 set -eu
 rootfs=$1 base=$2
+shift 2
+for bind; do
+	set -- "$@" "--bind-ro=$bind"
+	shift
+done
 
 # nspawn keeps its locks below /run; the machine's own /run stays untouched.
 mount -t tmpfs tmpfs /run
@@ -23,7 +29,7 @@ code=$rebooted
 while [ "$code" -eq "$rebooted" ]; do
 	code=0
 	systemd-nspawn --directory="$base/root" --boot --register=no --keep-unit --link-journal=no \
-		--machine=warmbox-test \
+		--machine=warmbox-test "$@" \
 		--network-namespace-path=/proc/self/ns/net --resolv-conf=off --timezone=off --console=read-only \
 		systemd.log_color=0 </dev/null || code=$?
 done

@@ -37,13 +37,20 @@ export type Container = {
 
 const BOOT_SCRIPT = new URL("boot.sh", import.meta.url).pathname;
 
-/** Boots one. Builds the root file system first where it is missing (about 80 s, once). */
-export async function bootContainer(): Promise<Container> {
+/**
+ * Boots one. Builds the root file system first where it is missing (about 80 s, once).
+ * @param bind directories of this machine to be seen in the container, read-only: path there by path here
+ */
+export async function bootContainer(bind: Record<string, string> = {}): Promise<Container> {
   const tree = await rootfs();
   const base = mkdtempSync(join(tmpdir(), "warmbox-container-"));
   const cgroup = testCgroup(randomBytes(4).toString("hex"));
   mkdirSync(cgroup);
-  const outer = launch(tree, base, cgroup);
+  const outer = launch(cgroup, [
+    tree,
+    base,
+    ...Object.entries(bind).map(([here, there]) => `${here}:${there}`),
+  ]);
   const log = collect(outer);
   const link = `wb${outer.pid}`;
   const stop = async () => {
@@ -66,7 +73,7 @@ export async function bootContainer(): Promise<Container> {
 }
 
 /** The processes: this → (setpriv, becoming) unshare → sh boot.sh → systemd-nspawn → the container's PID 1. */
-function launch(tree: string, base: string, cgroup: string): ChildProcess {
+function launch(cgroup: string, words: string[]): ChildProcess {
   const enter = `echo $$ >"$1/cgroup.procs" && shift && exec "$@"`;
   const namespaces = [
     "--mount",
@@ -84,7 +91,7 @@ function launch(tree: string, base: string, cgroup: string): ChildProcess {
     [
       ...["-c", enter, "sh", cgroup],
       ...["setpriv", "--pdeathsig", "KILL", "unshare", ...namespaces],
-      ...["sh", BOOT_SCRIPT, tree, base],
+      ...["sh", BOOT_SCRIPT, ...words],
     ],
     { stdio: ["pipe", "pipe", "pipe"] },
   );
