@@ -2,8 +2,10 @@ import { bytes, gib } from "../plan/bytes.ts";
 import { bazelRemoteConfig } from "./bazel-remote-config.ts";
 import { type BazelRemoteRunInput, bazelRemoteEnvironment, bazelRemoteRun } from "./bazel-remote-run.ts";
 import { bazelRemoteUnit } from "./bazel-remote-unit.ts";
+import { httpGet } from "./http-get.ts";
 import { scriptPath } from "./paths.ts";
 import { head, type ResourceInput } from "./resource.ts";
+import { shellWord } from "./rustc-wrapper.ts";
 import { resourceScript, type Step } from "./script.ts";
 
 /** Seconds until it must answer with an empty cache. */
@@ -30,7 +32,7 @@ export function bazelRemoteScript(input: ResourceInput): string {
       text: bazelRemoteConfig(plan, remote, store, paths),
     },
     ...serviceSteps(input),
-    ...(answersAnyone(input) ? [liveStep(input)] : []),
+    ...(answersAnyone(input) ? liveSteps(input) : []),
   ]);
 }
 
@@ -44,17 +46,21 @@ function answersAnyone({ host }: ResourceInput): boolean {
   return !tls_cert_file && !htpasswd_file && !ldap;
 }
 
-function liveStep({ host, plan }: ResourceInput): Step {
+function liveSteps({ host, plan, paths }: ResourceInput): Step[] {
   const address = host["bazel-remote"].http_address;
   const size = bytes(Math.floor(plan.bazelRemote.max_size / gib(1)) * gib(1));
   const colon = address.lastIndexOf(":");
   const [name, port] = [address.slice(0, colon).replace(/[[\]]/g, ""), address.slice(colon + 1)];
-  return {
-    do: "live",
-    name: "bazel-remote",
-    line: `MaxSize ${size}`,
-    command: `http_get ${name} ${port} /status | sed -n 's/.*"MaxSize": *\\([0-9][0-9]*\\).*/MaxSize \\1/p'`,
-  };
+  const ask = `${paths.bin}/http-get`;
+  return [
+    { do: "put", path: scriptPath(paths, ask), mode: "0755", check: "sh", text: httpGet() },
+    {
+      do: "live",
+      name: "bazel-remote",
+      line: `MaxSize ${size}`,
+      command: `${shellWord(ask)} ${name} ${port} /status | sed -n 's/.*"MaxSize": *\\([0-9][0-9]*\\).*/MaxSize \\1/p'`,
+    },
+  ];
 }
 
 function serviceSteps(input: ResourceInput): Step[] {

@@ -2,7 +2,13 @@ import { sccacheSize } from "../plan/bytes.ts";
 import { scriptPath } from "./paths.ts";
 import { head, type ResourceInput } from "./resource.ts";
 import { sccacheConfig } from "./sccache-config.ts";
-import { type SccacheRunInput, sccacheLiveCommand, sccacheRun, sccacheStopCommand } from "./sccache-run.ts";
+import {
+  type SccacheRunInput,
+  sccacheEnvironment,
+  sccacheLiveCommand,
+  sccacheRun,
+  sccacheStopCommand,
+} from "./sccache-run.ts";
 import { sccacheUnit } from "./sccache-unit.ts";
 import { resourceScript, type Step } from "./script.ts";
 

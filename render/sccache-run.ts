@@ -46,18 +46,22 @@ const ASK_SECONDS = 10;
 /** Seconds for a stop: the server itself lets running compiles end for ten. */
 const STOP_SECONDS = 15;
 
-/** Command that prints `max_cache_size N` as the running server has it; nothing when none runs. */
+/**
+ * Command that prints `max_cache_size N` as the running server has it. Where none runs, sccache answers from the
+ * settings of whoever asks: so this asks with a size that no server has.
+ */
 export function sccacheLiveCommand(input: SccacheRunInput): string {
-  return `${ask(input, ASK_SECONDS, "--show-stats --stats-format=json")} | sed -n 's/.*"max_cache_size":\\([0-9][0-9]*\\).*/max_cache_size \\1/p'`;
+  const asking = "SCCACHE_CONF=/dev/null SCCACHE_DIR=/dev/null SCCACHE_CACHE_SIZE=1";
+  return `${ask(input, asking, ASK_SECONDS, "--show-stats --stats-format=json")} | sed -n 's/.*"max_cache_size":\\([0-9][0-9]*\\).*/max_cache_size \\1/p'`;
 }
 
 /** Command that ends the server after its running compiles. */
 export function sccacheStopCommand(input: SccacheRunInput): string {
-  return ask(input, STOP_SECONDS, "--stop-server");
+  return ask(input, `SCCACHE_CONF=${shellWord(input.paths.sccacheConfig)}`, STOP_SECONDS, "--stop-server");
 }
 
-function ask(input: SccacheRunInput, seconds: number, words: string): string {
-  const { home, sccacheConfig } = input.paths;
-  const environment = `HOME=${shellWord(home)} SCCACHE_CONF=${shellWord(sccacheConfig)} SCCACHE_SERVER_PORT=${input.plan.sccache.port}`;
-  return `env -i ${environment} timeout ${seconds} ${shellWord(input.toolPath)} ${words}`;
+function ask(input: SccacheRunInput, asking: string, seconds: number, words: string): string {
+  const { paths, plan, toolPath } = input;
+  const environment = `HOME=${shellWord(paths.home)} ${asking} SCCACHE_SERVER_PORT=${plan.sccache.port}`;
+  return `env -i ${environment} timeout ${seconds} ${shellWord(toolPath)} ${words}`;
 }

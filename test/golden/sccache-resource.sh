@@ -28,5 +28,5 @@ exec env -i \
   /home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache
 WARMBOX-END
 service sccache kind=process file=.local/share/warmbox/run/sccache ready='tcp 127.0.0.1:4226' ready_timeout=30 stop='env -i HOME=/home/ci SCCACHE_CONF=/home/ci/.config/sccache/config SCCACHE_SERVER_PORT=4226 timeout 15 /home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache --stop-server' stop_timeout=20 log=.local/state/warmbox/log/sccache.log
-live sccache 'max_cache_size 32212254720' 'env -i HOME=/home/ci SCCACHE_CONF=/home/ci/.config/sccache/config SCCACHE_SERVER_PORT=4226 timeout 10 /home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache --show-stats --stats-format=json | sed -n '\''s/.*"max_cache_size":\([0-9][0-9]*\).*/max_cache_size \1/p'\'''
+live sccache 'max_cache_size 32212254720' 'env -i HOME=/home/ci SCCACHE_CONF=/dev/null SCCACHE_DIR=/dev/null SCCACHE_CACHE_SIZE=1 SCCACHE_SERVER_PORT=4226 timeout 10 /home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache --show-stats --stats-format=json | sed -n '\''s/.*"max_cache_size":\([0-9][0-9]*\).*/max_cache_size \1/p'\'''
 "$@"

@@ -1,0 +1,145 @@
+import { expect, it } from "vitest";
+import { z } from "zod";
+import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
+import { cargoScript } from "../../render/cargo-resource.ts";
+import { moonScript } from "../../render/moon-resource.ts";
+import type { ResourceInput } from "../../render/resource.ts";
+import { sccacheScript } from "../../render/sccache-resource.ts";
+import { hostSchema } from "../../stacks/schema/host.ts";
+import { gcsSchema, s3Schema } from "../../stacks/schema/store.ts";
+import { boxInput } from "./box.ts";
+
+/** Everything that a host's stack file decides here: each enabled resource's script, and every number of the plan. */
+function everything(declared: object, stack: object = {}): string {
+  const base = boxInput(declared as Record<string, unknown>, stack as Record<string, unknown>);
+  const kinds =
+    base.host.scope === "system" ? (["systemd-system"] as const) : (["process", "systemd-user"] as const);
+  const dir = base.host.scope === "system" ? "/var/cache/bazel-remote" : base.plan.bazelRemote.dir;
+  const plan = { ...base.plan, bazelRemote: { ...base.plan.bazelRemote, dir } };
+  return JSON.stringify([plan, kinds.map((kind) => scripts({ ...base, plan, kind }))]);
+}
+
+function scripts(input: ResourceInput): string[] {
+  const { host } = input;
+  return [
+    host.sccache.enabled ? sccacheScript(input) : "",
+    host["bazel-remote"].enabled ? bazelRemoteScript(input) : "",
+    host.cargo.enabled ? cargoScript(input) : "",
+    host.moon.enabled ? moonScript(input) : "",
+  ];
+}
+
+/** One other value for every key of a host; a key without one fails the test below. */
+const KNOBS: Record<string, object> = {
+  scope: { scope: "system" },
+  "agents.total": { agents: { total: 40 } },
+  "agents.active": { agents: { total: 4, active: 2 } },
+  purge: { purge: true },
+  "sccache.enabled": { sccache: { enabled: false } },
+  "sccache.dir": { sccache: { dir: "/big/sccache" } },
+  "sccache.max_size": { sccache: { max_size: "5GiB" } },
+  "sccache.port": { sccache: { port: 4300 } },
+  "sccache.settings": { sccache: { settings: { client_side_mode: true } } },
+  "sccache.env": { sccache: { env: { SCCACHE_LOG: "debug" } } },
+  "bazel-remote.enabled": { "bazel-remote": { enabled: false } },
+  "bazel-remote.dir": { "bazel-remote": { dir: "/big/br" } },
+  "bazel-remote.max_size": { "bazel-remote": { max_size: "5GiB" } },
+  "bazel-remote.storage_mode": { "bazel-remote": { storage_mode: "uncompressed" } },
+  "bazel-remote.http_address": { "bazel-remote": { http_address: "127.0.0.1:9191" } },
+  "bazel-remote.grpc_address": { "bazel-remote": { grpc_address: "127.0.0.1:9192" } },
+  "bazel-remote.mean_blob_size": { "bazel-remote": { mean_blob_size: "64KiB" } },
+  "bazel-remote.settings": { "bazel-remote": { settings: { access_log_level: "all" } } },
+  "bazel-remote.env": { "bazel-remote": { env: { GOGC: 80 } } },
+  "moon.enabled": { moon: { enabled: false } },
+  "moon.workspaces": { moon: { workspaces: [{ path: "code", remote_block: true }] } },
+  "moon.cache": { moon: { cache: "read" } },
+  "moon.compression": { moon: { compression: "zstd" } },
+  "moon.concurrency": { moon: { concurrency: 3 } },
+  "moon.env": { moon: { env: { MOON_LOG: "debug" } } },
+  "cargo.enabled": { cargo: { enabled: false } },
+  "cargo.config": { cargo: { config: "inline" } },
+  "cargo.home": { cargo: { home: "/big/cargo" } },
+  "cargo.jobs": { cargo: { jobs: 1 } },
+  "cargo.settings": { cargo: { settings: { net: { retry: 9 } } } },
+};
+
+/** Keys that the program reads before anything is rendered: how to get there, who runs it, what it is told, what it gets. */
+const ELSEWHERE = /^(reach|service|facts|tools)(\.|$)/;
+
+type Json = {
+  properties?: Record<string, Json>;
+  anyOf?: Json[];
+  oneOf?: Json[];
+  additionalProperties?: unknown;
+};
+
+/** Key paths of a schema's leaves. */
+function keys(schema: Json, above: string[] = []): string[] {
+  const below = Object.entries(schema.properties ?? {});
+  return below.length === 0
+    ? [above.join(".")]
+    : below.flatMap(([key, value]) => keys(value, [...above, key]));
+}
+
+const hostKeys = keys(z.toJSONSchema(hostSchema, { io: "input", unrepresentable: "any" }) as Json);
+
+it("knows another value for every key of a host", () => {
+  expect(hostKeys.filter((key) => !ELSEWHERE.test(key)).sort()).toEqual(Object.keys(KNOBS).sort());
+});
+
+const plain = everything({});
+it.each(Object.entries(KNOBS))("%s changes something", (_key, declared) => {
+  expect(everything(declared)).not.toBe(plain);
+});
+
+/** The same for what lies behind the caches: kind, its least keys, and one other value for each further key. */
+const STORES: [string, object, Record<string, unknown>][] = [
+  [
+    "s3",
+    { kind: "existing", bucket: "one", region: "eu-west-1" },
+    { bucket: "two", region: "eu-west-2", prefix: "p", credentials: "role" },
+  ],
+  [
+    "s3",
+    { kind: "endpoint", url: "http://s3.lan:1", bucket: "one" },
+    {
+      url: "https://s3.lan:1",
+      bucket: "two",
+      region: "eu-west-2",
+      path_style: false,
+      prefix: "p",
+      credentials: "role",
+    },
+  ],
+  ["s3", { kind: "embedded" }, { port: 7071, bucket: "two", region: "eu-west-2", prefix: "p" }],
+  ["gcs", { bucket: "one" }, { bucket: "two", prefix: "p", credentials: { kind: "file", path: "/k" } }],
+];
+/** Read by the component that makes the store, not by a renderer. */
+const STORE_ELSEWHERE = ["kind", "host", "dir"];
+
+it.each(
+  STORES.flatMap(([store, base, others]) =>
+    Object.entries(others).map(
+      ([key, value]) =>
+        [`${store} ${"kind" in base ? base.kind : ""} ${key}`, store, base, { [key]: value }] as const,
+    ),
+  ),
+)("%s changes something", (_name, store, base, other) => {
+  expect(everything({}, { [store]: { ...base, ...other } })).not.toBe(everything({}, { [store]: base }));
+});
+
+it("knows another value for every key of a store", () => {
+  for (const [store, base, others] of STORES) {
+    const schema = z.toJSONSchema(store === "s3" ? s3Schema : gcsSchema, {
+      io: "input",
+      unrepresentable: "any",
+    }) as Json;
+    const kind = "kind" in base ? base.kind : undefined;
+    const options = schema.oneOf ?? schema.anyOf ?? [schema];
+    const mine = options.find(
+      (o) => kind === undefined || (o.properties?.kind as { const?: string } | undefined)?.const === kind,
+    );
+    const wanted = Object.keys(mine?.properties ?? {}).filter((key) => !STORE_ELSEWHERE.includes(key));
+    expect(Object.keys(others).sort(), `${store} ${kind}`).toEqual(wanted.sort());
+  }
+});
