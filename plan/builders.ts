@@ -57,9 +57,10 @@ export function planBuilders(
   return { active, maxTasks, jobs, rustc, memory: bytes(active * maxTasks * jobs * rustc) };
 }
 
-/** `10 agents × 1 task × 3 jobs × 2GiB`. */
+/** `10 active × 1 task × 3 jobs × 2GiB`. */
 export function builderSum(b: Builders): string {
-  return `${b.active} active × ${b.maxTasks} tasks × ${b.jobs} jobs × ${formatBytes(b.rustc)}`;
+  const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
+  return `${b.active} active × ${count(b.maxTasks, "task")} × ${count(b.jobs, "job")} × ${formatBytes(b.rustc)}`;
 }
 
 const between = (n: number, low: number, high: number): number => Math.min(Math.max(n, low), high);

@@ -101,11 +101,11 @@ export const DISK_SHARE = constant(
 /** Parts of that when both caches lie on one volume; what they leave is for `target` directories and the registry there. */
 export const SCCACHE_DISK_PART = constant(
   3 / 8,
-  "sccache's part where both caches share the volume; two parts of eight stay for target directories",
+  "sccache's part where both caches share the volume; two of eight parts stay for target directories",
 );
 export const BAZEL_REMOTE_DISK_PART = constant(
   3 / 8,
-  "bazel-remote's part where both caches share the volume; two parts of eight stay for target directories",
+  "bazel-remote's part where both caches share the volume; two of eight parts stay for target directories",
 );
 /** Least size of either cache; bazel-remote counts in whole GiB. */
 export const CACHE_LEAST = constant(

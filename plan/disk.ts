@@ -32,7 +32,11 @@ export function diskRooms(
   const both = host.sccache.enabled && host["bazel-remote"].enabled;
   const shared = both && volumeOf(disks.sccache) === volumeOf(disks["bazel-remote"]);
   const usable = usableBytes(disks, host, shared);
-  const other = shared ? (host["bazel-remote"].max_size ?? CACHE_LEAST.value) : 0;
+  // A size beyond the volume leaves sccache its least all the same, so that the fault names the size, not a full disk.
+  const beside = usable["bazel-remote"] - CACHE_LEAST.value;
+  const other = shared
+    ? Math.min(host["bazel-remote"].max_size ?? CACHE_LEAST.value, Math.max(0, beside))
+    : 0;
   const sccache = room(
     usable.sccache,
     other,

@@ -2,7 +2,7 @@ import type { Disk } from "../host/facts.ts";
 import { type Fault, keyPath } from "../stacks/fault.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { type Builders, builderSum, rustcFor } from "./builders.ts";
-import { type Bytes, bytes, formatBytes } from "./bytes.ts";
+import { type Bytes, bazelRemoteGiB, bytes, formatBytes } from "./bytes.ts";
 import {
   BAZEL_REMOTE_SHARE,
   CACHE_LEAST,
@@ -103,8 +103,8 @@ function tooLarge(name: string, cache: Cache, size: Bytes, bound: Bytes, why: st
   return {
     path: at(name, cache, "max_size"),
     got: formatBytes(size),
-    wanted: `at most ${formatBytes(bound)}: ${why}`,
-    next: `set it to ${formatBytes(bound)}, or remove it to have it reckoned${also}`,
+    wanted: `at most ${wholeGiB(bound)}: ${why}`,
+    next: `set it to ${wholeGiB(bound)}, or remove it to have it reckoned${also}`,
   };
 }
 
@@ -138,5 +138,8 @@ function leastMemory(host: HostConfig): Bytes {
   while (memoryShares(bytes(memory), host).room < RUSTC_RAM_LEAST.value) memory += step;
   return bytes(memory);
 }
+
+/** Bounds are whole GiB, and bazel-remote's key takes nothing else: `1400GiB`, not `1.36TiB`. */
+const wholeGiB = (b: Bytes): string => `${bazelRemoteGiB(b, "exact")}GiB`;
 
 const amount = (n: number): string => (n > 0 ? formatBytes(bytes(n)) : "nothing");

@@ -176,7 +176,7 @@ function sizeTerm(
   ram: string | null,
 ): Term {
   const percent = `${c.DISK_SHARE.value * 100} % ${c.DISK_SHARE.reason}`;
-  const disk = room.shared ? `${part.value} of ${percent}; ${part.reason}` : percent;
+  const disk = room.shared ? `${part.value * 8}/8 of ${percent}; ${part.reason}` : percent;
   const kept =
     room.share !== room.fresh && ram === null
       ? `as applied before; reckoned anew ${formatBytes(room.fresh)}: ${c.KEEP_FACTOR.reason}`

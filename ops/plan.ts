@@ -1,0 +1,196 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { parse as parseYaml } from "yaml";
+import { declaredProbe, type HostFacts } from "../host/facts.ts";
+import { probeHost } from "../host/probe.ts";
+import { type Bytes, gib, parseBytes } from "../plan/bytes.ts";
+import { parseStackConfig, readStack } from "../stacks/config.ts";
+import type { HostConfig } from "../stacks/types.ts";
+import { planData, planReport } from "./plan-report.ts";
+
+export { planData, planReport } from "./plan-report.ts";
+
+const HELP = `Prints every number warmbox would set on a machine, and why.
+
+npm run plan                                          this machine
+npm run plan -- --ram 126GiB --cpus 32                a machine that is not there
+npm run plan -- --host NAME [--stack STACK]           a host of a stack (default: local), probed
+
+  --agents N     builds that share the machine (default: the stack's, else 1)
+  --active N     how many of them build at once (default: the stack's, else 1)
+  --ram SIZE     RAM, such as 126GiB; needs --cpus
+  --cpus N       cores
+  --disk SIZE    free on the caches' volume (default with --ram: 1TiB)
+  --json         the same as data; sizes in bytes
+  --help         this text
+`;
+
+/** Free disk of a machine that is only thought of. */
+const DISK_DEFAULT: Bytes = gib(1024);
+
+/** A wrong flag: the message is complete. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** What the flags say, checked. */
+export type PlanFlags = {
+  help: boolean;
+  json: boolean;
+  host: string | null;
+  stack: string;
+  machine: { ram: Bytes; cpus: number } | null;
+  disk: Bytes | null;
+  agents: { total: number | null; active: number | null };
+};
+
+/** @throws UsageError naming the flag, its value and what to write. */
+export function readFlags(argv: string[]): PlanFlags {
+  const values = parsed(argv);
+  const ram = sizeFlag("ram", values.ram);
+  const cpus = countFlag("cpus", values.cpus);
+  const [total, active] = [countFlag("agents", values.agents), countFlag("active", values.active)];
+  if (values.host !== undefined && (ram !== null || cpus !== null)) {
+    throw new UsageError("--host probes a machine, --ram and --cpus describe one: leave out one of the two");
+  }
+  if ((ram === null) !== (cpus === null)) {
+    throw new UsageError(
+      `--${ram === null ? "cpus" : "ram"} alone does not describe a machine: add --${ram === null ? "ram, such as 64GiB" : "cpus, such as 16"}`,
+    );
+  }
+  if (total !== null && active !== null && active > total) {
+    throw new UsageError(`--active ${active}: at most --agents, which is ${total}: raise --agents`);
+  }
+  return {
+    help: values.help ?? false,
+    json: values.json ?? false,
+    host: values.host ?? null,
+    stack: values.stack ?? "local",
+    machine: ram !== null && cpus !== null ? { ram, cpus } : null,
+    disk: sizeFlag("disk", values.disk),
+    agents: { total, active },
+  };
+}
+
+function parsed(argv: string[]) {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean" } as const;
+  try {
+    return parseArgs({
+      args: argv,
+      options: {
+        ram: text,
+        cpus: text,
+        agents: text,
+        active: text,
+        disk: text,
+        host: text,
+        stack: text,
+        json: flag,
+        help: flag,
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(
+      `${(error as Error).message.split(". ")[0]}: \`npm run plan -- --help\` lists the flags`,
+    );
+  }
+}
+
+function countFlag(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  if (!/^[1-9]\d{0,5}$/.test(text))
+    throw new UsageError(`--${name} ${text}: write a whole number from 1 on, such as 10`);
+  return Number(text);
+}
+
+function sizeFlag(name: string, text: string | undefined): Bytes | null {
+  if (text === undefined) return null;
+  try {
+    return parseBytes(text);
+  } catch (error) {
+    throw new UsageError(`--${name} ${(error as Error).message}`);
+  }
+}
+
+/** Machine and host of the flags: described, or probed. */
+async function subject(flags: PlanFlags): Promise<{ facts: HostFacts; host: HostConfig; name: string }> {
+  const name = flags.host ?? "this";
+  const host = withAgents(flags.host === null ? bareHost() : await stackHost(flags.host, flags.stack), flags);
+  const facts = flags.machine === null ? (await probeHost(name, host)).facts : described(flags.machine);
+  return { facts: flags.disk === null ? facts : withDisk(facts, flags.disk), host, name };
+}
+
+function described({ ram, cpus }: { ram: Bytes; cpus: number }): HostFacts {
+  const disk = { total: DISK_DEFAULT, free: DISK_DEFAULT, device: "the disk", mount: "/" };
+  const disks = { sccache: disk, "bazel-remote": disk, cargo: disk };
+  const facts = { memTotal: ram, cpus, arch: "x86_64" as const, user: { home: "/home/ci" }, disks };
+  return declaredProbe({ name: "this", facts }).facts;
+}
+
+function withDisk(facts: HostFacts, free: Bytes): HostFacts {
+  const { sccache, cargo, "bazel-remote": remote } = facts.disks;
+  return {
+    ...facts,
+    disks: { sccache: { ...sccache, free }, "bazel-remote": { ...remote, free }, cargo: { ...cargo, free } },
+  };
+}
+
+function withAgents(host: HostConfig, { agents }: PlanFlags): HostConfig {
+  const active = agents.active ?? Math.min(host.agents.active, agents.total ?? Number.POSITIVE_INFINITY);
+  const total = agents.total ?? Math.max(host.agents.total, active);
+  return { ...host, agents: { total, active } };
+}
+
+function bareHost(): HostConfig {
+  const host = parseStackConfig({ hosts: { this: {} } }).hosts.this;
+  if (host === undefined) throw new Error("a stack with one host has none");
+  return host;
+}
+
+async function stackHost(name: string, stack: string): Promise<HostConfig> {
+  const file = new URL(`../stacks/Pulumi.${stack}.yaml`, import.meta.url);
+  const text = await readFile(file, "utf8").catch(() => {
+    throw new UsageError(`--stack ${stack}: there is no stacks/Pulumi.${stack}.yaml`);
+  });
+  const config = ((parseYaml(text) ?? {}) as { config?: Record<string, unknown> }).config ?? {};
+  const { hosts } = readStack((key) => config[`warmbox:${key}`]);
+  const host = hosts[name];
+  if (host === undefined)
+    throw new UsageError(`--host ${name}: the stack ${stack} has ${Object.keys(hosts).join(", ")}`);
+  return host;
+}
+
+/** Runs the command; returns its exit code: 0 done, 1 a plan that does not add up, 2 wrong flags. */
+export async function main(
+  argv: string[],
+  write: (text: string) => void,
+  complain: (text: string) => void,
+): Promise<number> {
+  try {
+    const flags = readFlags(argv);
+    if (flags.help) {
+      write(HELP);
+      return 0;
+    }
+    const { facts, host, name } = await subject(flags);
+    write(
+      flags.json
+        ? `${JSON.stringify(planData(facts, host, name), null, 2)}\n`
+        : planReport(facts, host, name),
+    );
+    return 0;
+  } catch (error) {
+    complain(`plan: ${(error as Error).message}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.exitCode = await main(
+    process.argv.slice(2),
+    (text) => process.stdout.write(text),
+    (text) => process.stderr.write(text),
+  );
+}
