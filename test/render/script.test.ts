@@ -1,0 +1,179 @@
+import { describe, expect, it } from "vitest";
+import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
+import { cargoScript } from "../../render/cargo-resource.ts";
+import { libraryScript } from "../../render/library-resource.ts";
+import { moonScript } from "../../render/moon-resource.ts";
+import { hostPaths } from "../../render/paths.ts";
+import { sccacheScript } from "../../render/sccache-resource.ts";
+import { resourceScript, type ScriptHead, type Step } from "../../render/script.ts";
+import { boxInput } from "./box.ts";
+import { fileOf, run, temporaryDirectory } from "./daemon.ts";
+
+const HEAD: ScriptHead = { resource: "moon", owner: "local", generation: 3, scope: "user" };
+const PATH = process.env.PATH ?? "";
+const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
+
+/** A library that says what it was told: one line per word, and what came on standard input. */
+const ECHO = ["resource", "directory", "put", "include", "block", "service", "live"]
+  .map(
+    (name) =>
+      `${name}() { printf '%s' ${name}; printf ' <%s>' "$@"; echo; ${/put|block/.test(name) ? 'case "$*" in *from=*) ;; *) cat ;; esac' : ":"}; }`,
+  )
+  .join("\n");
+
+/** Runs a script with that library in place of ours. */
+async function told(script: string, shell: string[]) {
+  const home = await temporaryDirectory();
+  const share = `${home}/.local/share/warmbox`;
+  await run(["mkdir", "-p", share]);
+  await fileOf(share, "warmbox.sh", `${ECHO}\n`);
+  const file = await fileOf(home, "script", script);
+  return run([...shell, file, "echo", "done"], { env: { PATH, HOME: home } });
+}
+
+const STEPS: Step[] = [
+  { do: "directory", path: "a dir", mode: "0700", purge: true },
+  { do: "put", path: "it's", mode: "0644", text: "one $HOME `x` \\\n\ttwo\n", check: "sh", secret: true },
+  { do: "put", path: "no-end", mode: "0644", text: "three" },
+  { do: "include", path: ".cargo/config.toml", file: "warmbox.toml" },
+  { do: "block", path: ".profile", mark: "moon", text: "four\n", absent: "^(a|b)'c" },
+  {
+    do: "service",
+    name: "s",
+    kind: "process",
+    file: "run/s",
+    ready: "tcp 127.0.0.1:1",
+    readySeconds: 3,
+    stop: "a 'b'",
+    stopSeconds: 4,
+    log: "l",
+  },
+  { do: "live", name: "s", line: "size 1", command: "x | sed 's/a/b/'" },
+];
+
+describe("resourceScript", () => {
+  it.each(SHELLS)("hands every word and byte to the library under %s", async (...shell) => {
+    expect(await told(resourceScript(HEAD, STEPS), shell)).toEqual({
+      code: 0,
+      stdout: `resource <moon> <owner=local> <generation=3>
+directory <a dir> <0700> <purge>
+put <it's> <0644> <check=sh> <secret>
+one $HOME \`x\` \\
+	two
+put <no-end> <0644>
+three
+include <.cargo/config.toml> <warmbox.toml>
+block <.profile> <moon> <absent=^(a|b)'c>
+four
+service <s> <kind=process> <file=run/s> <ready=tcp 127.0.0.1:1> <ready_timeout=3> <stop=a 'b'> <stop_timeout=4> <log=l>
+live <s> <size 1> <x | sed 's/a/b/'>
+done
+`,
+      stderr: "",
+    });
+  });
+
+  it.each(SHELLS)("says so under %s where the library is missing", async (...shell) => {
+    const home = await temporaryDirectory();
+    const file = await fileOf(home, "script", resourceScript(HEAD, []));
+    expect(await run([...shell, file, "apply"], { env: { PATH, HOME: home } })).toEqual({
+      code: 69,
+      stdout: "",
+      stderr: `warmbox: ${home}/.local/share/warmbox/warmbox.sh is missing; next: run pulumi up, which puts it back\n`,
+    });
+  });
+
+  it("names the scope before the library, for it decides where that looks", () => {
+    const script = resourceScript({ ...HEAD, scope: "system" }, []);
+    expect(script.split("\n").slice(0, 2)).toEqual([
+      "WARMBOX_SCOPE=system",
+      "library=/usr/local/share/warmbox/warmbox.sh",
+    ]);
+  });
+
+  it("refuses a file that would end itself", () => {
+    const step: Step = { do: "put", path: "a", mode: "0644", text: "x\nWARMBOX-END\ny\n" };
+    expect(() => resourceScript(HEAD, [step])).toThrow(
+      "a: a line of it is WARMBOX-END, which ends a file in a script; change that line in the stack's settings",
+    );
+    expect(resourceScript(HEAD, [{ ...step, text: " WARMBOX-END\nWARMBOX-END-\n" }])).toContain(
+      " WARMBOX-END",
+    );
+  });
+});
+
+describe("libraryScript", () => {
+  it.each(SHELLS)("carries the library, runs it and leaves no temporary file, under %s", async (...shell) => {
+    const input = boxInput();
+    const file = { path: `${input.paths.share}/supervise.sh`, mode: "0755", text: "#!/bin/sh\n" };
+    const said = await told(libraryScript(input, ECHO, [file]), shell);
+    const temporary = /from=(\S+)>/.exec(said.stdout)?.[1] ?? "";
+    expect(said).toEqual({
+      code: 0,
+      stdout: `resource <library> <owner=local> <generation=3>
+put <.local/share/warmbox/warmbox.sh> <0644> <from=${temporary}>
+put <.local/share/warmbox/supervise.sh> <0755> <check=sh>
+#!/bin/sh
+done
+`,
+      stderr: "",
+    });
+    expect((await run(["test", "-e", temporary])).code).toBe(1);
+  });
+});
+
+describe("every resource", () => {
+  const user = { moon: { workspaces: [{ path: "it's code", remote_block: true }] } };
+  const input = boxInput(user);
+  const inline = boxInput({ cargo: { config: "inline" } });
+  const scripts = {
+    library: libraryScript(input, ECHO),
+    sccache: sccacheScript(input),
+    "bazel-remote": bazelRemoteScript(input),
+    cargo: cargoScript(input),
+    "cargo, inline": cargoScript(inline),
+    moon: moonScript(input),
+  };
+  const cases = Object.entries(scripts).flatMap(([name, script]) =>
+    SHELLS.map((shell) => [name, shell.join(" "), script] as const),
+  );
+
+  it.each(cases)("%s is a script for %s", async (_name, shell, script) => {
+    const said = await told(script, shell.split(" "));
+    expect(said).toMatchObject({ code: 0, stderr: "" });
+    expect(said.stdout).toMatch(/^resource .*\ndone\n$|^resource [\s\S]*\ndone\n$/);
+  });
+
+  it("writes paths below HOME as such, so that a script reads the same for every user", () => {
+    for (const script of Object.values(scripts))
+      expect(script).not.toMatch(/^(put|directory|block|include) '?\/home/m);
+  });
+
+  it("bazel-remote behind a password is not asked without one", () => {
+    const script = bazelRemoteScript(boxInput({ "bazel-remote": { settings: { htpasswd_file: "/etc/h" } } }));
+    expect(script).toContain("ready='tcp 127.0.0.1:9092'");
+    expect(script).not.toContain("live ");
+  });
+
+  it("without sccache, cargo has no wrapper", () => {
+    const script = cargoScript(boxInput({ sccache: { enabled: false } }));
+    expect(script).not.toMatch(/rustc-wrapper|incremental/);
+    expect(script).toContain("jobs = ");
+  });
+
+  it("without bazel-remote, moon has no remote", () => {
+    expect(moonScript(boxInput({ "bazel-remote": { enabled: false } }))).not.toContain("MOON_REMOTE");
+  });
+});
+
+describe("hostPaths", () => {
+  it("keeps a user's below HOME and a system's out of it", () => {
+    const of = (scope: string) =>
+      Object.values(hostPaths(boxInput({ scope }).host, "/home/ci", "/home/ci/.cargo"));
+    expect(of("user").every((path) => path.startsWith("/home/ci"))).toBe(true);
+    expect(of("system").filter((path) => path.startsWith("/home/ci"))).toEqual([
+      "/home/ci",
+      "/home/ci/.cargo",
+    ]);
+  });
+});
