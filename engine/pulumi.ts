@@ -1,10 +1,11 @@
 /** `npm run up`, `preview`, `destroy` and `pulumi`: Pulumi itself, with what it needs made present first. */
 import { spawn } from "node:child_process";
+import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { findPulumi } from "./cli.ts";
+import { findPulumi, pulumiHome } from "./cli.ts";
 import { passphraseVariables } from "./passphrase.ts";
 import { ensureCommandPlugin } from "./plugins.ts";
-import { readProject } from "./project.ts";
+import { type Project, readProject } from "./project.ts";
 import { ensureStack } from "./stack.ts";
 import { warmboxCache } from "./tools/cache.ts";
 
@@ -24,6 +25,7 @@ export async function runPulumi(
   const cli = await findPulumi(variables);
   await ensureCommandPlugin(cli, variables);
   const project = readProject(root, variables);
+  Object.assign(variables, homeVariables(project, variables));
   Object.assign(variables, passphraseVariables(project, variables));
   const command = args[0] ?? "";
   if (ON_A_STACK.includes(command)) {
@@ -46,6 +48,15 @@ export function withoutQuestions(args: readonly string[], interactive: boolean):
   const asks = ASKING.includes(args[0] ?? "") && !has("--yes", "-y", "--preview-only", "--help", "-h");
   const at = args.includes("--") ? args.indexOf("--") : args.length;
   return [...args.slice(0, at), ...(asks ? ["--yes"] : []), ...extra, ...args.slice(at)];
+}
+
+/**
+ * HOME as everything else here understands it: the CLI itself asks the password file and not HOME, so that with another
+ * HOME its state would go to the account's real home directory.
+ */
+function homeVariables(project: Project, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const backend = project.backend.replace(/^file:\/\/~(?=\/|$)/, `file://${env.HOME || homedir()}`);
+  return { PULUMI_HOME: pulumiHome(env), ...(backend === "" ? {} : { PULUMI_BACKEND_URL: backend }) };
 }
 
 /** No update nagging, and compiled code kept between runs, which saves a third of a program's start. */
