@@ -56,7 +56,7 @@ export function shellWord(text: string): string {
  * - rustc's own exit codes, output and diagnostics pass through. sccache reports a rustc that died by a signal with the
  *   codes of its own faults (2, 254): such a rustc runs once more without it, and cargo then sees the signal itself.
  * - Hung servers: the first call of each build starts one small process, the build's guard, which ends with the build.
- *   When a client waits and the server does not answer, the guard ends the client (SIGUSR1) and rustc runs instead.
+ *   When a client waits and the server does not answer, the guard ends the client (SIGUSR2; sccache catches USR1) and rustc runs instead.
  *   A long compile is never cut: its server answers. Bound: tick + answer limit, once per bypass window and build.
  * - The guard and the bypass live in one file per build (parent pid and its start time) in XDG_RUNTIME_DIR or /tmp;
  *   where neither can be written, a hung server is not bounded; everything else still holds.
@@ -124,7 +124,7 @@ guard() {
       [ "$absent" -ge ${startLimitSeconds} ] || continue
     fi
     absent=0
-    for client in $(waiting); do kill -USR1 "$client"; done
+    for client in $(waiting); do kill -USR2 "$client"; done
   done
   rm -f "$build"
 }
@@ -158,8 +158,8 @@ code=$?
 case $code in
   2 | 253 | 254) broken "it failed itself (exit code $code)" ;;
   126 | 127) broken "it cannot be run (exit code $code)" ;;
-  138) broken "its server on port $SCCACHE_SERVER_PORT does not answer" ;;
-  132 | 134 | 135 | 136 | 139 | 159) broken "it crashed (signal $((code - 128)))" ;;
+  140) broken "its server on port $SCCACHE_SERVER_PORT does not answer" ;;
+  132 | 134 | 135 | 136 | 138 | 139 | 159) broken "it crashed (signal $((code - 128)))" ;;
   *) exit "$code" ;;
 esac
 exec "$@"
