@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { warmboxCache } from "./tools/cache.ts";
-import { CONNECT_MS } from "./tools/download.ts";
+import { ANSWER_MS } from "./tools/download.ts";
 
 /** Where Pulumi's installers take the CLI and plugins from. */
 export const RELEASE_HOST = "https://get.pulumi.com";
@@ -39,7 +39,7 @@ export function rememberUnreachable(host: string, now = Date.now()): void {
 export async function reachable(host: string): Promise<boolean> {
   if (!worthAsking(host)) return false;
   try {
-    await fetch(host, { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(CONNECT_MS) });
+    await fetch(host, { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(ANSWER_MS) });
     return true;
   } catch {
     rememberUnreachable(host);

@@ -4,8 +4,8 @@ import http from "node:http";
 import https from "node:https";
 import { pipeline } from "node:stream/promises";
 
-/** Time to reach a host, in milliseconds: more than any working link needs, little to lose where there is none. */
-export const CONNECT_MS = 5_000;
+/** Time until a host answers, in milliseconds: more than any working link needs, little to lose where there is none. */
+export const ANSWER_MS = 5_000;
 /** Longest silence in the middle of a download, in milliseconds. */
 const IDLE_MS = 30_000;
 /** Redirects followed: a release page needs one or two. */
@@ -46,16 +46,12 @@ function request(url: URL, redirects: number): Promise<http.IncomingMessage> {
     const unreachable = (why: string) => fail(new Unreachable(`${url.host}: ${why}`));
     // proxyEnv: a company's HTTPS_PROXY and NO_PROXY count here as they do for npm, go and cargo.
     const asked = library.get(url, { agent: new library.Agent({ proxyEnv: process.env, timeout: IDLE_MS }) });
-    const bound = setTimeout(() => asked.destroy(new Error(`no answer within ${CONNECT_MS} ms`)), CONNECT_MS);
+    const bound = setTimeout(() => asked.destroy(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
     asked.on("timeout", () => asked.destroy(new Error(`silent for ${IDLE_MS} ms`)));
     asked.on("error", (error) =>
       unreachable(error.message || (error as NodeJS.ErrnoException).code || "error"),
     );
     asked.on("close", () => clearTimeout(bound));
-    asked.on("socket", (socket) => {
-      if (!socket.connecting) clearTimeout(bound);
-      socket.once(url.protocol === "https:" ? "secureConnect" : "connect", () => clearTimeout(bound));
-    });
     asked.on("response", (response) => {
       clearTimeout(bound);
       const { statusCode = 0, headers } = response;

@@ -20,6 +20,7 @@ import {
   versionDir,
   warmboxCache,
 } from "./cache.ts";
+import { Unreachable } from "./download.ts";
 import { withLock } from "./lock.ts";
 import { moonBinary } from "./moon-npm.ts";
 import { type Progress, startProgress } from "./progress.ts";
@@ -156,6 +157,9 @@ async function makePinned(tool: ToolName, asked: Asked, dir: string, progress: P
       return { path: await fetchAsset(tool, asset, join(dir, "vendor"), progress), how: "downloaded" };
     } catch (error) {
       tried.push(`release: ${(error as Error).message}`);
+      // No internet is an ordinary state of affairs; a release with a wrong checksum is not.
+      if (!(error instanceof Unreachable))
+        process.stderr.write(`warmbox: ${tried[0]}; trying the registry\n`);
     }
   }
   try {
