@@ -74,9 +74,9 @@ export const factsSchema = object({
   docker: doc(line("a version").exactOptional(), { what: "Version of the Docker server there." }),
   disks: doc(
     object({
-      sccache: doc(disk.exactOptional(), { what: "The volume of sccache.dir." }),
-      "bazel-remote": doc(disk.exactOptional(), { what: "The volume of bazel-remote.dir." }),
-      cargo: doc(disk.exactOptional(), { what: "The volume of CARGO_HOME." }),
+      sccache: doc(disk.exactOptional(), { what: "The volume of that cache." }),
+      "bazel-remote": doc(disk.exactOptional(), { what: "The volume of that cache." }),
+      cargo: doc(disk.exactOptional(), { what: "The volume of that cache." }),
     }).exactOptional(),
     { what: "The volumes of the caches." },
   ),

@@ -56,7 +56,7 @@ export const moonSchema = object({
   compression: doc(
     word(["none", "zstd"], { gzip: "write zstd", zst: "write zstd", off: "write none" }).default("none"),
     {
-      what: "Compression on the wire. Over loopback zstd only costs CPU; bazel-remote's disk is zstd either way.",
+      what: "Compression on the wire. Over loopback zstd only costs CPU; bazel-remote compresses what it stores by itself.",
       link: LINK,
     },
   ),

