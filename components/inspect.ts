@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { HostFacts } from "../host/facts.ts";
+import type { HostFacts, Probe } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { planHost } from "../plan/sizing.ts";
@@ -34,17 +34,31 @@ async function inspectHost(
   owner: string,
   library: BuildHostArgs["library"],
 ): Promise<BuildHostArgs> {
-  const { facts, observed } = await probeHost(name, host);
+  return describeHost({ name, host, stack, owner, library, probe: await probeHost(name, host) });
+}
+
+/** Everything that one host's declaration depends on. */
+export interface HostDescription {
+  readonly name: string;
+  readonly host: HostConfig;
+  readonly stack: StackConfig;
+  readonly owner: string;
+  readonly library: BuildHostArgs["library"];
+  readonly probe: Probe;
+}
+
+/**
+ * From a probe to the arguments of {@link BuildHost}: plan, tools, service kind, warnings. Asks nobody anything.
+ * @throws Error where the host lacks what the stack wants of it
+ */
+export function describeHost(known: HostDescription): BuildHostArgs {
+  const { name, host, stack, owner, library } = known;
+  const { facts, observed } = known.probe;
   const choices = enabledTools(host, chooseTools(facts, host, { s3: stack.s3 !== undefined }));
   refuseMissing(name, choices);
+  const nowSeconds = Math.floor(Date.now() / 1000);
   return {
-    host: {
-      name,
-      owner,
-      prefix: reachPrefix(host),
-      observed,
-      nowSeconds: Math.floor(Date.now() / 1000),
-    },
+    host: { name, owner, prefix: reachPrefix(host), observed, nowSeconds },
     library,
     tools: choices,
     arch: facts.arch,

@@ -1,0 +1,224 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Box, listing, makeBox } from "./box.ts";
+import { addWorktree, demand, makeRepository, moonStatuses, sccacheCounters, session } from "./workspace.ts";
+
+/** The user's own files, as awkward as they come: CRLF, no final newline, a comment that must stay. */
+const USERS_FILES: Record<string, string> = {
+  ".cargo/config.toml": "# mine\r\n[term]\r\nquiet = false\r\n",
+  ".profile": "umask 022",
+  ".bashrc": "# bash\n",
+};
+
+/** What `destroy` leaves on purpose: caches' contents, cargo's downloads, the stack's own state and its passphrase. */
+const STAYS = [
+  ".cache",
+  ".cargo/registry",
+  ".cargo/.global-cache",
+  ".cargo/.package-cache",
+  ".pulumi",
+  "src",
+  ".moon",
+];
+const KEPT_BY_PULUMI = ".config/warmbox/passphrase";
+
+const HOST = {
+  agents: { total: 4, active: 2 },
+  "bazel-remote": { max_size: "2GiB" },
+  sccache: { max_size: "3GiB" },
+};
+
+let box: Box;
+let before: string[];
+let repository: string;
+
+beforeAll(async () => {
+  box = await makeBox();
+  for (const [path, text] of Object.entries(USERS_FILES)) {
+    mkdirSync(join(box.home, path, ".."), { recursive: true });
+    writeFileSync(join(box.home, path), text);
+  }
+  box.stack("local", HOST);
+  before = homeListing();
+});
+
+afterAll(async () => {
+  await box.warmbox("destroy", "--yes");
+  box.remove();
+});
+
+function homeListing(): string[] {
+  return listing(box.home, STAYS).filter((line) => !line.startsWith(KEPT_BY_PULUMI));
+}
+
+async function up(): Promise<string> {
+  const done = await box.warmbox("up");
+  expect(done.output).not.toMatch(/warning:.*(plugin|PATH)/i);
+  if (done.code !== 0) throw new Error(`up ended with ${done.code}:\n${done.output}`);
+  return done.output;
+}
+
+async function preview(): Promise<string> {
+  const done = await box.warmbox("preview", "--diff");
+  if (done.code !== 0) throw new Error(`preview ended with ${done.code}:\n${done.output}`);
+  return done.output;
+}
+
+async function expectNoChanges(): Promise<void> {
+  const done = await box.warmbox("preview", "--expect-no-changes");
+  if (done.code !== 0) throw new Error(`there are changes:\n${done.output}`);
+}
+
+describe("one machine, from nothing to warm", () => {
+  it("up starts the daemons with the sizes of the stack", async () => {
+    const output = await up();
+    expect(output).toMatch(/\+ \d+ created/);
+    expect((await sccacheCounters(box)).maxCacheSize).toBe(3 * 2 ** 30);
+    const status = await fetch(`http://127.0.0.1:${box.ports.http}/status`);
+    expect(await status.json()).toMatchObject({ MaxSize: 2 * 2 ** 30 });
+  });
+
+  it("a second up changes nothing on the host", async () => {
+    const state = () => listing(join(box.home, ".local")).concat(listing(join(box.home, ".config")));
+    const untouched = state();
+    expect(await up()).toMatch(/\d+ unchanged/);
+    expect(state()).toEqual(untouched);
+    await expectNoChanges();
+  });
+
+  it("a cold build through moon fills all three tiers", async () => {
+    repository = await makeRepository(box);
+    const built = await session(box, "moon run :build :test :pack", repository);
+    expect(built.output, built.output).toMatch(/Tasks: 3 completed/);
+    expect(moonStatuses(repository)).toEqual({
+      "workspace:build": "skipped",
+      "workspace:test": "skipped",
+      "workspace:pack": "skipped",
+    });
+    expect((await sccacheCounters(box)).misses).toBeGreaterThanOrEqual(4);
+  });
+
+  it("tier 2: a second worktree gets every task from bazel-remote", async () => {
+    const worktree = await addWorktree(box, repository, "second");
+    const built = await session(box, "moon run :build :test :pack", worktree);
+    expect(built.code, built.output).toBe(0);
+    expect(moonStatuses(worktree)).toEqual({
+      "workspace:build": "cached-from-remote",
+      "workspace:test": "cached-from-remote",
+      "workspace:pack": "cached-from-remote",
+    });
+  });
+
+  it("tier 1: a third worktree's cargo build takes its dependencies from sccache", async () => {
+    const worktree = await addWorktree(box, repository, "third");
+    const start = await sccacheCounters(box);
+    await demand(box, ["cargo", "build", "--workspace", "--locked"], worktree);
+    const other = await sccacheCounters(box);
+    expect(other.hits - start.hits, "itoa and memchr; the members' keys hold their path").toBe(2);
+    rmSync(join(worktree, "target"), { recursive: true });
+    await demand(box, ["cargo", "build", "--workspace", "--locked"], worktree);
+    const same = await sccacheCounters(box);
+    expect(same.misses - other.misses).toBe(0);
+    expect(same.hits - other.hits, "the two dependencies and the two library members").toBe(4);
+  });
+
+  it("tier 3: a build resolves with the network off, and only with the shared registry", async () => {
+    const worktree = await addWorktree(box, repository, "fourth");
+    const offline = ["unshare", "--net", "cargo", "fetch", "--locked"];
+    await demand(box, offline, worktree);
+    const elsewhere = await box.run(offline, worktree, {
+      CARGO_HOME: join(box.home, "src", "empty-cargo-home"),
+    });
+    expect(elsewhere.code, "the network is really off").not.toBe(0);
+  });
+});
+
+describe("drift shows in a plain preview, and up repairs it", () => {
+  const daemon = (name: string): number => {
+    const pid = readFileSync(join(box.home, `.local/state/warmbox/run/${name}.child`), "utf8");
+    return Number.parseInt(pid, 10);
+  };
+  const edit = (path: string, from: string | RegExp, to: string) => (): void => {
+    const file = join(box.home, path);
+    const text = readFileSync(file, "utf8");
+    expect(text).toMatch(from);
+    writeFileSync(file, text.replace(from, to));
+  };
+  const cases: [name: string, change: () => void | Promise<void>, shown: RegExp[]][] = [
+    [
+      "a size in bazel-remote's config",
+      edit(".config/bazel-remote/config.yaml", "max_size: 2", "max_size: 9"),
+      [/-max_size: 2/, /\+max_size: 9/],
+    ],
+    [
+      "a size in sccache's config",
+      edit(".config/sccache/config", /size = 3221225472/, "size = 99"),
+      [/-\s*size = 3221225472/, /\+\s*size = 99/],
+    ],
+    ["the include line deleted", edit(".cargo/config.toml", /^include = .*\r?\n/m, ""), [/-include = /]],
+    [
+      "the run script edited",
+      edit(".local/share/warmbox/run/bazel-remote", "GOGC=50", "GOGC=400"),
+      [/-.*GOGC=50/, /\+.*GOGC=400/],
+    ],
+    ["bazel-remote killed for good", async () => await killService("bazel-remote"), [/-state running/]],
+    [
+      "sccache started with another size",
+      startAnotherSccache,
+      [/-max_cache_size 3221225472/, /\+max_cache_size 1073741824/],
+    ],
+  ];
+
+  async function killService(name: string): Promise<void> {
+    process.kill(
+      Number.parseInt(readFileSync(join(box.home, `.local/state/warmbox/run/${name}.pid`), "utf8"), 10),
+      "SIGKILL",
+    );
+    process.kill(daemon(name), "SIGKILL");
+  }
+
+  async function startAnotherSccache(): Promise<void> {
+    await killService("sccache");
+    const sccache = join(box.home, ".local/share/warmbox/tools/sccache/0.19.0/sccache");
+    const started = await box.run([sccache, "--start-server"], box.home, {
+      SCCACHE_SERVER_PORT: String(box.ports.sccache),
+      SCCACHE_CACHE_SIZE: "1G",
+    });
+    expect(started.code, started.output).toBe(0);
+  }
+
+  it.each(cases)("%s", async (_name, change, shown) => {
+    await change();
+    const seen = await preview();
+    expect(seen).toMatch(/is not as it was applied; up puts it back/);
+    for (const line of shown) expect(seen).toMatch(line);
+    expect(seen).toMatch(/~ 1 to update/);
+    expect(seen).not.toMatch(/to create|to delete|to replace/);
+    expect(await up()).toMatch(/~ 1 updated/);
+    await expectNoChanges();
+  });
+
+  it("a changed max_size shows exactly its line", async () => {
+    box.stack("local", { ...HOST, "bazel-remote": { max_size: "4GiB" } });
+    const seen = await preview();
+    expect(seen).toMatch(/- *max_size: 2\n/);
+    expect(seen).toMatch(/\+ *max_size: 4\n/);
+    await up();
+    const status = await fetch(`http://127.0.0.1:${box.ports.http}/status`);
+    expect(await status.json()).toMatchObject({ MaxSize: 4 * 2 ** 30 });
+    await expectNoChanges();
+  });
+});
+
+describe("destroy", () => {
+  it("puts the home directory back byte for byte, caches aside", async () => {
+    const done = await box.warmbox("destroy", "--yes");
+    expect(done.code, done.output).toBe(0);
+    expect(homeListing()).toEqual(before);
+    for (const [path, text] of Object.entries(USERS_FILES)) {
+      expect(readFileSync(join(box.home, path), "utf8")).toBe(text);
+    }
+    await expect(fetch(`http://127.0.0.1:${box.ports.http}/status`)).rejects.toThrow();
+  });
+});
