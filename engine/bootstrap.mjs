@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { createServer, Socket } from "node:net";
 import { homedir, tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 
 /** The Node that is brought where the running one is too old. Keep equal to engine/node/<arch>/package.json. */
 export const NODE_VERSION = "24.21.0";
@@ -75,6 +75,7 @@ export function showProgress(label, counter = () => "") {
     const line = `${label}: ${[counter(), `${seconds()} s`].filter(Boolean).join(", ")}`;
     process.stderr.write(terminal ? `\r\x1b[K${line}` : `${line}\n`);
   }, 500);
+  timer.unref();
   return (ending) => {
     clearInterval(timer);
     process.stderr.write(`${terminal ? "\r\x1b[K" : ""}${label}: ${ending} in ${seconds()} s\n`);
@@ -146,9 +147,9 @@ export function runQuietly(program, args, options = {}) {
       for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.off(name, stop);
       if (code === 0) return resolve();
       if (signal) process.kill(process.pid, signal);
-      reject(
-        new SetupError(`${program} ${args.slice(0, 2).join(" ")} failed (${signal ?? code}):\n${output}`),
-      );
+      const name = `${basename(program)} ${args[0] ?? ""}`.trim();
+      reject(new SetupError(`${name} failed (${signal ?? code}):
+${output}`.trimEnd()));
     });
   });
 }
@@ -186,6 +187,9 @@ export async function ensureNode(root, cache = cacheDirectory()) {
       rmSync(target, { recursive: true, force: true });
       renameSync(staged, target);
       done("installed");
+    } catch (error) {
+      done("failed");
+      throw error;
     } finally {
       rmSync(staged, { recursive: true, force: true });
     }
@@ -230,9 +234,10 @@ export async function ensurePackages(root, path = process.env.PATH ?? "") {
         JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages,
       ).length;
       const done = showProgress("npm packages", () => `${countPackages(root)} of at most ${total}`);
-      await runQuietly(demandNpm(path), ["ci", ...NPM_QUIET], {
-        cwd: root,
-        env: { ...process.env, PATH: path },
+      const env = { ...process.env, PATH: path };
+      await runQuietly(demandNpm(path), ["ci", ...NPM_QUIET], { cwd: root, env }).catch((error) => {
+        done("failed");
+        throw error;
       });
       done("installed");
     }

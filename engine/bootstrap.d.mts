@@ -1,0 +1,13 @@
+export const NODE_VERSION: string;
+export const NODE_MINIMUM: readonly [number, number];
+export class SetupError extends Error {}
+export function cacheDirectory(environment?: NodeJS.ProcessEnv): string;
+export function runsTypeScript(version?: string): boolean;
+export function onPath(program: string, path?: string): string | undefined;
+export function showProgress(label: string, counter?: () => string): (ending: string) => void;
+export function withLock<T>(key: string, work: () => Promise<T>): Promise<T>;
+export function runQuietly(program: string, args: readonly string[], options?: object): Promise<void>;
+export function ensureNode(root: string, cache?: string): Promise<string>;
+export function packagesStamp(root: string): string;
+export function packagesMatch(root: string): boolean;
+export function ensurePackages(root: string, path?: string): Promise<void>;

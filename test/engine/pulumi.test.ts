@@ -1,0 +1,349 @@
+/** What stands between `npm run up` and Pulumi: which CLI, which stack, which passphrase, which flags. */
+
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { findPulumi, olderThan } from "../../engine/cli.ts";
+import { shellWords } from "../../engine/language/options.ts";
+import { installLauncher, isLauncher, launcherText } from "../../engine/launcher.ts";
+import { passphraseVariables } from "../../engine/passphrase.ts";
+import { closingLine } from "../../engine/plain-reporter.ts";
+import { ensureCommandPlugin } from "../../engine/plugins.ts";
+import { readProject } from "../../engine/project.ts";
+import { withoutQuestions } from "../../engine/pulumi.ts";
+import { ensureStack, namedStack, selectedStack } from "../../engine/stack.ts";
+import { rememberUnreachable, worthAsking } from "../../engine/vendor.ts";
+import { PULUMI_VERSION } from "../../engine/versions.ts";
+
+let root: string;
+let env: NodeJS.ProcessEnv;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "warmbox engine-"));
+  env = { HOME: join(root, "home"), PATH: join(root, "bin"), WARMBOX_OFFLINE: "1" };
+  vi.stubEnv("WARMBOX_OFFLINE", "1");
+  vi.stubEnv("XDG_CACHE_HOME", join(root, "cache"));
+  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+  rmSync(root, { recursive: true, force: true });
+});
+
+function put(path: string, content: string, mode = 0o644): string {
+  const full = join(root, path);
+  mkdirSync(dirname(full), { recursive: true });
+  writeFileSync(full, content);
+  chmodSync(full, mode);
+  return full;
+}
+const program = (path: string, body: string): string => put(path, `#!/bin/sh\n${body}\n`, 0o755);
+const told = (): string =>
+  vi
+    .mocked(process.stderr.write)
+    .mock.calls.map(([text]) => String(text))
+    .join("");
+
+describe("questions", () => {
+  test.each([
+    [["up"], ["up", "--yes", "--non-interactive"]],
+    [
+      ["preview", "--diff"],
+      ["preview", "--diff", "--non-interactive"],
+    ],
+    [
+      ["destroy", "--stack", "s3"],
+      ["destroy", "--stack", "s3", "--yes", "--non-interactive"],
+    ],
+    [
+      ["up", "-y"],
+      ["up", "-y", "--non-interactive"],
+    ],
+    [
+      ["up", "--yes=false"],
+      ["up", "--yes=false", "--non-interactive"],
+    ],
+    [
+      ["refresh", "--preview-only"],
+      ["refresh", "--preview-only", "--non-interactive"],
+    ],
+    [
+      ["up", "--help"],
+      ["up", "--help"],
+    ],
+    [
+      ["config", "set", "a", "--", "-b"],
+      ["config", "set", "a", "--non-interactive", "--", "-b"],
+    ],
+    [[], []],
+  ])("without a terminal %j becomes %j", (args, expected) => {
+    expect(withoutQuestions(args, false)).toEqual(expected);
+  });
+
+  test("on a terminal nothing is added", () => {
+    expect(withoutQuestions(["up"], true)).toEqual(["up"]);
+  });
+});
+
+describe("stack", () => {
+  test.each([
+    [["--stack", "a"], "a"],
+    [["--diff", "--stack=a"], "a"],
+    [["-s", "a"], "a"],
+    [["-sa"], "a"],
+    [["--", "--stack", "a"], undefined],
+    [["--show-sames"], undefined],
+  ] as [string[], string | undefined][])("named by %j: %s", (args, expected) => {
+    expect(namedStack(args)).toBe(expected);
+  });
+
+  const project = () => {
+    put(
+      "project/Pulumi.yaml",
+      "name: demo\nruntime:\n  name: nodejs\nstackConfigDir: stacks\nbackend:\n  # here\n  url: file://~\n",
+    );
+    return readProject(join(root, "project"), env);
+  };
+  /** A CLI that only writes down what it was asked. */
+  const cli = () => ({
+    path: program("bin/pulumi", `echo "$@" >> '${root}/calls'`),
+    version: PULUMI_VERSION,
+    origin: "installed" as const,
+  });
+  const calls = (): string[] =>
+    existsSync(join(root, "calls")) ? readFileSync(join(root, "calls"), "utf8").trim().split("\n") : [];
+  const inBackend = (name: string) => put(`home/.pulumi/stacks/demo/${name}.json`, "{}");
+  const select = (content: object) => {
+    const hash = createHash("sha1").update(join(root, "project/Pulumi.yaml")).digest("hex");
+    put(`home/.pulumi/workspaces/demo-${hash}-workspace.json`, JSON.stringify(content));
+  };
+
+  test("Pulumi.yaml is read for name, stack files and backend; PULUMI_BACKEND_URL wins", () => {
+    expect(project()).toMatchObject({
+      name: "demo",
+      stackDirectory: join(root, "project/stacks"),
+      backend: "file://~",
+    });
+    expect(readProject(join(root, "project"), { ...env, PULUMI_BACKEND_URL: "s3://b" }).backend).toBe(
+      "s3://b",
+    );
+    expect(readProject(join(import.meta.dirname, "../.."), env)).toMatchObject({
+      name: "warmbox",
+      backend: "file://~",
+    });
+  });
+
+  test("the selected one is read where Pulumi notes it", () => {
+    expect(selectedStack(project(), env)).toBeUndefined();
+    select({ stacks: { "file://~": "organization/demo/s3", "s3://b": "organization/demo/other" } });
+    expect(selectedStack(project(), env)).toBe("s3");
+    select({ stack: "old" });
+    expect(selectedStack(project(), env)).toBe("old");
+  });
+
+  test("with none selected, local is made and selected", () => {
+    ensureStack(project(), cli(), "up", [], env);
+    expect(calls()).toEqual(["stack init local --non-interactive"]);
+    expect(told()).toBe("warmbox: made the stack local in file://~\n");
+  });
+
+  test("with none selected and local there, it is selected", () => {
+    inBackend("local");
+    ensureStack(project(), cli(), "up", [], env);
+    expect(calls()).toEqual(["stack select local --non-interactive"]);
+  });
+
+  test("a named one with a file is made, without being selected", () => {
+    put("project/stacks/Pulumi.s3.yaml", "config: {}\n");
+    ensureStack(project(), cli(), "preview", ["--stack", "s3"], env);
+    expect(calls()).toEqual(["stack init s3 --no-select --non-interactive"]);
+  });
+
+  test("one that is there costs no call of the CLI", () => {
+    inBackend("s3");
+    ensureStack(project(), cli(), "up", ["--stack", "s3"], env);
+    select({ stacks: { "file://~": "organization/demo/s3" } });
+    ensureStack(project(), cli(), "up", [], env);
+    expect(calls()).toEqual([]);
+  });
+
+  test("a named one that is nowhere is an error that lists what there is", () => {
+    put("project/stacks/Pulumi.s3.yaml", "config: {}\n");
+    expect(() => ensureStack(project(), cli(), "up", ["--stack", "s4"], env)).toThrow(
+      `there is no stack s4: neither in file://~ nor as ${root}/project/stacks/Pulumi.s4.yaml. Next: name one that has a file: s3`,
+    );
+  });
+
+  test("destroy makes no stack", () => {
+    expect(() => ensureStack(project(), cli(), "destroy", [], env)).toThrow(
+      "there is no stack local in file://~: nothing to destroy",
+    );
+    expect(calls()).toEqual([]);
+  });
+
+  test("another backend is asked through the CLI", () => {
+    const asked = {
+      ...cli(),
+      path: program("bin/pulumi", `echo "$@" >> '${root}/calls'; echo '[{"name":"org/demo/s3"}]'`),
+    };
+    ensureStack({ ...project(), backend: "s3://b" }, asked, "up", ["--stack", "s3"], env);
+    expect(calls()).toEqual(["stack ls --json --non-interactive"]);
+  });
+
+  describe("passphrase", () => {
+    const file = () => join(root, "home/.config/warmbox/passphrase");
+
+    test("is made once, for this user only, and said in a line", () => {
+      expect(passphraseVariables(project(), env)).toEqual({ PULUMI_CONFIG_PASSPHRASE_FILE: file() });
+      const made = readFileSync(file(), "utf8");
+      expect(made).toMatch(/^[\w-]{43}\n$/);
+      expect(statSync(file()).mode & 0o777).toBe(0o600);
+      expect(told()).toContain(`made a passphrase for the secrets in Pulumi's state: ${file()}`);
+      passphraseVariables(project(), env);
+      expect(readFileSync(file(), "utf8")).toBe(made);
+    });
+
+    test.each([{ PULUMI_CONFIG_PASSPHRASE: "" }, { PULUMI_CONFIG_PASSPHRASE_FILE: "/f" }])(
+      "the user's own wins: %j",
+      (own) => {
+        expect(passphraseVariables(project(), { ...env, ...own })).toEqual({});
+        expect(existsSync(file())).toBe(false);
+      },
+    );
+
+    test("is never made anew for a stack that is encrypted already", () => {
+      const stack = put("project/stacks/Pulumi.team.yaml", "encryptionsalt: v1:abc\n");
+      expect(() => passphraseVariables(project(), env)).toThrow(
+        `${stack} is encrypted with a passphrase that is not here. Next: set PULUMI_CONFIG_PASSPHRASE`,
+      );
+      expect(existsSync(file())).toBe(false);
+    });
+  });
+});
+
+describe("CLI", () => {
+  test.each([
+    ["3.259.0", "3.259.0", false],
+    ["v3.260.1", "3.259.0", false],
+    ["4.0.0", "3.259.0", false],
+    ["3.258.9", "3.259.0", true],
+    ["3.259.0-alpha.1", "3.259.0", false],
+    ["", "3.259.0", true],
+    ["dev", "3.259.0", true],
+  ])("%s is older than %s: %s", (version, bound, expected) => {
+    expect(olderThan(version, bound)).toBe(expected);
+  });
+
+  test("an installed one with its language host is used, and asked for its version once", async () => {
+    const path = program("bin/pulumi", `echo asked >> '${root}/asked'; echo v3.300.0`);
+    program("bin/pulumi-language-nodejs", "");
+    for (let time = 0; time < 2; time++) {
+      expect(await findPulumi(env)).toEqual({ path, version: "3.300.0", origin: "installed" });
+    }
+    expect(readFileSync(join(root, "asked"), "utf8")).toBe("asked\n");
+  });
+
+  test("one that Pulumi's installer put into its home is found without PATH", async () => {
+    const path = program("home/.pulumi/bin/pulumi", "echo v3.300.0");
+    program("home/.pulumi/bin/pulumi-language-nodejs", "");
+    expect(await findPulumi(env)).toMatchObject({ path, origin: "installed" });
+  });
+
+  test.each([
+    ["an old one", "echo v3.100.0", true, "it is 3.100.0, warmbox needs 3.259.0 or newer"],
+    ["one without its language host", "echo v3.300.0", false, "there is no pulumi-language-nodejs beside it"],
+    ["one that does not run", "exit 1", true, "it is of no known version, warmbox needs 3.259.0 or newer"],
+  ])(
+    "%s is passed over with the reason; WARMBOX_TOOLS_DIR may hold a build",
+    async (_name, body, host, reason) => {
+      const passed = program("bin/pulumi", body);
+      if (host) program("bin/pulumi-language-nodejs", "");
+      const extra = program(`tools/pulumi/${PULUMI_VERSION}/pulumi`, "echo build");
+      const found = await findPulumi({ ...env, WARMBOX_TOOLS_DIR: join(root, "tools") });
+      const home = join(root, "home/.cache/warmbox/tools/pulumi", PULUMI_VERSION);
+      expect(found).toEqual({ path: join(home, "pulumi"), version: PULUMI_VERSION, origin: "built" });
+      expect(told()).toBe(`warmbox: ${passed} is not used: ${reason}\n`);
+      expect(readFileSync(found.path)).toEqual(readFileSync(extra));
+      expect(isLauncher(join(home, "pulumi-language-nodejs"))).toBe(true);
+    },
+  );
+});
+
+describe("stand-ins", () => {
+  const cli = { path: "/no/pulumi", version: PULUMI_VERSION, origin: "built" as const };
+  const place = () => join(root, "home/.pulumi/plugins/resource-command-v1.2.1/pulumi-resource-command");
+
+  test("the command plugin's is put where the engine looks for the released one", async () => {
+    expect(await ensureCommandPlugin(cli, env)).toBe("stand-in");
+    expect(statSync(place()).mode & 0o111).toBe(0o111);
+    const before = statSync(place()).mtimeMs;
+    expect(await ensureCommandPlugin(cli, env)).toBe("stand-in");
+    expect(statSync(place()).mtimeMs).toBe(before);
+  });
+
+  test("the released one is left as it is", async () => {
+    put("home/.pulumi/plugins/resource-command-v1.2.1/pulumi-resource-command", "released", 0o755);
+    expect(await ensureCommandPlugin(cli, env)).toBe("released");
+    expect(readFileSync(place(), "utf8")).toBe("released");
+  });
+
+  test("nothing is installed beside one on PATH", async () => {
+    program("bin/pulumi-resource-command", "");
+    expect(await ensureCommandPlugin(cli, env)).toBe("released");
+    expect(existsSync(place())).toBe(false);
+  });
+
+  test("a launcher runs under sh with any path, passes its arguments, and says what to do when its folder is gone", () => {
+    const target = put('it\'s a "folder"/program.mjs', "console.log(process.argv.slice(2).join('|'))");
+    const launcher = put("launcher", launcherText(target), 0o755);
+    expect(execFileSync(launcher, ["a b", "c"], { encoding: "utf8" })).toBe("a b|c\n");
+    rmSync(target);
+    expect(() => execFileSync(launcher, { encoding: "utf8", stdio: "pipe" })).toThrow(
+      /program.mjs is gone; next: run 'npm run up'/,
+    );
+  });
+
+  test("a launcher of another folder is replaced", () => {
+    const path = put("p/pulumi-language-nodejs", launcherText("/elsewhere.ts"), 0o755);
+    installLauncher(path, "language-host.ts");
+    expect(readFileSync(path, "utf8")).toContain(join(import.meta.dirname, "../../engine/language-host.ts"));
+  });
+});
+
+test("a host that could not be reached is left alone for six hours", () => {
+  vi.stubEnv("WARMBOX_OFFLINE", "");
+  const hour = 3_600_000;
+  expect(worthAsking("https://a", 10 * hour)).toBe(true);
+  rememberUnreachable("https://a", 10 * hour);
+  expect(worthAsking("https://a", 15 * hour)).toBe(false);
+  expect(worthAsking("https://b", 15 * hour)).toBe(true);
+  expect(worthAsking("https://a", 17 * hour)).toBe(true);
+  vi.stubEnv("WARMBOX_OFFLINE", "1");
+  expect(worthAsking("https://b", 17 * hour)).toBe(false);
+});
+
+test.each([
+  ["", []],
+  ["--a  --b=1", ["--a", "--b=1"]],
+  [`--a="b c" 'd "e' f\\ g ""`, ["--a=b c", 'd "e', "f g", ""]],
+])("shell words of %j", (line, words) => {
+  expect(shellWords(line)).toEqual(words);
+});
+
+test("the closing line names skipped tests only when there are any", () => {
+  expect(closingLine({ passed: 3, failed: 0, skipped: 0 })).toBe("3 passed, 0 failed");
+  expect(closingLine({ passed: 3, failed: 1, skipped: 2 })).toBe("3 passed, 1 failed, 2 skipped");
+});
