@@ -148,8 +148,7 @@ export function runQuietly(program, args, options = {}) {
       if (code === 0) return resolve();
       if (signal) process.kill(process.pid, signal);
       const name = `${basename(program)} ${args[0] ?? ""}`.trim();
-      reject(new SetupError(`${name} failed (${signal ?? code}):
-${output}`.trimEnd()));
+      reject(new SetupError(`${name} failed (${signal ?? code}):\n${output}`.trimEnd()));
     });
   });
 }
