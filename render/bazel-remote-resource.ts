@@ -23,7 +23,7 @@ export function bazelRemoteScript(input: ResourceInput): string {
   const { host, plan, paths, store } = input;
   const remote = host["bazel-remote"];
   return resourceScript(head(input, "bazel-remote"), [
-    ...(host.scope === "user" ? [cacheDirectory(input)] : []), // the system unit makes its own, for its own user
+    ...(input.kind === "systemd-system" ? [] : [cacheDirectory(input)]), // such a unit makes its own, for its own user
     {
       do: "put",
       path: scriptPath(paths, paths.bazelRemoteConfig),

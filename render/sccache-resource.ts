@@ -23,7 +23,7 @@ export function sccacheScript(input: ResourceInput): string {
   const run: SccacheRunInput = { plan, sccache: host.sccache, store, paths, toolPath: input.tools.sccache };
   const service = serviceSteps(input, run);
   return resourceScript(head(input, "sccache"), [
-    ...(host.scope === "user" ? [cacheDirectory(input)] : []), // system units make theirs, for their own user
+    ...(input.kind === "systemd-system" ? [] : [cacheDirectory(input)]), // such a unit makes its own, for its own user
     {
       do: "put",
       path: scriptPath(paths, paths.sccacheConfig),

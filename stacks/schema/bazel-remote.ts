@@ -117,7 +117,7 @@ const fields = object({
   }),
   dir: doc(directory().exactOptional(), {
     what: "Where task outputs are kept. Only bazel-remote may write there: a stray file stops its start.",
-    computed: "`.cache/bazel-remote` below the home directory",
+    computed: "`.cache/bazel-remote` below the home directory, `/var/cache/bazel-remote` in scope system",
     link: LINK,
   }),
   max_size: doc(size({ min: SIZE_STEP, step: SIZE_STEP }).exactOptional(), {

@@ -138,8 +138,24 @@ const withDirs = rule(withPorts, ["sccache.dir", "bazel-remote.dir", "cargo.home
       );
 });
 
+/** Where systemd keeps the caches of services that have a user of their own. */
+const CACHE_ROOT = "/var/cache/";
+
+const withRoot = rule(withDirs, ["scope", "service", "sccache.dir", "bazel-remote.dir"], (host, add) => {
+  if (host.scope === "user" || host.service === "process") return;
+  for (const tool of ["sccache", "bazel-remote"] as const) {
+    const { dir } = host[tool];
+    if (dir !== undefined && !dir.startsWith(CACHE_ROOT))
+      add(
+        [tool, "dir"],
+        `a directory below ${CACHE_ROOT} in scope system`,
+        `write ${CACHE_ROOT}${tool} (mount the larger volume there), or scope: user`,
+      );
+  }
+});
+
 /** One host of a stack. */
-export const hostSchema = rule(withDirs, ["scope", "reach"], ({ scope, reach }, add) => {
+export const hostSchema = rule(withRoot, ["scope", "reach"], ({ scope, reach }, add) => {
   if (scope === "system" && reach.kind === "ssh" && !reach.sudo && reach.user !== "root")
     add(["scope"], "user, or system with root on the host", "write reach.sudo: true, or reach.user: root");
 });

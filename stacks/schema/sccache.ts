@@ -72,7 +72,7 @@ export const sccacheSchema = object({
   }),
   dir: doc(directory().exactOptional(), {
     what: "Where compiled crates are kept.",
-    computed: "`.cache/sccache` below the home directory",
+    computed: "`.cache/sccache` below the home directory, `/var/cache/sccache` in scope system",
     link: LINK,
   }),
   max_size: doc(size({ min: MIN_SIZE }).exactOptional(), {

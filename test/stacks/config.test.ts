@@ -272,6 +272,16 @@ const ONE_FAULT: [string, unknown, [string, string, string, string]][] = [
       "write reach.sudo: true, or reach.user: root",
     ],
   ],
+  [
+    "a system cache where systemd keeps none",
+    { scope: "system", sccache: { dir: "/big/sccache" } },
+    [
+      "sccache.dir",
+      '"/big/sccache"',
+      "a directory below /var/cache/ in scope system",
+      "write /var/cache/sccache (mount the larger volume there), or scope: user",
+    ],
+  ],
 ];
 
 describe("parseStackConfig", () => {
