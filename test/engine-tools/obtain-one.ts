@@ -1,0 +1,11 @@
+/** Obtains one tool in a process of its own: `node obtain-one.ts TOOL OPTIONS-AS-JSON`; prints what it got as JSON. */
+import { obtainTool } from "../../engine/tools/obtain.ts";
+import type { ToolName } from "../../plan/versions.ts";
+
+const [tool, options] = process.argv.slice(2);
+try {
+  console.log(JSON.stringify(await obtainTool(tool as ToolName, JSON.parse(options ?? "{}"))));
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
