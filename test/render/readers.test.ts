@@ -193,6 +193,24 @@ describe("sccache", { timeout: 10 * MINUTES }, () => {
   });
 });
 
+describe("GCS behind sccache", { timeout: 10 * MINUTES }, () => {
+  it("is its second level", async () => {
+    const input = await here({
+      gcs: { bucket: "builds", credentials: { kind: "file", path: "/nonexistent" } },
+    });
+    const program = await startSccache(input);
+    const { stdout } = await run([program.toolPath, "--show-stats", "--stats-format=json"], {
+      env: {
+        PATH,
+        SCCACHE_CONF: input.paths.sccacheConfig,
+        SCCACHE_SERVER_PORT: String(input.ports.sccache),
+      },
+    });
+    const levels = JSON.parse(stdout).stats.multi_level.map((level: { name: string }) => level.name);
+    expect(levels).toEqual(["L0 (disk)", "L1 (gcs)"]);
+  });
+});
+
 describe("S3 behind both", { timeout: 10 * MINUTES }, () => {
   it("each writes below the prefix with the keys of the credentials file", async () => {
     const port = await freePort();
