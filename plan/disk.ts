@@ -45,7 +45,7 @@ export function diskRooms(
     disks.sccache.applied,
   );
   sccache.share = least(sccache.share, SCCACHE_DISK_MOST.value);
-  const taken = shared ? (host.sccache.max_size ?? sccache.share) : 0;
+  const taken = shared ? least(host.sccache.max_size ?? sccache.share, sccache.bound) : 0;
   const part = shared ? BAZEL_REMOTE_DISK_PART.value : 1;
   const bazelRemote = room(usable["bazel-remote"], taken, part, shared, disks["bazel-remote"].applied);
   return { sccache, bazelRemote };
