@@ -8,6 +8,7 @@ import { bazelRemoteConfig } from "../../render/bazel-remote-config.ts";
 import { bazelRemoteEnvironment } from "../../render/bazel-remote-run.ts";
 import { bazelRemoteUnit } from "../../render/bazel-remote-unit.ts";
 import { type HostPaths, hostPaths } from "../../render/paths.ts";
+import type { ResourceInput } from "../../render/resource.ts";
 import { sccacheConfig } from "../../render/sccache-config.ts";
 import { sccacheUnit } from "../../render/sccache-unit.ts";
 import { NO_STORE } from "../../render/store.ts";
@@ -18,6 +19,9 @@ import type { Container } from "./container.ts";
 import { USER, USER_ID } from "./rootfs.ts";
 
 const HOME = `/home/${USER}`;
+
+/** Below the hard limit of most machines: one without CAP_SYS_RESOURCE cannot give a service more than it has itself. */
+const OPEN_FILES = 4321;
 
 /** Where both tools lie in the container, whatever the scope. */
 export const TOOLS = {
@@ -30,6 +34,8 @@ export type BoxFile = { path: string; text: string };
 
 /** What `installBox` puts there: the plan it follows from, and every file. */
 export type Box = {
+  /** What resource scripts are rendered from. */
+  input: ResourceInput;
   plan: CachePlan;
   paths: HostPaths;
   files: BoxFile[];
@@ -53,6 +59,7 @@ export function boxOf(scope: UnitScope, sizes: { "bazel-remote": string; sccache
     },
   });
   const plan = planHost(facts, host, "box");
+  plan.bazelRemote.LimitNOFILE = OPEN_FILES;
   const paths = hostPaths(host, HOME, `${HOME}/.cargo`);
   const { sccacheConfig: sccacheConf, bazelRemoteConfig: remoteConf } = paths;
   const remote = host["bazel-remote"];
@@ -81,7 +88,11 @@ export function boxOf(scope: UnitScope, sizes: { "bazel-remote": string; sccache
     { path: remoteConf, text: bazelRemoteConfig(plan, remote, NO_STORE, paths) },
     { path: sccacheConf, text: sccacheConfig(plan, host.sccache, NO_STORE) },
   ];
-  return { plan, paths, files: [...settings, ...Object.values(units)], units };
+  const input: ResourceInput = {
+    ...{ owner: "local", generation: 1, host, plan, paths, store: NO_STORE, user: USER, tools: TOOLS },
+    kind: `systemd-${scope}`,
+  };
+  return { input, plan, paths, files: [...settings, ...Object.values(units)], units };
 }
 
 /** Copies the pinned binaries into the container. */

@@ -162,7 +162,7 @@ const inside = (leader: number, argv: string[]): string[] => [
 function commands(outer: ChildProcess): Pick<Container, "run" | "demand"> {
   const argvFor = (argv: string[], user: string): string[] => {
     const transient = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect"];
-    const session = user === "root" ? [] : [`--uid=${user}`, "--property=PAMName=login"];
+    const session = user === "root" ? ["--setenv=HOME=/root"] : [`--uid=${user}`, "--property=PAMName=login"];
     return inside(leaderOf(outer), [...transient, ...session, "--", ...argv]);
   };
   return {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const PAUSE_MS = 50;
 /** Far beyond what anything here takes; reached only when it never comes. */
-const BOUND_SECONDS = 120;
+const BOUND_SECONDS = 60;
 
 /** Asks again until `ready` says yes; after the bound an error that names `what` and quotes `evidence`. */
 export async function until(
