@@ -244,11 +244,7 @@ describe("what the stack sets is held to its bounds", () => {
       `  warmbox:hosts.box.sccache.max_size
     got:    70GiB
     wanted: at most 40GiB: ${volume}, beside the other cache on the same volume
-    next:   set it to 40GiB, or remove it to have it reckoned
-  warmbox:hosts.box.bazel-remote.max_size
-    got:    40GiB
-    wanted: at most 10GiB: ${volume}, beside the other cache on the same volume
-    next:   set it to 10GiB, or remove it to have it reckoned`,
+    next:   set it to 40GiB, or remove it to have it reckoned`,
     ],
   ])("%s", (_, declared, message) => {
     expect(refusal(small, declared)).toBe(message);
