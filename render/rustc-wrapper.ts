@@ -83,7 +83,7 @@ start_time() {
 }
 start_time_field() { started=\${20-}; }
 
-# The file of this build: empty = sccache in use, a number = uptime (seconds) at which sccache broke.
+# The file of this build: empty = sccache in use; else the uptime (seconds) at which it broke, and why.
 build=
 if start_time "$PPID" 2>/dev/null; then
   room=\${XDG_RUNTIME_DIR-}
@@ -92,11 +92,19 @@ if start_time "$PPID" 2>/dev/null; then
 fi
 ours() { [ -n "$build" ] && [ -f "$build" ] && [ ! -L "$build" ] && [ -O "$build" ]; }
 
-# broken WHY: says so once per window, then compiles without sccache.
+# Questions that cargo asks before it compiles: it shows nobody what is said there.
+probing() { case " $* " in *" -vV "* | *" --print"* | *" ___ "*) return 0 ;; esac; return 1; }
+
+# broken WHY: this build goes on without sccache for a while; said once, where a person sees it.
 broken() {
-  if ours && IFS=' .' read -r now rest </proc/uptime; then echo "$now" >"$build"; fi
-  echo "warmbox: sccache: $1; compiling without the cache (next step: npm run doctor)" >&2
+  IFS=' .' read -r now rest </proc/uptime
+  told=told
+  if [ "$quiet" ]; then told=untold; else tell "$1"; fi
+  if ours; then echo "$now $told $1" >"$build"; fi
 }
+tell() { echo "warmbox: sccache: $1; compiling without the cache (next step: npm run doctor)" >&2; }
+quiet=
+if probing "$@"; then quiet=1; fi
 
 # Processes of this build that wait for the server: sccache clients with no compiler of their own below them.
 waiting() {
@@ -131,9 +139,14 @@ guard() {
 
 if ours; then
   since=
-  read -r since <"$build"
-  if [ -n "$since" ] && IFS=' .' read -r now rest </proc/uptime; then
-    [ $((now - since)) -ge ${BYPASS_SECONDS} ] || exec "$@"
+  read -r since told why <"$build"
+  IFS=' .' read -r now rest </proc/uptime
+  if [ -n "$since" ] && [ $((now - since)) -lt ${BYPASS_SECONDS} ]; then
+    if [ "$told$quiet" = untold ]; then
+      tell "$why"
+      echo "$since told $why" >"$build"
+    fi
+    exec "$@"
   fi
 elif [ -n "$build" ]; then
   # Only the call that makes the file starts the guard; noclobber makes that one atomic step.
