@@ -52,12 +52,22 @@ export async function buildSccache(dir: string, progress: Progress): Promise<str
     ],
     cwd: dir,
     env,
-    onLine: (line) => {
-      const found = /Building \[.*?\]\s+(\d+)\/(\d+)/.exec(line);
-      if (found) progress.count(Number(found[1]), Number(found[2]), "crates");
-    },
+    onLine: cargoCounter(progress),
   });
   return join(root, "bin", "sccache");
+}
+
+/** Turns cargo's redrawn lines into counts: first the crates to download, then those to compile. */
+export function cargoCounter(progress: Pick<Progress, "count">): (line: string) => void {
+  let most = 0;
+  return (line) => {
+    const built = /^\s*Building \[.*?\]\s+(\d+)\/(\d+)/.exec(line);
+    if (built) return progress.count(Number(built[1]), Number(built[2]), "crates built");
+    const left = /^\s*Downloading (\d+) crates?\b/.exec(line);
+    if (!left) return;
+    most = Math.max(most, Number(left[1]));
+    progress.count(most - Number(left[1]), most, "crates fetched");
+  };
 }
 
 async function writeCargoHome(home: string): Promise<void> {

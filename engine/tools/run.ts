@@ -57,7 +57,7 @@ export async function run({ argv, cwd, env, onLine }: Command): Promise<string> 
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** cargo's redrawn counter, which is no message. */
-const PROGRESS_LINE = /^\s*Building \[/;
+const PROGRESS_LINE = /^\s*((Building|Fetch) \[|Downloading \d+ crates?\b)/;
 
 function notStarted(program: string, error: NodeJS.ErrnoException): Error {
   return error.code === "ENOENT"

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { cargoCounter } from "../../engine/tools/build-cargo.ts";
 import { progressLine, startProgress } from "../../engine/tools/progress.ts";
 
 function recorder(isTTY: boolean) {
@@ -50,5 +51,27 @@ describe("progress", () => {
     expect(stream.written[0]?.startsWith("\r\x1b[K")).toBe(true);
     expect(stream.written[0]).toHaveLength("\r\x1b[K".length + 59);
     expect(stream.written[1]).toBe("\r\x1b[Ka label that is long enough to be cut: done\n");
+  });
+});
+
+describe("cargo's own counter", () => {
+  it("is read from the lines it redraws", () => {
+    const counts: unknown[] = [];
+    const read = cargoCounter({ count: (...count) => counts.push(count) });
+    for (const line of [
+      "    Updating crates.io index",
+      "       Fetch [========>                        ] 78 complete; 1 pending",
+      " Downloading 323 crates",
+      " Downloading 26 crates, remaining bytes: 5.6MiB",
+      "   Compiling unicode-ident v1.0.24",
+      "    Building [===>                      ] 72/399: displaydoc, syn",
+    ]) {
+      read(line);
+    }
+    expect(counts).toEqual([
+      [0, 323, "crates fetched"],
+      [297, 323, "crates fetched"],
+      [72, 399, "crates built"],
+    ]);
   });
 });
