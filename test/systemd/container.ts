@@ -10,7 +10,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { removeCgroup, testCgroup } from "./cgroup.ts";
@@ -173,7 +173,9 @@ function commands(outer: ChildProcess): Pick<Container, "run" | "demand"> {
 
 async function kill(outer: ChildProcess): Promise<void> {
   if (outer.exitCode !== null || outer.signalCode !== null) return;
+  const init = childOf(outer.pid);
   const gone = new Promise((resolve) => outer.once("exit", resolve));
   outer.kill("SIGKILL"); // --kill-child: the PID namespace goes with it
   await gone;
+  await until("the end of the container's processes", () => !existsSync(`/proc/${init}/root/`)); // true of a zombie too
 }
