@@ -110,6 +110,8 @@ export type SeenFacts = Partial<Omit<HostFacts, "user" | "disks">> & {
 export function parseProbe(text: string, host: DeclaredHost): Probe {
   const sections = parseSections(text);
   if (sections.at(-1)?.name !== "end") throw new Error(cutShort(text, host));
+  const failed = sections.find((s) => s.name === "failed");
+  if (failed !== undefined) throw new Error(notCompared(failed.words, host));
   return { facts: settledFacts(seenFacts(sections), host), observed: observedOf(sections) };
 }
 
@@ -199,6 +201,10 @@ function systemdOf(lines: string[]): HostFacts["systemd"] {
 
 const countOf = (text: string | null): number | null =>
   text !== null && /^\d+$/.test(text) ? Number(text) : null;
+
+function notCompared(status: string, host: DeclaredHost): string {
+  return `hosts.${host.name}: what warmbox applied there could not be compared with what stands there (status ${status}); next: make ~/.local/state/warmbox readable for the host's user`;
+}
 
 function cutShort(text: string, host: DeclaredHost): string {
   const last = text.trimEnd().split("\n").at(-1) ?? "";

@@ -30,12 +30,16 @@ probe() {
 	pr_disks
 	pr_slow & # prints nothing until all of it is there, so the two never mix
 	pr_pid=$!
-	if pr_found observe; then pr_seen=$(
-		[ -z "$pr_strict" ] || set -e
-		observe
-	); fi
+	if pr_found observe; then
+		pr_seen=$(
+			[ -z "$pr_strict" ] || set -e
+			observe
+		)
+		pr_status=$?
+	fi
 	wait "$pr_pid"
 	[ -z "${pr_seen:-}" ] || printf '%s\n' "$pr_seen"
+	[ "${pr_status:-0}" = 0 ] || pr_section failed "$pr_status"
 	echo '@@warmbox end'
 }
 

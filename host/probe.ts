@@ -27,7 +27,13 @@ export async function probeHost(name: string, host: HostConfig): Promise<Probe> 
     },
   );
   if (result.code !== 0) throw new UnreachableError(unreachable(name, host, result));
-  return parseProbe(result.stdout, declaredHost(name, host));
+  try {
+    return parseProbe(result.stdout, declaredHost(name, host));
+  } catch (error) {
+    if (error instanceof Error && result.stderr.trim() !== "")
+      error.message += `\n  it said: ${result.stderr.trim()}`;
+    throw error;
+  }
 }
 
 /** The probe of a host that cannot be reached, from what its stack declares. */
