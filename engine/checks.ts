@@ -1,6 +1,7 @@
 /** `npm test`, `npm run check` and `npm run format`. */
 import { join } from "node:path";
 import { findPulumi } from "./cli.ts";
+import { demandPrograms } from "./prerequisites.ts";
 import { inForeground } from "./pulumi.ts";
 import { obtainTool } from "./tools/obtain.ts";
 
@@ -10,6 +11,7 @@ const TEST_TOOLS = ["bazel-remote", "sccache", "moon", "versitygw"] as const;
 /** All tests, or those that the arguments name. */
 export async function runTests(root: string, args: readonly string[]): Promise<number> {
   if (args.length === 0) {
+    demandPrograms(["git", "cc", "go", "cargo"]);
     await findPulumi();
     for (const tool of TEST_TOOLS) await obtainTool(tool);
   }

@@ -1,8 +1,9 @@
 /** The two ways to a Pulumi CLI where none is installed: Pulumi's release, or a build from its Go module. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { UserError } from "./errors.ts";
+import { isOnPath } from "./prerequisites.ts";
 import { buildGo } from "./tools/build-go.ts";
 import { sha256Of, thisArch } from "./tools/cache.ts";
 import { downloadFile, downloadText } from "./tools/download.ts";
@@ -15,27 +16,31 @@ const PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
 /** Build tags: no libc for user names, and no trace code, which lets the linker drop what is not used. */
 const BUILD_TAGS = "osusergo,grpcnotrace";
 
+/** Where a release's archive and its published checksums are asked for. */
+export type ReleaseHosts = { archives: string; checksums: string };
+const PULUMI_HOSTS: ReleaseHosts = { archives: RELEASE_HOST, checksums: CHECKSUM_HOST };
+
 /** Downloads and unpacks the release into `directory`; false where it cannot be had. */
-export async function downloadCli(directory: string): Promise<boolean> {
-  if (!(await reachable(RELEASE_HOST))) return false;
+export async function downloadCli(directory: string, hosts: ReleaseHosts = PULUMI_HOSTS): Promise<boolean> {
+  if (!(await reachable(hosts.archives))) return false;
   const progress = startProgress(`pulumi ${PULUMI_VERSION}`);
   try {
-    const archive = await downloadChecked(directory, progress);
+    const archive = await downloadChecked(directory, hosts, progress);
     execFileSync("tar", ["-xzf", archive, "-C", directory, "--strip-components=1"]);
     rmSync(archive);
     progress.end("downloaded");
     return existsSync(join(directory, "pulumi"));
   } catch (error) {
-    rememberUnreachable(RELEASE_HOST);
+    rememberUnreachable(hosts.archives);
     progress.end(`not downloaded (${(error as Error).message})`);
     return false;
   }
 }
 
-async function downloadChecked(directory: string, progress: Progress): Promise<string> {
+async function downloadChecked(directory: string, hosts: ReleaseHosts, progress: Progress): Promise<string> {
   const name = `pulumi-v${PULUMI_VERSION}-linux-${process.arch}.tar.gz`;
   const sums = await downloadText(
-    `${CHECKSUM_HOST}/pulumi/pulumi/releases/download/v${PULUMI_VERSION}/pulumi-${PULUMI_VERSION}-checksums.txt`,
+    `${hosts.checksums}/pulumi/pulumi/releases/download/v${PULUMI_VERSION}/pulumi-${PULUMI_VERSION}-checksums.txt`,
   );
   const expected = sums
     .split("\n")
@@ -43,7 +48,7 @@ async function downloadChecked(directory: string, progress: Progress): Promise<s
     ?.split(" ")[0];
   if (expected === undefined) throw new Error(`no checksum is published for ${name}`);
   const archive = join(directory, name);
-  await downloadFile(`${RELEASE_HOST}/releases/sdk/${name}`, archive, (done, total) =>
+  await downloadFile(`${hosts.archives}/releases/sdk/${name}`, archive, (done, total) =>
     progress.count(Math.round(done / MIB), Math.round(total / MIB), "MiB"),
   );
   const found = await sha256Of(archive);
@@ -75,8 +80,7 @@ export async function buildCli(out: string, directory: string): Promise<void> {
 }
 
 function demandGo(): void {
-  const found = (process.env.PATH ?? "").split(delimiter).some((place) => existsSync(join(place, "go")));
-  if (found) return;
+  if (isOnPath("go")) return;
   throw new UserError(
     `Pulumi is not installed, its release cannot be downloaded, and go is not on PATH to build it. Next: install Pulumi ${PULUMI_VERSION} or newer (https://www.pulumi.com/docs/install/), or Go 1.25.11 or newer`,
   );

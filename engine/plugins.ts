@@ -1,9 +1,10 @@
 /** The resource plugin `command`: the released one where it is or can be had, else the stand-in. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { type PulumiCli, pulumiHome } from "./cli.ts";
 import { installLauncher, isLauncher } from "./launcher.ts";
+import { isOnPath } from "./prerequisites.ts";
 import { startProgress } from "./tools/progress.ts";
 import { RELEASE_HOST, reachable, rememberUnreachable } from "./vendor.ts";
 import { COMMAND_PLUGIN_VERSION } from "./versions.ts";
@@ -18,17 +19,18 @@ export type CommandPlugin = "released" | "stand-in";
 export async function ensureCommandPlugin(
   cli: PulumiCli,
   env: NodeJS.ProcessEnv = process.env,
+  releases = RELEASE_HOST,
 ): Promise<CommandPlugin> {
   const path = join(pulumiHome(env), "plugins", `resource-command-v${COMMAND_PLUGIN_VERSION}`, BINARY);
   const standsIn = isLauncher(path);
   if (existsSync(path) && !standsIn) return "released";
-  if ((env.PATH ?? "").split(delimiter).some((place) => existsSync(join(place, BINARY)))) return "released";
-  if ((await reachable(RELEASE_HOST)) && (await installReleased(cli, env))) return "released";
+  if (isOnPath(BINARY, env.PATH)) return "released";
+  if ((await reachable(releases)) && (await installReleased(cli, env, releases))) return "released";
   installLauncher(path, "command-plugin.ts");
   return "stand-in";
 }
 
-async function installReleased(cli: PulumiCli, env: NodeJS.ProcessEnv): Promise<boolean> {
+async function installReleased(cli: PulumiCli, env: NodeJS.ProcessEnv, releases: string): Promise<boolean> {
   const progress = startProgress(`Pulumi plugin command ${COMMAND_PLUGIN_VERSION}`);
   const args = ["plugin", "install", "resource", "command", `v${COMMAND_PLUGIN_VERSION}`, "--reinstall"];
   const child = spawn(cli.path, args, { env, stdio: "ignore", timeout: INSTALL_MILLISECONDS });
@@ -36,7 +38,7 @@ async function installReleased(cli: PulumiCli, env: NodeJS.ProcessEnv): Promise<
     child.once("error", () => resolve(false));
     child.once("close", (code) => resolve(code === 0));
   });
-  if (!installed) rememberUnreachable(RELEASE_HOST);
+  if (!installed) rememberUnreachable(releases);
   progress.end(installed ? "downloaded" : "not downloaded, warmbox's stand-in serves");
   return installed;
 }

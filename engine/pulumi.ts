@@ -1,6 +1,6 @@
 /** `npm run up`, `preview`, `destroy` and `pulumi`: Pulumi itself, with what it needs made present first. */
 import { spawn } from "node:child_process";
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { findPulumi, pulumiHome } from "./cli.ts";
 import { passphraseVariables } from "./passphrase.ts";
@@ -51,11 +51,14 @@ export function withoutQuestions(args: readonly string[], interactive: boolean):
 }
 
 /**
- * HOME as everything else here understands it: the CLI itself asks the password file and not HOME, so that with another
- * HOME its state would go to the account's real home directory.
+ * HOME as everything else here understands it: the CLI itself asks the password file and not HOME, so that with
+ * another HOME its state would go to the account's real home directory. Where the two agree nothing is set,
+ * because Pulumi notes the selected stack under the URL's very text and a plain `pulumi` has to find it there.
  */
 function homeVariables(project: Project, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const backend = project.backend.replace(/^file:\/\/~(?=\/|$)/, `file://${env.HOME || homedir()}`);
+  const home = env.HOME || homedir();
+  if (home === userInfo().homedir) return {};
+  const backend = project.backend.replace(/^file:\/\/~(?=\/|$)/, `file://${home}`);
   return { PULUMI_HOME: pulumiHome(env), ...(backend === "" ? {} : { PULUMI_BACKEND_URL: backend }) };
 }
 

@@ -15,6 +15,9 @@ export type LineSink = (line: string) => void;
 const DEFAULT_INTERPRETER = ["/bin/sh", "-c"];
 const NO_PREVIOUS: CommandOutputs = { stdout: "", stderr: "" };
 
+/** How long a killed command's last output is waited for, in milliseconds. */
+const KILLED_OUTPUT_MS = 1_000;
+
 /** Variables that serve the stand-in itself and must not reach commands. */
 const OWN_VARIABLES = ["NODE_COMPILE_CACHE"];
 
@@ -50,7 +53,14 @@ export function runCommand(
     const lines = lineSplitter(sink);
     collect(child, "stdout", kept, logs(inputs, "stdout") ? lines.push : undefined);
     collect(child, "stderr", kept, logs(inputs, "stderr") ? lines.push : undefined);
-    const kill = (): void => void child.kill("SIGKILL");
+    const kill = (): void => {
+      child.kill("SIGKILL");
+      // What the command itself started may live on and hold the pipes; the user is not kept waiting for it.
+      setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }, KILLED_OUTPUT_MS).unref();
+    };
     signal?.addEventListener("abort", kill, { once: true });
     child.once("error", (error) => {
       signal?.removeEventListener("abort", kill);

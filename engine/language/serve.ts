@@ -3,7 +3,6 @@
  * need. Protocol: https://github.com/pulumi/pulumi/blob/v3.259.0/proto/pulumi/language.proto
  */
 import { execFile, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 import type * as LanguageRpc from "@pulumi/pulumi/proto/language_grpc_pb.js";
@@ -11,6 +10,7 @@ import type * as LanguageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import type * as PluginMessages from "@pulumi/pulumi/proto/plugin_pb.js";
 import type * as EmptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { engineAddress, fromStruct, grpc, serve, statusOf, unary, unimplemented } from "../grpc.ts";
+import { isOnPath } from "../prerequisites.ts";
 import { PULUMI_VERSION } from "../versions.ts";
 import { readOptions } from "./options.ts";
 import { dependencies, neededPlugins } from "./packages.ts";
@@ -53,7 +53,7 @@ const implementation: LanguageRpc.ILanguageRuntimeServer = {
     const options = readOptions(fromStruct(request.getInfo()?.getOptions()));
     const manager = options.packagemanager === "auto" ? "npm" : options.packagemanager;
     const [version, managerVersion] = await Promise.all([versionOf("node"), versionOf(manager)]);
-    const response = new messages.AboutResponse().setExecutable(onPath("node") ?? "node").setVersion(version);
+    const response = new messages.AboutResponse().setExecutable(nodePath()).setVersion(version);
     response.getMetadataMap().set("packagemanager", manager).set("packagemanagerVersion", managerVersion);
     return response;
   }),
@@ -132,24 +132,16 @@ async function install(call: InstallCall): Promise<void> {
   send("Finished installing dependencies\n\n");
 }
 
+/** The `node` that programs run with: the first on PATH. */
+function nodePath(): string {
+  const places = (process.env.PATH ?? "").split(delimiter);
+  return join(places.find((place) => isOnPath("node", place)) ?? "", "node");
+}
+
 function versionOf(program: string): Promise<string> {
   return new Promise((resolve) =>
     execFile(program, ["--version"], (error, stdout) => resolve(error ? "" : stdout.trim())),
   );
-}
-
-function onPath(program: string): string | undefined {
-  return (process.env.PATH ?? "")
-    .split(delimiter)
-    .map((directory) => join(directory, program))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }
 
 await serve((server) => server.addService(rpc.LanguageRuntimeService, implementation));

@@ -507,19 +507,36 @@ describe("invoke", () => {
   });
 });
 
-test("cancel kills what runs, and nothing starts after it", async () => {
-  const own = await startPlugin("command-plugin.ts");
-  const ownClient = clientOf(rpc.ResourceProviderClient, own.address);
-  const started = join(directory, "started");
-  const request = new messages.CreateRequest().setUrn(URN);
-  request.setProperties(struct({ create: `echo begun; touch '${started}'; exec sleep 300` }));
-  const running = failure(call(ownClient, "create", request));
-  while (!existsSync(started)) await new Promise((resolve) => setTimeout(resolve, 20));
-  await call(ownClient, "cancel", empty());
-  expect((await running).details).toMatch(/^signal: killed: running "echo begun; .*":\nbegun\n$/);
-  expect((await failure(call(ownClient, "create", request))).details).toMatch(/^context canceled: running /);
-  ownClient.close();
-  await own.stop();
+describe("cancel", () => {
+  const cancelling = async (command: string): Promise<{ first: string; next: string }> => {
+    const own = await startPlugin("command-plugin.ts");
+    const ownClient = clientOf(rpc.ResourceProviderClient, own.address);
+    const request = new messages.CreateRequest().setUrn(URN).setProperties(struct({ create: command }));
+    rmSync(join(directory, "started"), { force: true });
+    const running = failure(call(ownClient, "create", request));
+    await expect.poll(() => existsSync(join(directory, "started")), { timeout: 20_000 }).toBe(true);
+    await call(ownClient, "cancel", empty());
+    const first = (await running).details;
+    const next = (await failure(call(ownClient, "create", request))).details;
+    ownClient.close();
+    await own.stop();
+    return { first, next };
+  };
+
+  test("kills what runs, and nothing starts after it", async () => {
+    const { first, next } = await cancelling(`echo begun; touch '${directory}/started'; exec sleep 300`);
+    expect(first).toMatch(/^signal: killed: running "echo begun; .*":\nbegun\n$/);
+    expect(next).toMatch(/^context canceled: running /);
+  });
+
+  test("does not wait for what the command itself started", async () => {
+    const { first } = await cancelling(
+      `sleep 300 & echo $! > '${directory}/pid'; touch '${directory}/started'; wait`,
+    );
+    expect(first).toMatch(/^signal: killed: /);
+    // Throws unless it is still there: the answer came before its end.
+    process.kill(Number(readFileSync(join(directory, "pid"), "utf8")));
+  });
 });
 
 test("ends by itself when the engine that started it was killed", async () => {

@@ -7,20 +7,25 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { findPulumi, olderThan } from "../../engine/cli.ts";
+import { downloadCli } from "../../engine/cli-obtain.ts";
 import { shellWords } from "../../engine/language/options.ts";
 import { installLauncher, isLauncher, launcherText } from "../../engine/launcher.ts";
 import { passphraseVariables } from "../../engine/passphrase.ts";
 import { closingLine } from "../../engine/plain-reporter.ts";
 import { ensureCommandPlugin } from "../../engine/plugins.ts";
+import { demandPrograms } from "../../engine/prerequisites.ts";
 import { readProject } from "../../engine/project.ts";
 import { withoutQuestions } from "../../engine/pulumi.ts";
 import { ensureStack, namedStack, selectedStack } from "../../engine/stack.ts";
@@ -279,6 +284,92 @@ describe("CLI", () => {
       expect(readFileSync(found.path)).toEqual(readFileSync(extra));
       expect(isLauncher(join(home, "pulumi-language-nodejs"))).toBe(true);
     },
+  );
+});
+
+describe("Pulumi's release", () => {
+  const name = `pulumi-v${PULUMI_VERSION}-linux-${process.arch}.tar.gz`;
+  let server: Server;
+  let host: string;
+  let requests: string[];
+
+  /** A host with one release; `sum` is what it publishes as the archive's checksum. */
+  const publish = async (sum?: string): Promise<void> => {
+    program("release/pulumi/pulumi", "echo release");
+    program("release/pulumi/pulumi-language-nodejs", "echo host");
+    execFileSync("tar", ["-czf", join(root, name), "-C", join(root, "release"), "pulumi"]);
+    const archive = readFileSync(join(root, name));
+    const published = sum ?? createHash("sha256").update(archive).digest("hex");
+    const files: Record<string, string | Buffer> = {
+      "/": "",
+      [`/releases/sdk/${name}`]: archive,
+      [`/pulumi/pulumi/releases/download/v${PULUMI_VERSION}/pulumi-${PULUMI_VERSION}-checksums.txt`]: `${"0".repeat(64)}  other.tar.gz\n${published}  ${name}\n`,
+    };
+    requests = [];
+    server = createServer(({ method, url = "" }, response) => {
+      requests.push(`${method} ${url}`);
+      response.writeHead(url in files ? 200 : 404).end(method === "HEAD" ? undefined : files[url]);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    host = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    vi.stubEnv("WARMBOX_OFFLINE", "");
+  };
+  const download = async (): Promise<boolean> => {
+    mkdirSync(join(root, "here"), { recursive: true });
+    return await downloadCli(join(root, "here"), { archives: host, checksums: host });
+  };
+
+  afterEach(() => server.close());
+
+  test("is unpacked when its checksum is the published one", async () => {
+    await publish();
+    expect(await download()).toBe(true);
+    expect(readdirSync(join(root, "here")).sort()).toEqual(["pulumi", "pulumi-language-nodejs"]);
+  });
+
+  test("is refused with another checksum, and not asked for again for hours", async () => {
+    await publish("f".repeat(64));
+    expect(await download()).toBe(false);
+    expect(existsSync(join(root, "here/pulumi"))).toBe(false);
+    expect(told()).toMatch(/not downloaded \(pulumi-v.* has sha256 [0-9a-f]{64}, published is f{64}\)/);
+    const asked = requests.length;
+    expect(await download()).toBe(false);
+    expect(requests.length).toBe(asked);
+  });
+
+  test("a host that does not answer is remembered", async () => {
+    await publish();
+    server.close();
+    server.closeAllConnections();
+    expect(await download()).toBe(false);
+    expect(worthAsking(host)).toBe(false);
+  });
+
+  test("the command plugin is installed by the CLI where the host answers, over a stand-in too", async () => {
+    await publish();
+    const place = join(root, "home/.pulumi/plugins/resource-command-v1.2.1/pulumi-resource-command");
+    installLauncher(place, "command-plugin.ts");
+    const path = program("cli", `echo "$@" > '${root}/calls'; echo released > '${place}'`);
+    const cli = { path, version: PULUMI_VERSION, origin: "released" as const };
+    expect(await ensureCommandPlugin(cli, env, host)).toBe("released");
+    expect(readFileSync(join(root, "calls"), "utf8")).toBe(
+      "plugin install resource command v1.2.1 --reinstall\n",
+    );
+    expect(readFileSync(place, "utf8")).toBe("released\n");
+  });
+
+  test("where the CLI cannot install it, the stand-in serves", async () => {
+    await publish();
+    const cli = { path: program("cli", "exit 1"), version: PULUMI_VERSION, origin: "released" as const };
+    expect(await ensureCommandPlugin(cli, env, host)).toBe("stand-in");
+    expect(told()).toContain("not downloaded, warmbox's stand-in serves");
+  });
+});
+
+test("programs that are missing are named together, each with the next step", () => {
+  program("bin/git", "");
+  expect(() => demandPrograms(["git", "cc", "go"], join(root, "bin"))).toThrow(
+    "this machine lacks cc, go:\n  cc is not on PATH; it is needed for linking sccache and Rust test builds. Next: install gcc or clang (Debian: build-essential)\n  go is not on PATH; it is needed for building bazel-remote and Pulumi. Next: install Go 1.25.11 or newer, https://go.dev/dl/",
   );
 });
 
