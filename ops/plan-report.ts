@@ -1,6 +1,7 @@
 import type { HostFacts } from "../host/facts.ts";
 import { builderSum } from "../plan/builders.ts";
 import { bytes, formatBytes } from "../plan/bytes.ts";
+import { AGENT_RAM } from "../plan/constants.ts";
 import { type CachePlan, planHost } from "../plan/sizing.ts";
 import { ConfigError } from "../stacks/fault.ts";
 import type { HostConfig } from "../stacks/types.ts";
@@ -43,14 +44,19 @@ function heading(plan: CachePlan, facts: HostFacts): string {
 
 function budget(plan: CachePlan): string {
   const rows: [string, string, string][] = [
-    ["system and agents", formatBytes(plan.reserve), `system, and ${plan.agents.total} agents that may wait`],
+    ["system and agents", formatBytes(plan.reserve), reserveSum(plan)],
     ["bazel-remote", formatBytes(plan.bazelRemote.memory), `index of ${plan.bazelRemote.entries} blobs`],
     ["sccache", formatBytes(plan.sccache.memory), "server"],
     ["builders", formatBytes(plan.builders.memory), builderSum(plan.builders)],
     ["left", formatBytes(plan.left), "page cache"],
     ["sum", formatBytes(plan.memory), ""],
   ];
-  return table(["RAM", "", ""], rows);
+  return table(["", "RAM", ""], rows);
+}
+
+function reserveSum(plan: CachePlan): string {
+  const agents = plan.agents.total * AGENT_RAM.value;
+  return `${formatBytes(bytes(plan.reserve - agents))} system + ${plan.agents.total} agents × ${formatBytes(AGENT_RAM.value)}`;
 }
 
 function terms(plan: CachePlan): string {
