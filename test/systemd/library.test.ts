@@ -7,6 +7,7 @@ import { sccacheScript } from "../../render/sccache-resource.ts";
 import type { UnitScope } from "../../render/unit-shared.ts";
 import { http } from "./ask.ts";
 import { type Box, boxOf, installTools, TOOLS } from "./box.ts";
+import { command } from "./command.ts";
 import { bootContainer, type Container } from "./container.ts";
 import { USER } from "./rootfs.ts";
 
@@ -80,6 +81,21 @@ describe.each(["user", "system"] as const)(
       before = await snapshot();
     }, BOOT_SECONDS * 1000);
     afterAll(() => container?.stop());
+
+    const withoutLinger = async () => {
+      const { library, sccache } = render(box, 1);
+      await apply(library);
+      const { config, host } = container.ssh; // logind asks no one about a remote session: it may not linger by itself
+      const overSsh = ["ssh", "-F", config, host, "--", "sh -s -- apply"];
+      expect(await command(overSsh, { input: sccache, timeoutSeconds: 120 })).toMatchObject({
+        code: 78,
+        stderr: expect.stringContaining(`let an administrator run: loginctl enable-linger ${USER}.`),
+      });
+      expect(await show("sccache", "LoadState")).toBe("not-found");
+      await container.demand(["loginctl", "enable-linger", USER]);
+    };
+    if (scope === "user")
+      test("a user without linger is told what an administrator has to do", withoutLinger);
 
     test("apply starts both, with the sizes of the plan", async () => {
       const { library, ...tiers } = render(box, 1);
