@@ -735,7 +735,9 @@ wb_plan_put() {
   wb_plan_bytes "$wb_s_sha" "$wb_s_file"
   wb_plan_mode "$wb_s_mode" - -
   wb_big=-
-  if [ "$wb_s_flag" != whole ]; then
+  if [ "$wb_s_flag" = secret ]; then
+    : # its bytes stand in the file itself and nowhere else
+  elif [ "$wb_s_flag" != whole ]; then
     wb_object "$wb_s_sha" "$wb_s_file"
   elif wb_plan_differs $wb_f; then
     wb_big=IDENT$wb_f # known once it is prepared
