@@ -43,7 +43,8 @@ record() {
 
 # Bounds the log: the daemon's own descriptor appends, so that it goes on in the emptied file.
 keep_log() {
-  while sleep "$LOG_SECONDS"; do
+  exec 8>&- # a redirection of the call would keep a copy, and the lock with it, beyond a supervisor that was killed
+  while sleep "$LOG_SECONDS" && kill -0 $$ 2>/dev/null; do
     [ "$(($(wc -c <"$log")))" -lt "$MOST_LOG" ] || { cp "$log" "$log.1" && : >"$log"; }
   done
 }
@@ -89,7 +90,7 @@ run_once() {
 tick_of $$
 self=$tick
 trap finish TERM INT HUP
-keep_log 8>&- </dev/null >/dev/null 2>&1 &
+keep_log </dev/null >/dev/null 2>&1 &
 keeper=$!
 while :; do
   run_once
