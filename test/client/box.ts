@@ -140,12 +140,16 @@ function open(port: number): Promise<boolean> {
   });
 }
 
-/** A TCP port on 127.0.0.1 that nobody has at this moment. */
+const given = new Set<number>();
+
+/** A TCP port on 127.0.0.1 that nobody has at this moment, and that this file was not given before. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const address = server.address();
   await new Promise((done) => server.close(done));
   if (address === null || typeof address === "string") throw new Error("no TCP address");
+  if (given.has(address.port)) return await freePort();
+  given.add(address.port);
   return address.port;
 }

@@ -1,0 +1,158 @@
+import { shellWord } from "./rustc-wrapper.ts";
+
+/** What `warmbox-run` needs to know of its host. */
+export interface WarmboxRun {
+  /** Absolute path of the file with the plan's environment (`export NAME=value` lines). */
+  readonly envPath: string;
+  /** Builds that may run at once: `agents.active`. */
+  readonly active: number;
+  /** Absolute directory of the queue. One place for all sessions: XDG_RUNTIME_DIR differs between login and cron. */
+  readonly stateDir: string;
+  /** Directories put before PATH: our fronts (`moon`). */
+  readonly frontDirs: readonly string[];
+  /** Directories put after PATH, for cron's and ssh's short one: where cargo and the tools are. */
+  readonly toolDirs: readonly string[];
+}
+
+/** How often a waiting command looks whether it is its turn. */
+export const QUEUE_TICK_SECONDS = 1;
+/** How long a ticket may take to get; past it the queue is broken and the command runs. */
+export const TICKET_LIMIT_SECONDS = 10;
+
+/**
+ * The script `warmbox-run [--] COMMAND…`: the plan's environment, and at most `active` commands at once, first come
+ * first served.
+ *
+ * A ticket is a file with a number that only grows; the first `active` tickets whose process lives may run. The command
+ * replaces the script (exec), so its pid is the ticket's: exit code, signals, terminal and job control are its own, and
+ * a killed holder frees its place by being dead. What breaks in the queue is said in one line, and the command runs.
+ */
+export function warmboxRun({ envPath, active, stateDir, frontDirs, toolDirs }: WarmboxRun): string {
+  return `#!/bin/sh
+# Written by warmbox: warmbox-run [--] COMMAND… runs a build when it is its turn, at most ${active} at once.
+active=${active}
+queue=${shellWord(stateDir)}
+env=${shellWord(envPath)}
+
+usage() {
+  cat <<'WARMBOX-RUN-HELP'
+warmbox-run [--] COMMAND…   run COMMAND with this host's build environment when it is its turn
+warmbox-run --status        who builds and who waits
+warmbox-run --help          this text
+
+At most ${active} commands build at once, first come first served; a command that waits says its place on stderr.
+MOON_CACHE=off|read|read-write|write and an empty MOON_REMOTE_HOST of the caller win over the host's.
+WARMBOX-RUN-HELP
+}
+
+# start_time PID: with its pid it names one process for ever.
+start_time() {
+  started=
+  IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+  start_time_field \${stat##*) }
+}
+start_time_field() { started=\${20-}; }
+
+# holder FILE: reads pid and words; false where that process is gone.
+holder() {
+  pid= born= words=
+  { read -r pid born words <"$1"; } 2>/dev/null || return 1
+  [ -n "$pid" ] && start_time "$pid" 2>/dev/null && [ "$started" = "$born" ]
+}
+
+# place TICKET: how many living tickets stand at or before it; the dead are cleared away.
+place() {
+  before=0
+  for each in "$queue"/ticket.*; do
+    [ -e "$each" ] || continue
+    if holder "$each"; then before=$((before + 1)); else rm -f "$each"; fi
+    if [ "$each" = "$1" ]; then return 0; fi
+  done
+  return 1 # somebody took the ticket away
+}
+
+status() {
+  at=0
+  for each in "$queue"/ticket.*; do
+    if [ ! -e "$each" ] || ! holder "$each"; then continue; fi
+    at=$((at + 1))
+    if [ "$at" -le "$active" ]; then state=builds; else state="waits, place $((at - active))"; fi
+    printf '%s\\t%s\\t%s\\n' "$pid" "$state" "$words"
+  done
+  echo "$at of at most $active at once"
+}
+
+# Prints the ticket. Numbers have one width, so that the shell's own order of names is theirs.
+draw() {
+  mkdir -p "$queue" && exec 9>"$queue/lock" && flock -w ${TICKET_LIMIT_SECONDS} 9 || return 1
+  last=0
+  if [ -r "$queue/last" ]; then read -r last <"$queue/last"; fi
+  case $last in '' | *[!0-9]*) last=0 ;; esac
+  last=$((last + 1))
+  echo "$last" >"$queue/last.new" && mv "$queue/last.new" "$queue/last" || return 1
+  ticket=$queue/ticket.$(printf '%012d' "$last")
+  printf '%s %s %s\\n' "$$" "$1" "$2" >"$queue/new.$$" && mv "$queue/new.$$" "$ticket" || return 1
+  echo "$ticket"
+}
+
+# Waits until it is our turn. Every way out of it runs the command.
+take_turn() {
+  if [ -n "\${WARMBOX_RUN_TICKET-}" ] && holder "$WARMBOX_RUN_TICKET"; then return 0; fi # inside another: its place is ours
+  WARMBOX_RUN_TICKET=
+  command -v flock >/dev/null 2>&1 || { broken "there is no flock on this host"; return 0; }
+  start_time "$$" || { broken "/proc cannot be read"; return 0; }
+  what=$(printf '%s' "$*" | tr '\\n' ' ' | cut -c 1-120)
+  ticket=$(draw "$started" "$what" 2>/dev/null) || { broken "$queue cannot be written"; return 0; }
+  [ -n "$ticket" ] || { broken "$queue gave no ticket"; return 0; }
+  trap 'rm -f "$ticket"; trap - INT; kill -INT $$' INT
+  trap 'rm -f "$ticket"; exit 143' TERM
+  trap 'rm -f "$ticket"; exit 129' HUP
+  told=
+  while :; do
+    place "$ticket" || { broken "$ticket is gone"; break; }
+    [ "$before" -gt "$active" ] || break
+    if [ "$before" != "$told" ]; then
+      echo "warmbox-run: waiting, place $((before - active)) in the queue ($active build at once)" >&2
+      told=$before
+    fi
+    sleep ${QUEUE_TICK_SECONDS}
+  done
+  trap - INT TERM HUP
+  [ -z "$told" ] || echo "warmbox-run: it is our turn" >&2
+  WARMBOX_RUN_TICKET=$ticket
+}
+broken() { echo "warmbox-run: no queue: $1; running at once (next step: npm run doctor)" >&2; }
+
+case \${1-} in
+  --help) usage && exit 0 ;;
+  --status) status && exit 0 ;;
+  --) shift ;;
+  -*) echo "warmbox-run: $1: no such flag; next step: warmbox-run --help" >&2 && exit 64 ;;
+esac
+[ $# -gt 0 ] || { usage >&2 && exit 64; }
+
+take_turn "$@"
+export WARMBOX_RUN_TICKET
+
+if [ -r "$env" ]; then
+  mode=\${MOON_CACHE-}
+  remote=\${MOON_REMOTE_HOST-on}
+  case $mode in
+    '' | off | read | read-write | write) ;;
+    *)
+      # moon takes every other word for read-write, and would write.
+      echo "warmbox-run: MOON_CACHE=$mode: moon has off, read, read-write and write (read-only is read); next step: correct it" >&2
+      exit 64
+      ;;
+  esac
+  . "$env"
+  if [ -n "$mode" ]; then MOON_CACHE=$mode && export MOON_CACHE; fi
+  if [ -z "$remote" ]; then MOON_REMOTE_HOST= && export MOON_REMOTE_HOST; fi
+else
+  echo "warmbox-run: $env cannot be read; running without the host's environment (next step: npm run up)" >&2
+fi
+PATH=${shellWord(frontDirs.map((dir) => `${dir}:`).join(""))}\${PATH:-/usr/local/bin:/usr/bin:/bin}${shellWord(toolDirs.map((dir) => `:${dir}`).join(""))}
+export PATH
+exec "$@"
+`;
+}

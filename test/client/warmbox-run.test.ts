@@ -1,0 +1,163 @@
+import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { type WarmboxRun, warmboxRun } from "../../render/warmbox-run.ts";
+import { type Home, makeHome, type RunOptions, run, SHELLS, start, until } from "./box.ts";
+import { withShell } from "./sccache.ts";
+
+interface QueueBox extends Home {
+  readonly script: string;
+  readonly queue: string;
+  run(words: readonly string[], options?: RunOptions): ReturnType<typeof run>;
+  start(words: readonly string[], options?: RunOptions): ReturnType<typeof start>;
+}
+
+async function queueBox(
+  shell: readonly string[] = ["sh"],
+  more: Partial<WarmboxRun> = {},
+): Promise<QueueBox> {
+  const home = await makeHome();
+  const queue = `${home.dir}/state/queue`;
+  const envPath = await home.file(
+    "env",
+    "export MOON_REMOTE_HOST=grpc://127.0.0.1:9092\nexport MOON_CACHE=read-write\nexport MOON_CONCURRENCY=2\n",
+  );
+  const text = warmboxRun({ envPath, active: 2, stateDir: queue, frontDirs: [], toolDirs: [], ...more });
+  const script = await home.file("bin/warmbox-run", withShell(text, shell), 0o755);
+  const env = { PATH: home.env.PATH ?? "", HOME: home.dir };
+  return {
+    ...home,
+    env,
+    script,
+    queue,
+    run: (words, options = {}) => run([script, ...words], { env, ...options }),
+    start: (words, options = {}) => start([script, ...words], { env, ...options }),
+  };
+}
+
+/** A command that leaves a line when it starts and one when it ends, and counts those that run beside it. */
+const noting = (log: string, name: string, hold: string): string[] => [
+  "sh",
+  "-c",
+  `echo "+ ${name}" >>'${log}'; ${hold}; echo "- ${name}" >>'${log}'`,
+];
+
+const lines = async (file: string): Promise<string[]> =>
+  (await readFile(file, "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
+
+describe.each(SHELLS)("under %s", (_name, shell) => {
+  test("never more than two at once, in the order they came", async () => {
+    const box = await queueBox(shell);
+    const log = `${box.dir}/log`;
+    const started = [];
+    for (const name of ["a", "b", "c", "d", "e", "f"]) {
+      started.push(box.start(["--", ...noting(log, name, "sleep 0.7")]));
+      await until(
+        async () =>
+          (await readdir(box.queue).catch(() => [])).filter((f) => f.startsWith("ticket.")).length >= 1 &&
+          Number(await readFile(`${box.queue}/last`, "utf8").catch(() => "0")) === started.length,
+        `ticket of ${name}`,
+      );
+    }
+    const said = await Promise.all(started.map(({ done }) => done));
+    expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0, 0]);
+    const all = await lines(log);
+    let running = 0;
+    const peaks = all.map((line) => (running += line.startsWith("+") ? 1 : -1));
+    expect(Math.max(...peaks)).toBe(2);
+    expect(all.filter((l) => l.startsWith("+")).map((l) => l.slice(2))).toHaveLength(6);
+    // two places free up within one tick of each other, so neighbours may swap, never more
+    const order = all.filter((l) => l.startsWith("+")).map((l) => "abcdef".indexOf(l.slice(2)));
+    for (const [at, place] of order.entries()) expect(Math.abs(at - place)).toBeLessThanOrEqual(1);
+    expect(said.at(-1)?.stderr).toMatch(/warmbox-run: waiting, place \d in the queue \(2 build at once\)/);
+    expect(said[0]?.stderr).toBe("");
+  });
+
+  test("a killed holder frees its place", async () => {
+    const box = await queueBox(shell, { active: 1 });
+    const holder = box.start(["--", "sleep", "100"]);
+    await until(
+      async () => (await box.run(["--status"])).stdout.includes("builds\tsleep 100"),
+      "the holder runs",
+    );
+    const next = box.start(["echo", "my turn"]);
+    await until(() => next.stderr().includes("waiting, place 1"), "the next one waits");
+    expect((await box.run(["--status"])).stdout).toMatch(
+      /builds\tsleep 100\n.*waits, place 1\techo my turn\n/,
+    );
+    holder.child.kill("SIGKILL");
+    expect(await next.done).toMatchObject({ code: 0, stdout: "my turn\n" });
+    await holder.done;
+  });
+
+  test("one that stops to wait leaves the queue", async () => {
+    const box = await queueBox(shell, { active: 1 });
+    const holder = box.start(["--", "sleep", "100"]);
+    await until(
+      async () => (await box.run(["--status"])).stdout.includes("1 of at most 1"),
+      "the holder runs",
+    );
+    const waiting = box.start(["--", "true"]);
+    await until(() => waiting.stderr().includes("waiting"), "the second waits");
+    waiting.child.kill("SIGTERM");
+    expect((await waiting.done).code).toBe(143);
+    expect((await box.run(["--status"])).stdout).toContain("1 of at most 1");
+    holder.child.kill("SIGTERM");
+    expect((await holder.done).code).toBe(143);
+  });
+
+  test("inside another it takes no second place", async () => {
+    const box = await queueBox(shell, { active: 1 });
+    const said = await box.run(["--", box.script, "--", box.script, "echo", "inner"]);
+    expect(said).toEqual({ code: 0, stdout: "inner\n", stderr: "" });
+  });
+
+  test("a queue that cannot be written is said, and the command runs", async () => {
+    const box = await queueBox(shell, { stateDir: "/proc/nothing/queue" });
+    const said = await box.run(["--", "echo", "still"]);
+    expect(said).toMatchObject({ code: 0, stdout: "still\n" });
+    expect(said.stderr).toBe(
+      "warmbox-run: no queue: /proc/nothing/queue cannot be written; running at once (next step: npm run doctor)\n",
+    );
+  });
+
+  test("exit codes, words and standard input are the command's", async () => {
+    const box = await queueBox(shell);
+    expect((await box.run(["sh", "-c", "exit 7"])).code).toBe(7);
+    expect((await box.run(["no-such-program-here"])).code).toBe(127);
+    expect((await box.run(["printf", "[%s]", "a b", "", "c'd"])).stdout).toBe("[a b][][c'd]");
+    expect((await box.run(["--", "cat"], { stdin: "through" })).stdout).toBe("through");
+    expect((await box.run([])).code).toBe(64);
+    expect((await box.run(["--help"])).stdout).toContain("warmbox-run --status");
+  });
+
+  test("the plan's environment reaches it under cron's own, CI=1 too", async () => {
+    const box = await queueBox(shell, { toolDirs: ["/opt/the tools"] });
+    const cron = { HOME: box.dir, PATH: "/usr/bin:/bin", SHELL: "/bin/sh", LOGNAME: "nobody", CI: "1" };
+    const said = await box.run(["--", "env"], { env: cron });
+    expect(said.stdout).toContain("MOON_REMOTE_HOST=grpc://127.0.0.1:9092\n");
+    expect(said.stdout).toContain("MOON_CONCURRENCY=2\n");
+    expect(said.stdout).toContain("PATH=/usr/bin:/bin:/opt/the tools\n");
+  });
+});
+
+test("a mode of the call wins, and an empty remote; a wrong word is refused", async () => {
+  const box = await queueBox();
+  const env = { ...box.env, MOON_CACHE: "read", MOON_REMOTE_HOST: "" };
+  const said = await box.run(["--", "env"], { env });
+  expect(said.stdout).toContain("MOON_CACHE=read\n");
+  expect(said.stdout).toContain("MOON_REMOTE_HOST=\n");
+  const wrong = await box.run(["true"], { env: { ...box.env, MOON_CACHE: "read-only" } });
+  expect(wrong.code).toBe(64);
+  expect(wrong.stderr).toContain("read-only is read");
+});
+
+test("a queue full of nonsense still gives tickets", async () => {
+  const box = await queueBox();
+  await box.run(["true"]);
+  await writeFile(`${box.queue}/last`, "banana\n");
+  await writeFile(`${box.queue}/ticket.000000000000`, "1 2 of a process that is gone\n");
+  expect(await box.run(["echo", "fine"])).toEqual({ code: 0, stdout: "fine\n", stderr: "" });
+  await rm(box.queue, { recursive: true });
+  await chmod(box.dir, 0o700);
+  expect((await box.run(["echo", "fine"])).stdout).toBe("fine\n");
+});
