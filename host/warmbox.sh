@@ -273,7 +273,7 @@ wb_put_text() {
 # The bytes of a put come from a file on the host; one that is missing matters only if its bytes are needed.
 wb_put_from() {
   wb_set s_file $wb_steps "$wb_from"
-  case $wb_from in "${TMPDIR:-/tmp}"/tmp.??????????) wb_taken=$wb_from ;; esac
+  case $wb_from in "${TMPDIR:-/tmp}"/tmp.??????*) wb_taken=$wb_from ;; esac
   wb_sha=$wb_want
   if [ -f "$wb_from" ]; then
     wb_hash "$wb_from"
@@ -389,7 +389,14 @@ wb_lock() {
     [ ! "$wb_state/lock" -ef /proc/self/fd/9 ] || break
     exec 9<&-
   done
-  rm -rf "$HOME"/.local.warmbox-new.* "$HOME"/.local/state.warmbox-new.* "$wb_state".warmbox-new.*
+  wb_state_sweep
+}
+
+# Drops what runs killed in the middle of making or removing the state directory left beside it.
+wb_state_sweep() {
+  for wb_at in "$HOME/.local" "$HOME/.local/state" "$wb_state"; do
+    rm -rf "$wb_at.warmbox-old" "$wb_at".warmbox-new.*
+  done
 }
 
 # Who holds the lock: the oldest process with the lock as its descriptor 9.
@@ -505,6 +512,7 @@ wb_plan() {
   done
   wb_set f_ident $wb_f "$wb_ident"
   wb_set f_file $wb_f "$1"
+  wb_set f_shared $wb_f ''
 }
 
 # Plans new bytes for wb_f: sha256 $1, in file $2.
@@ -766,17 +774,38 @@ wb_plan_edit() {
     wb_object "$wb_s_sha" "$wb_s_file"
   fi
   wb_edited
-  wb_new=$wb_sha
   [ "$wb_before" != absent ] || wb_plan_mode 644 - -
-  wb_original "$wb_s_real"
-  if wb_find_line "$wb_s_kind" "$wb_s_real" "$wb_s_name"; then
-    [ "$wb_grown" = grown ] || wb_grown=$wb_11
-    # The file as a whole is the user's: where this apply leaves it alone, the line stays as it was written.
-    [ "$wb_new" != "$wb_before" ] || [ "$wb_12" != "$wb_s_sha" ] || wb_new=$wb_5 wb_o=$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9
-  fi
-  wb_object "$wb_new" "$wb_next"
+  if wb_find_line "$wb_s_kind" "$wb_s_real" "$wb_s_name" && [ "$wb_grown" != grown ]; then wb_grown=$wb_11; fi
+  wb_set f_shared $wb_f 1
   wb_mark_dirty
-  wb_write_line "$wb_s_kind" "$wb_s_real" "$wb_s_path" - "$wb_new" "$wb_o" "$wb_s_name" "$wb_grown" "$wb_s_sha"
+  wb_write_line "$wb_s_kind" "$wb_s_real" "$wb_s_path" - "FILE$wb_f" "$wb_s_name" "$wb_grown" "$wb_s_sha"
+}
+
+# Fills in what all lines of one file of the user's share: its bytes with every piece of ours, and without.
+# Where this apply leaves the file alone, that stays as it was written, for the rest of the file is the user's.
+wb_plan_shared() {
+  wb_fill=''
+  wb_each_file=1
+  while [ $wb_each_file -le $wb_files ]; do
+    wb_f=$wb_each_file
+    wb_planned $wb_f
+    eval "wb_is_shared=\$wb_f_shared_$wb_f"
+    if [ -z "$wb_is_shared" ]; then
+      : # a file of ours has a line of its own
+    elif wb_find_line any "$wb_real" && [ "$wb_sha" = "$wb_nsha" ]; then
+      wb_o=$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9
+    else
+      wb_object "$wb_nsha" "$wb_draft"
+      wb_shared=$wb_nsha
+      wb_original "$wb_real" shared
+      wb_o=$wb_shared$wb_tab$wb_o
+    fi
+    [ -z "$wb_is_shared" ] || wb_fill="$wb_fill;s|${wb_tab}FILE$wb_f$wb_tab|$wb_tab$wb_o$wb_tab|"
+    wb_each_file=$((wb_each_file + 1))
+  done
+  ! grep -q "${wb_tab}FILE[0-9]" "$wb_stage/ledger" || {
+    sed "${wb_fill#;}" "$wb_stage/ledger" >"$wb_stage/ledger.full" && mv -f "$wb_stage/ledger.full" "$wb_stage/ledger"
+  } || wb_die_write "$wb_stage"
 }
 
 # Refuses a block where a line of the user's own says the same already.
@@ -803,9 +832,48 @@ wb_original() {
     fi
     wb_kept "$wb_6"
     wb_object "$wb_6" "$wb_kept"
+  elif [ "${2:-}" = shared ] && [ "$wb_sha" != absent ]; then
+    wb_cut_strays "$1"
   else
     wb_object "$wb_sha" "$1"
   fi
+}
+
+# A file without a ledger may still hold what a killed apply left in it, if it was edited since: that is no original.
+wb_cut_strays() {
+  wb_bare=$wb_stage/bare
+  cat "$1" >"$wb_bare" || wb_die_write "$wb_stage"
+  wb_at=1
+  while [ $wb_at -le $wb_steps ]; do
+    eval "wb_here=\$wb_s_kind_$wb_at:\${wb_s_real_$wb_at:-} wb_name=\${wb_s_name_$wb_at:-}"
+    case $wb_here in
+      "block:$1") wb_block_cut "$wb_bare" "$wb_name" - "$wb_bare.next" ;;
+      "include:$1") wb_cut_marked ;;
+      *) cat "$wb_bare" >"$wb_bare.next" ;;
+    esac
+    mv -f "$wb_bare.next" "$wb_bare"
+    wb_at=$((wb_at + 1))
+  done
+  wb_keep_bare
+}
+
+# Cuts our include out of wb_bare if it is the whole line that only we write.
+wb_cut_marked() {
+  wb_step_at=$wb_at
+  if grep -q '^include = .* # warmbox[[:space:]]*$' "$wb_bare"; then
+    wb_include_cut "$wb_bare" "$wb_name" "$wb_bare.next"
+  else
+    cat "$wb_bare" >"$wb_bare.next"
+  fi
+  wb_at=$wb_step_at
+}
+
+# The file wb_bare is the original of wb_f, with the mode and owner that the file has now.
+wb_keep_bare() {
+  wb_hash "$wb_bare"
+  mv -f "$wb_bare" "$wb_stage/o$wb_sha"
+  wb_object "$wb_sha" "$wb_stage/o$wb_sha"
+  eval "wb_o=\$wb_sha\$wb_tab\$wb_f_mode_$wb_f\$wb_tab\$wb_f_uid_$wb_f\$wb_tab\$wb_f_gid_$wb_f"
 }
 
 # The present file $1 without any piece of ours becomes the original.
@@ -820,12 +888,7 @@ wb_cut_all() {
     fi
     wb_each=$((wb_each + 1))
   done
-  wb_hash "$wb_bare"
-  if [ -s "$wb_bare" ] || [ "${wb_o%%"$wb_tab"*}" != absent ]; then
-    mv -f "$wb_bare" "$wb_stage/o$wb_sha"
-    wb_object "$wb_sha" "$wb_stage/o$wb_sha"
-    eval "wb_o=\$wb_sha\$wb_tab\$wb_f_mode_$wb_f\$wb_tab\$wb_f_uid_$wb_f\$wb_tab\$wb_f_gid_$wb_f"
-  fi
+  if [ -s "$wb_bare" ] || [ "${wb_o%%"$wb_tab"*}" != absent ]; then wb_keep_bare; fi
 }
 
 # Cuts the piece that the line just taken speaks of: from file $1 into $2.
@@ -1375,7 +1438,7 @@ check_unit() {
   mkdir -p "$wb_stage/unit" && cp "$1" "$wb_stage/unit/$wb_unit_name" || return 1
   wb_manager=--system
   case $wb_s_path in */systemd/user/*) wb_manager=--user ;; esac
-  timeout 60 systemd-analyze "$wb_manager" --man=no verify "$wb_stage/unit/$wb_unit_name" </dev/null 2>&1 |
+  XDG_RUNTIME_DIR=$wb_stage timeout 60 systemd-analyze "$wb_manager" --man=no verify "$wb_stage/unit/$wb_unit_name" </dev/null 2>&1 |
     grep -F "$wb_unit_name" >"$wb_stage/unit.said"
   wb_at=1
   while [ $wb_at -le $wb_steps ]; do
@@ -1389,23 +1452,31 @@ check_unit() {
 
 # Cargo reads a configuration before it misses the manifest that it is pointed to.
 check_cargo() {
-  wb_find_tool cargo || return 0
+  wb_cargo_ask "$1" || return 0
+  case $wb_cargo_says in
+    *'failed to load'* | *'could not parse'*) printf '%s\n' "$wb_cargo_says" && return 1 ;;
+  esac
+}
+
+# What cargo says about the configuration $1, into wb_cargo_says. Fails where there is no cargo.
+wb_cargo_ask() {
+  wb_find_tool cargo || return 1
   cp "$1" "$wb_stage/cargo.toml" || return 1
   # Neither rustup nor cargo may leave anything in a HOME that has none of theirs.
   wb_rustup=${RUSTUP_HOME:-$HOME/.rustup}
   [ -d "$wb_rustup" ] || wb_rustup=$wb_stage/rustup
   wb_cargo_says=$(cd / && RUSTUP_HOME=$wb_rustup CARGO_HOME=$wb_stage/cargo timeout 60 "$wb_tool" --config "$wb_stage/cargo.toml" locate-project --manifest-path "$wb_stage/none/Cargo.toml" \
-    </dev/null 2>&1)
-  case $wb_cargo_says in
-    *'failed to load'* | *'could not parse'* | *'failed to parse'*) printf '%s\n' "$wb_cargo_says" && return 1 ;;
-  esac
+    </dev/null 2>&1) || true
 }
 
 # The user's cargo file with our line: refused only if it was readable without.
 check_include() {
-  wb_cargo_says=$(check_cargo "$1") && return 0
-  [ ! -f "$wb_s_real" ] || check_cargo "$wb_s_real" >/dev/null || return 0
-  printf '%s\n' "$wb_cargo_says"
+  wb_cargo_ask "$1" || return 0
+  case $wb_cargo_says in *'could not parse'*) ;; *) return 0 ;; esac
+  wb_cargo_after=$wb_cargo_says
+  [ ! -f "$wb_s_real" ] || wb_cargo_ask "$wb_s_real"
+  case $wb_cargo_says in "$wb_cargo_after") ;; *'could not parse'*) return 0 ;; esac
+  printf '%s\n' "$wb_cargo_after"
   return 1
 }
 
@@ -1756,7 +1827,10 @@ wb_finish() {
   while wb_split; do
     case $wb_1 in
       transaction) wb_ended=$wb_2 ;;
-      file) rm -f "$wb_2.warmbox-old" ;;
+      file)
+        rm -f "$wb_2.warmbox-old"
+        [ "$wb_5" != absent ] || wb_emptied=1
+        ;;
       purge) rm -rf "$wb_2" && wb_emptied=1 ;;
       emptied) wb_emptied=1 ;;
       old) wb_finish_service ;;
@@ -1788,8 +1862,8 @@ wb_finish_service() {
 # Drops stored bytes that the ledger does not speak of any more.
 wb_drop_objects() {
   set --
-  for wb_found in "$wb_back/objects"/*; do
-    grep -qF -e "${wb_found##*/}" "$wb_back/ledger" || set -- "$@" "$wb_found"
+  for wb_kept in "$wb_back/objects"/*; do
+    grep -qF -e "${wb_kept##*/}" "$wb_back/ledger" || set -- "$@" "$wb_kept"
   done
   [ $# = 0 ] || rm -f "$@"
 }
@@ -1834,6 +1908,7 @@ apply() {
     wb_plan_step $wb_steps_at
     wb_steps_at=$((wb_steps_at + 1))
   done
+  wb_plan_shared
   wb_check_steps
   [ -z "$wb_was_owner" ] || [ "$wb_was_owner" = "$wb_owner" ] || wb_say "taking over from stack $wb_was_owner"
   if wb_nothing_to_do; then
@@ -1861,8 +1936,7 @@ WARMBOX-DIRECTORIES
 # Brings the host back to what it was before the script's first apply.
 remove() {
   wb_restarts=0
-  rm -rf "$HOME/.local.warmbox-old" "$HOME/.local/state.warmbox-old" "$wb_state.warmbox-old"
-  [ -d "$wb_state" ] || return 0
+  [ -d "$wb_state" ] || { wb_state_sweep && return 0; }
   wb_lock
   wb_recover
   wb_read_ledger "$wb_state/$wb_resource"

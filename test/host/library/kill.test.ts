@@ -1,0 +1,134 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { heredoc, TestHost } from "./host.ts";
+import { type Shell, shells } from "./shells.ts";
+
+/** Commands by which the library writes; the shell's own redirections stand next to one of them. */
+const WRITERS = ["mkdir", "mv", "cp", "rm", "rmdir", "ln", "cat", "chmod"];
+/** A killed process loses nothing that the kernel has: the disk need not be waited for here. */
+const NO_SYNC = "sync() { :; }";
+/** A PATH without cargo, which would read the user's file at every step. */
+const BARE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** More steps than any run has. */
+const MOST_STEPS = 400;
+
+const OLD_CARGO = "# mine\r\n[build]\r\njobs = 4";
+const OLD_CONFIG = "old: config\n";
+const OLD_PROFILE = "umask 022\nPS1='\xe9 '";
+const FIRST_CONFIG = "first: config\n";
+const NEW_CONFIG = "new: config\n";
+/** The one resource whose remove cleans the state directory, too. */
+const RESOURCE = { name: "library" };
+
+const body = (text: string) => `
+directory .cache/demo 0700
+put .config/demo/config.yaml 0640 ${heredoc(text)}
+put .config/fresh/deep/file 0644 ${heredoc("fresh\n")}
+include .cargo/config.toml warmbox.toml
+block .profile env ${heredoc("export WARM=1\n")}`;
+
+/** Shadows every writer by a function that counts, and at step `at` kills the whole process group before it acts. */
+function trap(counter: string, at: number): string {
+  const shadow = (name: string) =>
+    `${name}() { read -r k <'${counter}'; k=$((k + 1)); echo $k >'${counter}'; [ $k -ne ${at} ] || kill -KILL -$$; command ${name} "$@"; }`;
+  return [...WRITERS.map(shadow), NO_SYNC].join("\n");
+}
+
+function prepare(shell: Shell): TestHost {
+  const host = new TestHost(shell);
+  host.env.PATH = BARE_PATH;
+  host.preamble = NO_SYNC;
+  host.write(".cargo/config.toml", Buffer.from(OLD_CARGO, "latin1"), 0o600);
+  host.write(".config/demo/config.yaml", OLD_CONFIG, 0o604);
+  host.write(".profile", Buffer.from(OLD_PROFILE, "latin1"));
+  return host;
+}
+
+/** Runs `word` with a kill at step `at`; says whether the kill came. */
+async function killedAt(host: TestHost, at: number, word: string, script: string): Promise<boolean> {
+  const counter = join(host.root, "count");
+  writeFileSync(counter, "0\n");
+  host.preamble = trap(counter, at);
+  const ended = await host.run(host.script(script, RESOURCE), [word]);
+  host.preamble = NO_SYNC;
+  if (ended.signal === "SIGKILL") return true;
+  expect(ended, `${word} that was not killed at step ${at}`).toMatchObject({ code: 0 });
+  expect(Number(readFileSync(counter, "utf8"))).toBeLessThan(at);
+  return false;
+}
+
+async function succeed(host: TestHost, word: "apply" | "remove", script: string, step: number) {
+  expect(await host[word](script, RESOURCE), `${word} after a kill at step ${step}`).toMatchObject({ code: 0 });
+}
+
+const NEW_CARGO = `include = [{ path = "warmbox.toml", optional = true }] # warmbox\r\n${OLD_CARGO}`;
+const NEW_PROFILE = `${OLD_PROFILE}\n# >>> warmbox env\nexport WARM=1\n# <<< warmbox env\n`;
+
+/** Every file is whole: what it was or what it will be. */
+function expectWhole(host: TestHost, texts: string[], step: number) {
+  const at = `at step ${step}`;
+  expect([OLD_CARGO, NEW_CARGO], at).toContain(host.read(".cargo/config.toml"));
+  expect(texts, at).toContain(host.read(".config/demo/config.yaml"));
+  expect([OLD_PROFILE, NEW_PROFILE], at).toContain(host.read(".profile"));
+  expect([undefined, "fresh\n"], at).toContain(host.read(".config/fresh/deep/file"));
+}
+
+/** All of it is in place, and nothing else. */
+function expectApplied(host: TestHost, step: number) {
+  const at = `applied after a kill at step ${step}`;
+  expect(host.read(".config/demo/config.yaml"), at).toBe(NEW_CONFIG);
+  expect(host.read(".cargo/config.toml"), at).toBe(NEW_CARGO);
+  expect(host.read(".profile"), at).toBe(NEW_PROFILE);
+  expect(host.read(".config/fresh/deep/file"), at).toBe("fresh\n");
+  expect(Object.keys(host.tree()).filter((path) => /warmbox-(new|old)/.test(path))).toEqual([]);
+}
+
+/** One killing run after another, each a step later, until one comes through. */
+async function everyStep(cycle: (step: number) => Promise<boolean>) {
+  let step = 1;
+  while (step < MOST_STEPS && (await cycle(step))) step++;
+  expect(step).toBeGreaterThan(20);
+  expect(step).toBeLessThan(MOST_STEPS);
+}
+
+describe.concurrent.each(shells())("killed at every step, $name", { timeout: 900_000 }, (shell) => {
+  test("a first apply and a remove: completed, or taken back, without a byte lost", async ({ onTestFinished }) => {
+    const host = prepare(shell);
+    onTestFinished(() => host.dispose());
+    const before = host.contents();
+    let removing = true;
+    await everyStep(async (step) => {
+      const applying = await killedAt(host, step, "apply", body(NEW_CONFIG));
+      expectWhole(host, [OLD_CONFIG, NEW_CONFIG], step);
+      if (!applying || step % 2 === 1) {
+        if (applying) await succeed(host, "apply", body(NEW_CONFIG), step);
+        expectApplied(host, step);
+        // a remove has steps of its own, about as many
+        if (removing) removing = await killedAt(host, step, "remove", body(NEW_CONFIG));
+        expectWhole(host, [OLD_CONFIG, NEW_CONFIG], step);
+        if (removing) removing = (await killedAt(host, step + 1, "remove", body(NEW_CONFIG))) || removing;
+      }
+      await succeed(host, "remove", body(NEW_CONFIG), step);
+      expect(host.contents(), `after a kill at step ${step} and remove`).toEqual(before);
+      return applying;
+    });
+  });
+
+  test("a later apply", async ({ onTestFinished }) => {
+    const host = prepare(shell);
+    onTestFinished(() => host.dispose());
+    const before = host.contents();
+    await succeed(host, "apply", body(FIRST_CONFIG), 0);
+    await everyStep(async (step) => {
+      const [from, to] = step % 2 === 1 ? [FIRST_CONFIG, NEW_CONFIG] : [NEW_CONFIG, FIRST_CONFIG];
+      const killed = await killedAt(host, step, "apply", body(to));
+      expectWhole(host, [from, to], step);
+      if (killed) await succeed(host, "apply", body(to), step);
+      expect(host.read(".config/demo/config.yaml")).toBe(to);
+      return killed;
+    });
+    await succeed(host, "remove", body(NEW_CONFIG), 0);
+    expect(host.contents()).toEqual(before);
+  });
+});
