@@ -77,7 +77,7 @@ describe.each(["user", "system"] as const)(
     beforeAll(async () => {
       container = await bootContainer();
       await installTools(container);
-        before = await snapshot();
+      before = await snapshot();
     }, BOOT_SECONDS * 1000);
     afterAll(() => container?.stop());
 
