@@ -8,9 +8,15 @@ function refuse(fault: unknown): never {
   throw new pulumi.RunError(fault instanceof Error ? fault.message : String(fault));
 }
 
+/** Names below `warmbox:` that the stack sets, so that a misspelt one is refused. */
+function presentKeys(): string[] {
+  const keys = Object.keys(pulumi.runtime.allConfig());
+  return keys.flatMap((key) => (key.startsWith("warmbox:") ? [key.slice("warmbox:".length)] : []));
+}
+
 const config = new pulumi.Config();
 const declared = await Promise.resolve()
-  .then(() => readStack((key) => config.getObject(key)))
+  .then(() => readStack((key) => config.getObject(key), presentKeys()))
   .catch(refuse);
 const boxes = await inspectHosts(declared, pulumi.getStack()).catch(refuse);
 

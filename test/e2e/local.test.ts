@@ -11,17 +11,14 @@ const USERS_FILES: Record<string, string> = {
   ".bashrc": "# bash\n",
 };
 
-/** What `destroy` leaves on purpose: caches' contents, cargo's downloads, the stack's own state and its passphrase. */
+/**
+ * What `destroy` leaves on purpose: caches' contents, Pulumi's state and passphrase, and what cargo, moon and the test
+ * made there themselves.
+ */
 const STAYS = [
-  ".cache",
-  ".cargo/registry",
-  ".cargo/.global-cache",
-  ".cargo/.package-cache",
-  ".pulumi",
-  "src",
-  ".moon",
+  ...[".cache", ".pulumi", ".config/warmbox", "src", ".moon", ".proto"],
+  ...[".cargo/registry", ".cargo/.global-cache", ".cargo/.package-cache", ".cargo/.package-cache-mutate"],
 ];
-const KEPT_BY_PULUMI = ".config/warmbox/passphrase";
 
 const HOST = {
   agents: { total: 4, active: 2 },
@@ -40,6 +37,7 @@ beforeAll(async () => {
     writeFileSync(join(box.home, path), text);
   }
   box.stack("local", HOST);
+  mkdirSync(join(box.home, ".config"));
   before = homeListing();
 });
 
@@ -49,7 +47,7 @@ afterAll(async () => {
 });
 
 function homeListing(): string[] {
-  return listing(box.home, STAYS).filter((line) => !line.startsWith(KEPT_BY_PULUMI));
+  return listing(box.home, STAYS);
 }
 
 async function up(): Promise<string> {
@@ -125,7 +123,7 @@ describe("one machine, from nothing to warm", () => {
 
   it("tier 3: a build resolves with the network off, and only with the shared registry", async () => {
     const worktree = await addWorktree(box, repository, "fourth");
-    const offline = ["unshare", "--net", "cargo", "fetch", "--locked"];
+    const offline = ["unshare", "--net", "cargo", "fetch", "--locked", "--config", "net.retry=0"];
     await demand(box, offline, worktree);
     const elsewhere = await box.run(offline, worktree, {
       CARGO_HOME: join(box.home, "src", "empty-cargo-home"),
@@ -135,10 +133,6 @@ describe("one machine, from nothing to warm", () => {
 });
 
 describe("drift shows in a plain preview, and up repairs it", () => {
-  const daemon = (name: string): number => {
-    const pid = readFileSync(join(box.home, `.local/state/warmbox/run/${name}.child`), "utf8");
-    return Number.parseInt(pid, 10);
-  };
   const edit = (path: string, from: string | RegExp, to: string) => (): void => {
     const file = join(box.home, path);
     const text = readFileSync(file, "utf8");
@@ -171,11 +165,9 @@ describe("drift shows in a plain preview, and up repairs it", () => {
   ];
 
   async function killService(name: string): Promise<void> {
-    process.kill(
-      Number.parseInt(readFileSync(join(box.home, `.local/state/warmbox/run/${name}.pid`), "utf8"), 10),
-      "SIGKILL",
-    );
-    process.kill(daemon(name), "SIGKILL");
+    const file = readFileSync(join(box.home, `.local/state/warmbox/run/${name}.pid`), "utf8");
+    for (const [, pid] of file.matchAll(/^(?:supervisor|daemon) (\d+)/gm))
+      process.kill(Number(pid), "SIGKILL");
   }
 
   async function startAnotherSccache(): Promise<void> {
