@@ -45,7 +45,6 @@ export type BazelRemoteNeeds = {
   max_size: Bytes;
   mean: Bytes;
   share: Bytes;
-  total: Bytes;
   cores: number;
   agents: number;
   maxTasks: number;
@@ -57,7 +56,6 @@ export type BazelRemoteNeeds = {
 export function planBazelRemote(n: BazelRemoteNeeds): BazelRemotePlan {
   const entries = Math.ceil(n.max_size / n.mean);
   const memory = bytes(Math.min(n.share, Math.max(entries * INDEX_ENTRY.value, BAZEL_REMOTE_LEAST.value)));
-  const high = memory + entries * SLAB_PER_FILE.value + BEYOND_HEAP.value;
   const others = FILES_BASE.value + n.agents * n.maxTasks * FILES_PER_MOON.value;
   const wanted = others + UPLOAD_QUEUE.value;
   const LimitNOFILE = Math.min(wanted, n.files ?? wanted);
@@ -68,7 +66,7 @@ export function planBazelRemote(n: BazelRemoteNeeds): BazelRemotePlan {
     memory,
     GOMEMLIMIT: memory,
     GOGC: GOGC.value,
-    MemoryHigh: bytes(Math.min(high, n.total)),
+    MemoryHigh: bytes(memory + entries * SLAB_PER_FILE.value + BEYOND_HEAP.value),
     LimitNOFILE,
     max_queued_uploads: Math.min(
       UPLOAD_QUEUE.value,

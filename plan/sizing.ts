@@ -101,7 +101,6 @@ function cachesOf(
           max_size: host["bazel-remote"].max_size ?? bytes(Math.min(byMemory, rooms.bazelRemote.share)),
           mean,
           share: shares.bazelRemote,
-          total: box.memory,
           cores: box.cores,
           agents: host.agents.total,
           maxTasks: builders.maxTasks,

@@ -155,7 +155,7 @@ function bazelRemoteTerms(plan: Numbers, host: HostConfig, room: DiskRoom): Term
     because("GOGC", String(b.GOGC), c.GOGC),
     because("MemoryHigh", formatBytes(b.MemoryHigh), {
       value: 0,
-      reason: `GOMEMLIMIT + ${b.entries} × 1500 bytes of inodes + ${formatBytes(c.BEYOND_HEAP.value)}: ${c.SLAB_PER_FILE.reason}; never more than RAM`,
+      reason: `GOMEMLIMIT + ${b.entries} × ${c.SLAB_PER_FILE.value} bytes of inodes + ${formatBytes(c.BEYOND_HEAP.value)}: ${c.SLAB_PER_FILE.reason}`,
     }),
     term(
       "LimitNOFILE",

@@ -145,6 +145,11 @@ describe("disk", () => {
       expect(applied(gib(before), gib(free))).toBe(expected);
     });
 
+    test("moves when it fits no more, though it is near", () => {
+      const a = disk("/a", gib(200), { free: gib(100), device: "/dev/sda1", applied: gib(100) });
+      expect(sizes(plan({ ...BIG, disks: cacheDisks(a, disk("/b", gib(100))) }))[0]).toBe(80);
+    });
+
     test("gives way to the size that the stack sets", () => {
       const volume = disk("/c", tib(1), { applied: gib(300) });
       const set = plan({ ...BIG, disks: cacheDisks(volume, volume) }, { sccache: { max_size: "200GiB" } });
