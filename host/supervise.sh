@@ -28,7 +28,7 @@ tick_of() {
   { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
   # shellcheck disable=SC2086 # fields, after the name of the program
   set -- ${stat##*) }
-  tick=${20}
+  tick=${20} group=$3
 }
 
 # Says in the pid file what runs.
@@ -65,10 +65,11 @@ finish() {
     [ "$stop" = - ] || { timeout "$stop_seconds" sh -c "$stop" </dev/null >/dev/null 2>&1 8>&- && gone_within 2; } || true
     kill -TERM "$child" 2>/dev/null
     gone_within "$stop_seconds" || say "still there $stop_seconds s after TERM: killed"
-    kill -KILL -- "-$child" 2>/dev/null
+    kill -KILL "-$child" 2>/dev/null
   fi
-  [ "$keeper" = 0 ] || kill -KILL "-$keeper" 2>/dev/null || kill -KILL "$keeper" 2>/dev/null
+  [ "$keeper" = 0 ] || kill -KILL "$keeper" 2>/dev/null
   rm -f "$run.pid" "$run.pid.new"
+  [ "$leads" = no ] || kill -KILL 0 # with it go the sleeps of its helpers
   exit 0
 }
 
@@ -80,7 +81,7 @@ run_once() {
   record
   wait "$child"
   code=$?
-  kill -KILL -- "-$child" 2>/dev/null # what it left of its group would hold its ports
+  kill -KILL "-$child" 2>/dev/null # what it left of its group would hold its ports
   child=0 exits=$((exits + 1))
   [ $(($(date +%s) - since)) -lt $MOST_REST ] || rest=1 exits=1
   say "ended with $code; again in $rest s"

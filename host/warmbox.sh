@@ -1114,7 +1114,7 @@ wb_service_pids() {
 wb_port_holder() {
   for wb_process in /proc/[0-9]*; do
     wb_holds "${wb_process#/proc/}" || continue
-    printf 'process %s (%s)' "${wb_process#/proc/}" "$(tr '\0' ' ' <"$wb_process/cmdline" | cut -c 1-120)"
+    printf 'process %s (%s)' "${wb_process#/proc/}" "$(tr '\0\n\t' '   ' <"$wb_process/cmdline" | cut -c 1-120)"
     return 0
   done
   printf 'a process of another user'
@@ -1260,7 +1260,7 @@ wb_process_stop() {
     wb_process_look
   done
   wb_end "$wb_supervisor" "$wb_supervisor" $((wb_stop_timeout * 2 + 5)) supervisor
-  wb_process_look
+  wb_process_look # its pid file is still there if it was killed
   wb_end "$wb_daemon" "-$wb_daemon" "$wb_stop_timeout" daemon
   rm -f "$wb_state/run/$wb_name.pid" "$wb_state/run/$wb_name.lock"
 }
@@ -1274,7 +1274,7 @@ wb_end() {
     wb_pause
     wb_process_look
   done
-  ! eval "[ \"\$wb_$4\" = $1 ]" || kill -KILL -- "$2" 2>/dev/null || true
+  ! eval "[ \"\$wb_$4\" = $1 ]" || kill -KILL "$2" 2>/dev/null || true
 }
 
 # The last lines of a service's log, for a message.
@@ -2083,7 +2083,9 @@ wb_observe_service() {
   wb_use "$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}"
   wb_ready_timeout=0 wb_stop_timeout=0
   wb_service_look
-  if [ "$wb_ready" != - ] && wb_listen "$wb_port" && ! wb_is_ready; then
+  wb_service_pids
+  # shellcheck disable=SC2086
+  if [ "$wb_ready" != - ] && wb_listen "$wb_port" && ! wb_holds $wb_pids; then
     wb_state_now="$wb_state_now, port $wb_port is held by $(wb_port_holder)"
   fi
   wb_minus='' wb_plus=''

@@ -28,23 +28,26 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
   test.each([
     ["target's", "small", "128k"],
     ["ledger's", ".local/state", "128k"],
-  ])("a full disk under the %s directory: 73, the old state, and the next apply completes", async (_name, path, size) => {
-    const host = hostOf(shell);
-    host.write("a.conf", "theirs");
-    mountSmall(host, path, size);
-    host.write("small/b.conf", "theirs b");
-    const before = { a: host.read("a.conf"), b: host.read("small/b.conf") };
-    const ended = await host.apply(put("ours\n"));
-    expect(ended.code).toBe(73);
-    expect(ended.stderr).toMatch(/cannot write .*\. Next: free some space or make it writable/s);
-    expect({ a: host.read("a.conf"), b: host.read("small/b.conf") }).toEqual(before);
-    expect(Object.keys(host.tree()).filter((name) => /warmbox-(new|old)/.test(name))).toEqual([]);
-    execFileSync("mount", ["-o", "remount,size=8m", join(host.home, path)]);
-    expect(await host.apply(put("ours\n"))).toMatchObject({ code: 0, stderr: "" });
-    expect(host.read("a.conf")).toBe("ours\n");
-    expect(await host.remove(put("ours\n"))).toMatchObject({ code: 0, stderr: "" });
-    expect({ a: host.read("a.conf"), b: host.read("small/b.conf") }).toEqual(before);
-  });
+  ])(
+    "a full disk under the %s directory: 73, the old state, and the next apply completes",
+    async (_name, path, size) => {
+      const host = hostOf(shell);
+      host.write("a.conf", "theirs");
+      mountSmall(host, path, size);
+      host.write("small/b.conf", "theirs b");
+      const before = { a: host.read("a.conf"), b: host.read("small/b.conf") };
+      const ended = await host.apply(put("ours\n"));
+      expect(ended.code).toBe(73);
+      expect(ended.stderr).toMatch(/cannot write .*\. Next: free some space or make it writable/s);
+      expect({ a: host.read("a.conf"), b: host.read("small/b.conf") }).toEqual(before);
+      expect(Object.keys(host.tree()).filter((name) => /warmbox-(new|old)/.test(name))).toEqual([]);
+      execFileSync("mount", ["-o", "remount,size=8m", join(host.home, path)]);
+      expect(await host.apply(put("ours\n"))).toMatchObject({ code: 0, stderr: "" });
+      expect(host.read("a.conf")).toBe("ours\n");
+      expect(await host.remove(put("ours\n"))).toMatchObject({ code: 0, stderr: "" });
+      expect({ a: host.read("a.conf"), b: host.read("small/b.conf") }).toEqual(before);
+    },
+  );
 
   test("a disk that fills up between two applies keeps the first one's files", async () => {
     const host = hostOf(shell);
@@ -80,11 +83,13 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
 
   test("two applies at once, of one resource and of others: each completes", async () => {
     const host = hostOf(shell);
-    const body = (text: string) => `put a.conf 0644 ${heredoc(text)}\nblock .profile ${text} ${heredoc(`${text}=1`)}`;
+    const body = (text: string) =>
+      `put a.conf 0644 ${heredoc(text)}\nblock .profile ${text} ${heredoc(`${text}=1`)}`;
     const runs = ["one", "two", "three", "four"].map((name) => host.apply(body(name), { name }));
     runs.push(host.apply(body("one"), { name: "one" }));
     for (const ended of await Promise.all(runs)) expect(ended).toMatchObject({ code: 0 });
-    for (const name of ["one", "two", "three", "four"]) expect(host.read(".profile")).toContain(`\n${name}=1\n`);
+    for (const name of ["one", "two", "three", "four"])
+      expect(host.read(".profile")).toContain(`\n${name}=1\n`);
     expect(host.read(".profile")?.match(/>>>/g)).toHaveLength(4);
   });
 
@@ -92,31 +97,38 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
     const host = hostOf(shell);
     await host.apply(put("one\n"));
     const holder = host.start(
-      host.script('put a.conf 0644 check=slow <<"E"\nnew\nE\ncheck_slow() { echo >"$HOME/held"; sleep 300; }'),
+      host.script(
+        'put a.conf 0644 check=slow <<"E"\nnew\nE\ncheck_slow() { echo >"$HOME/held"; sleep 300; }',
+      ),
       ["apply"],
     );
     while (host.read("held") === undefined) await new Promise((go) => setTimeout(go, 20));
     host.env.WARMBOX_LOCK_SECONDS = "1";
     const ended = await host.apply(put("two\n"));
     expect(ended.code).toBe(75);
-    expect(ended.stderr).toContain(`the host is busy: process ${holder.pid} is changing it. Next: wait for it`);
+    expect(ended.stderr).toContain(
+      `the host is busy: process ${holder.pid} is changing it. Next: wait for it`,
+    );
     process.kill(-holder.pid, "SIGKILL");
     await holder.ended;
     expect(await host.apply(put("two\n"))).toMatchObject({ code: 0 });
   });
 
-  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s in the middle puts everything back", async (signal) => {
-    const host = hostOf(shell);
-    host.write("a.conf", "theirs");
-    // the second mv of the change itself: a.conf is new by then
-    host.preamble = `mv() { command mv "$@" || return; case $* in *a.conf.warmbox-new*) kill -${signal.slice(3)} $$ ;; esac; }`;
-    const ended = await host.apply(put("ours\n"));
-    expect(ended.stderr).toContain(`interrupted by ${signal}`);
-    expect(ended.stderr).toContain("the previous state is back");
-    expect(ended.code).toBeGreaterThan(128);
-    expect([host.read("a.conf"), host.read("small/b.conf")]).toEqual(["theirs", undefined]);
-    expect((await host.observe()).stdout).toBe("");
-  });
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+    "%s in the middle puts everything back",
+    async (signal) => {
+      const host = hostOf(shell);
+      host.write("a.conf", "theirs");
+      // the second mv of the change itself: a.conf is new by then
+      host.preamble = `mv() { command mv "$@" || return; case $* in *a.conf.warmbox-new*) kill -${signal.slice(3)} $$ ;; esac; }`;
+      const ended = await host.apply(put("ours\n"));
+      expect(ended.stderr).toContain(`interrupted by ${signal}`);
+      expect(ended.stderr).toContain("the previous state is back");
+      expect(ended.code).toBeGreaterThan(128);
+      expect([host.read("a.conf"), host.read("small/b.conf")]).toEqual(["theirs", undefined]);
+      expect((await host.observe()).stdout).toBe("");
+    },
+  );
 
   test("an edit made after a kill is not undone by the recovery", async () => {
     const host = hostOf(shell);
@@ -138,9 +150,13 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
     host.write("run.sh", "theirs");
     const broken = await host.apply(`put run.sh 0755 check=sh ${heredoc("if true; then\n")}`);
     expect(broken.code).toBe(65);
-    expect(broken.stderr).toMatch(/run\.sh: \| .*\n.*is refused by its own reader; nothing was changed\. Next: /);
+    expect(broken.stderr).toMatch(
+      /run\.sh: \| .*\n.*is refused by its own reader; nothing was changed\. Next: /,
+    );
     expect(host.read("run.sh")).toBe("theirs");
-    const asked = await host.apply(`put run.sh 0755 check_with='grep -q "^ok" {} || { echo not {}; false; }' ${heredoc("no\n")}`);
+    const asked = await host.apply(
+      `put run.sh 0755 check_with='grep -q "^ok" {} || { echo not {}; false; }' ${heredoc("no\n")}`,
+    );
     expect(asked.code).toBe(65);
     expect(asked.stderr).toContain("run.sh: | not ");
     const fine = await host.apply(`put run.sh 0755 check_with='grep -q "^ok" {}' ${heredoc("ok\n")}`);
@@ -152,9 +168,15 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
     const ended = await host.apply(`put .cargo/warmbox.toml 0644 check=cargo ${heredoc("[build\n")}`);
     expect(ended.code).toBe(65);
     expect(ended.stderr).toContain("warmbox.toml: | ");
-    const fine = await host.apply(`put .cargo/warmbox.toml 0644 check=cargo ${heredoc("[build]\njobs = 2\n")}`);
+    const fine = await host.apply(
+      `put .cargo/warmbox.toml 0644 check=cargo ${heredoc("[build]\njobs = 2\n")}`,
+    );
     expect(fine).toMatchObject({ code: 0, stderr: "" });
-    expect(Object.keys(host.tree()).filter((path) => !path.startsWith(".local"))).toEqual(["", ".cargo", ".cargo/warmbox.toml"]);
+    expect(Object.keys(host.tree()).filter((path) => !path.startsWith(".local"))).toEqual([
+      "",
+      ".cargo",
+      ".cargo/warmbox.toml",
+    ]);
   });
 
   test("a unit with a misspelt key is refused; a program of the same script is not missed", async () => {

@@ -174,7 +174,10 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
     expect(ended.stderr).toContain("b.conf was edited since it was applied: the edit stays");
     expect([host.read("a.conf"), host.mode("a.conf")]).toEqual(["theirs a", "604"]);
     expect(host.read("b.conf")).toBe("edited\n");
-    expect([host.read("b.conf.before-warmbox"), host.mode("b.conf.before-warmbox")]).toEqual(["theirs b", "640"]);
+    expect([host.read("b.conf.before-warmbox"), host.mode("b.conf.before-warmbox")]).toEqual([
+      "theirs b",
+      "640",
+    ]);
   });
 
   test("a file that the script no longer has goes back with the next apply", async () => {
@@ -197,7 +200,10 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
     const body = `${INCLUDE}\nput put.conf 0644 ${heredoc("ours\n")}`;
     await host.apply(body, { name: "library" });
     expect(readlinkSync(join(host.home, CARGO))).toBe("../dotfiles/cargo");
-    expect([host.read("dotfiles/cargo"), host.mode("dotfiles/cargo")]).toEqual([`${LINE}\n[build]\njobs = 1\n`, "600"]);
+    expect([host.read("dotfiles/cargo"), host.mode("dotfiles/cargo")]).toEqual([
+      `${LINE}\n[build]\njobs = 1\n`,
+      "600",
+    ]);
     expect(host.read("dotfiles/absent")).toBe("ours\n");
     await host.remove(body, { name: "library" });
     expect(host.contents()).toEqual(before);

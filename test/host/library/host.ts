@@ -153,7 +153,9 @@ export class TestHost {
 
   /** The same without what changes when a directory is merely used. */
   contents(): Record<string, Omit<Entry, "identity">> {
-    return Object.fromEntries(Object.entries(this.tree()).map(([path, { identity: _, ...entry }]) => [path, entry]));
+    return Object.fromEntries(
+      Object.entries(this.tree()).map(([path, { identity: _, ...entry }]) => [path, entry]),
+    );
   }
 
   /** Ends every process whose session began below this host, and deletes it. */

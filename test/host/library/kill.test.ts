@@ -59,7 +59,9 @@ async function killedAt(host: TestHost, at: number, word: string, script: string
 }
 
 async function succeed(host: TestHost, word: "apply" | "remove", script: string, step: number) {
-  expect(await host[word](script, RESOURCE), `${word} after a kill at step ${step}`).toMatchObject({ code: 0 });
+  expect(await host[word](script, RESOURCE), `${word} after a kill at step ${step}`).toMatchObject({
+    code: 0,
+  });
 }
 
 const NEW_CARGO = `include = [{ path = "warmbox.toml", optional = true }] # warmbox\r\n${OLD_CARGO}`;
@@ -93,7 +95,9 @@ async function everyStep(cycle: (step: number) => Promise<boolean>) {
 }
 
 describe.concurrent.each(shells())("killed at every step, $name", { timeout: 900_000 }, (shell) => {
-  test("a first apply and a remove: completed, or taken back, without a byte lost", async ({ onTestFinished }) => {
+  test("a first apply and a remove: completed, or taken back, without a byte lost", async ({
+    onTestFinished,
+  }) => {
     const host = prepare(shell);
     onTestFinished(() => host.dispose());
     const before = host.contents();
