@@ -1,0 +1,30 @@
+import { readFile } from "node:fs/promises";
+import { cacheDirs } from "../host/probe.ts";
+import { shellWord } from "../host/reach.ts";
+import type { HostConfig } from "../stacks/types.ts";
+
+/**
+ * One script from the files of host/ and a last line that calls it: everything in one stdin, so one round trip.
+ *
+ * @param files names below host/, in the order they are read
+ * @param call the function that the last line calls; it gets the words of {@link hostWords} and then `words`
+ */
+export async function hostScript(
+  host: HostConfig,
+  files: readonly string[],
+  call: string,
+  words: readonly string[] = [],
+): Promise<string> {
+  const texts = await Promise.all(
+    files.map((name) => readFile(new URL(`../host/${name}`, import.meta.url), "utf8")),
+  );
+  const scope = host.scope === "system" ? "WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n" : "";
+  const all = [...hostWords(host), ...words].map(shellWord).join(" ");
+  return `${scope}${texts.join("\n")}\n${call} ${all} </dev/null\n`; // nothing that it starts may read the rest of stdin
+}
+
+/** Where a host's caches and daemons are, as host/probe.sh takes it. */
+export function hostWords(host: HostConfig): string[] {
+  const dirs = Object.entries(cacheDirs(host)).map(([name, dir]) => `${name}=${dir}`);
+  return [...dirs, `port=${host.sccache.port}`, `http=${host["bazel-remote"].http_address}`];
+}

@@ -1,0 +1,92 @@
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Hits, HostStatus } from "./parse.ts";
+
+/** Counters of one host at one time. `server` is the process that counted: another one starts from nought. */
+export type Snapshot = {
+  epochSeconds: number;
+  sccache: (Hits & { server: number | null }) | null;
+  "bazel-remote": (Hits & { server: number | null }) | null;
+  evictedBytes: number | null;
+  swappedInPages: number;
+};
+
+/** What happened between two looks. */
+export type Delta = {
+  seconds: number;
+  sccache: Hits | null;
+  "bazel-remote": Hits | null;
+  evictedBytes: number | null;
+  swappedInPages: number;
+};
+
+/** The counters of a status. */
+export function snapshotOf(status: HostStatus): Snapshot {
+  const server = (name: string) => status.services[name]?.pid ?? null;
+  const { sccache, "bazel-remote": remote } = status;
+  const actions = typeof remote === "object" ? (remote?.actions ?? null) : null;
+  return {
+    epochSeconds: status.epochSeconds,
+    sccache:
+      sccache === null || sccache === "silent"
+        ? null
+        : { hits: sccache.hits, misses: sccache.misses, server: server("sccache") },
+    "bazel-remote": actions && { ...actions, server: server("bazel-remote") },
+    evictedBytes: typeof remote === "object" ? (remote?.evictedBytes ?? null) : null,
+    swappedInPages: status.memory.swappedInPages,
+  };
+}
+
+/** What happened between two snapshots of one host. Counters that fell were restarted: they count from nought. */
+export function deltaOf(now: Snapshot, before: Snapshot): Delta {
+  return {
+    seconds: now.epochSeconds - before.epochSeconds,
+    sccache: hitsSince(now.sccache, before.sccache),
+    "bazel-remote": hitsSince(now["bazel-remote"], before["bazel-remote"]),
+    evictedBytes: now.evictedBytes === null ? null : since(now.evictedBytes, before.evictedBytes ?? 0),
+    swappedInPages: since(now.swappedInPages, before.swappedInPages),
+  };
+}
+
+function hitsSince(now: Snapshot["sccache"], before: Snapshot["sccache"]): Hits | null {
+  if (now === null) return null;
+  const restarted =
+    before === null || now.server !== before.server || now.hits < before.hits || now.misses < before.misses;
+  if (restarted) return { hits: now.hits, misses: now.misses };
+  return { hits: now.hits - before.hits, misses: now.misses - before.misses };
+}
+
+const since = (now: number, before: number): number => (now < before ? now : now - before);
+
+/** Snapshots of the last call, by stack, host and the way to it. */
+export type Memory = Record<string, Snapshot>;
+
+/** Looks older than this say nothing any more, seconds. */
+const OLDEST_SECONDS = 30 * 86_400;
+
+/** `${XDG_STATE_HOME:-~/.local/state}/warmbox-status.json`, the operator's own. */
+export function memoryFile(env: NodeJS.ProcessEnv = process.env): string {
+  const xdg = env.XDG_STATE_HOME;
+  const state = xdg?.startsWith("/") ? xdg : join(env.HOME || homedir(), ".local", "state");
+  return join(state, "warmbox-status.json");
+}
+
+/** What the last call saw; nothing where the file is not there or is not ours to understand. */
+export async function readMemory(file: string): Promise<Memory> {
+  try {
+    const found: unknown = JSON.parse(await readFile(file, "utf8"));
+    return typeof found === "object" && found !== null ? (found as Memory) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Keeps snapshots for the next call, whole or not at all. */
+export async function writeMemory(file: string, memory: Memory): Promise<void> {
+  const newest = Math.max(0, ...Object.values(memory).map(({ epochSeconds }) => epochSeconds));
+  const kept = Object.entries(memory).filter(([, one]) => newest - one.epochSeconds < OLDEST_SECONDS);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(`${file}.${process.pid}`, `${JSON.stringify(Object.fromEntries(kept), null, 1)}\n`);
+  await rename(`${file}.${process.pid}`, file);
+}

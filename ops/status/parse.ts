@@ -1,0 +1,285 @@
+import { meminfo } from "../../host/limits.ts";
+import { observedOf } from "../../host/observed.ts";
+import { linesOf, parseSections, type Section, wordOf, wordsOf } from "../../host/sections.ts";
+import type { HostConfig } from "../../stacks/types.ts";
+
+/** Lookups and how many of them were answered. */
+export type Hits = { hits: number; misses: number };
+
+/** A service as it runs now. Unknown values are null. */
+export type ServiceStatus = {
+  kind: string;
+  /** `running`, `stopped`, `failing`, `suspended` (stopped by a signal) or systemd's own word. */
+  state: string;
+  pid: number | null;
+  runningSeconds: number | null;
+  restarts: number | null;
+  /** False: it ends with the machine, and nobody starts it again. */
+  survivesReboot: boolean;
+  memoryBytes: number | null;
+  openFiles: number | null;
+  openFilesLimit: number | null;
+};
+
+/** Tier 1 as its server tells. */
+export type SccacheStatus = Hits & {
+  sizeBytes: number | null;
+  maxSizeBytes: number | null;
+  errors: number;
+  writeErrors: number;
+  /** Compilations that sccache does not cache, by its reason. */
+  notCached: Record<string, number>;
+  /** Levels of a chain (disk, S3), in order; empty without one. */
+  levels: (Hits & { name: string; writeFailures: number })[];
+  version: string;
+};
+
+/** Tier 2 as its server tells. `actions` and `evictedBytes` are null where its metrics are off. */
+export type BazelRemoteStatus = {
+  sizeBytes: number;
+  maxSizeBytes: number;
+  files: number;
+  /** Lookups of task results. */
+  actions: Hits | null;
+  evictedBytes: number | null;
+  /** Heap at which Go collects next. */
+  heapBytes: number | null;
+  index: { liveBytes: number; budgetBytes: number | null };
+  version: string;
+};
+
+/** Share of time that something waited, percent over 10 s. */
+export type Pressure = { cpu: number; memory: number; io: number };
+
+/** What one host's caches hold and do. */
+export type HostStatus = {
+  /** False: warmbox has set nothing up here. */
+  installed: boolean;
+  epochSeconds: number;
+  /** Null: its port is not listened on. `silent`: something listens and does not answer. */
+  sccache: SccacheStatus | "silent" | null;
+  "bazel-remote": BazelRemoteStatus | "silent" | null;
+  cargo: { crates: number };
+  services: Record<string, ServiceStatus>;
+  /** Resources that are not as they were applied, with the difference as a unified diff. */
+  drift: Record<string, string>;
+  memory: {
+    totalBytes: number;
+    availableBytes: number;
+    swapTotalBytes: number;
+    swapFreeBytes: number;
+    /** Pages read back from swap since boot. */
+    swappedInPages: number;
+    oomKills: number;
+  };
+  pressure: Pressure | null;
+  load: number[];
+  disks: Record<string, { path: string; mount: string; totalBytes: number; freeBytes: number }>;
+  agents: { total: number; active: number; jobs: number | null; tasks: number | null; queue: string[] };
+};
+
+/** Live heap of one index entry of bazel-remote, bytes: measured over a million entries. */
+export const INDEX_LIVE_BYTES = 345;
+
+/** Reads what host/status.sh printed. Pure. @throws Error where the answer is not complete */
+export function parseStatus(text: string, host: Pick<HostConfig, "agents">): HostStatus {
+  const sections = parseSections(text);
+  if (sections.at(-1)?.name !== "end")
+    throw new Error(`its answer broke off after ${text.length} characters`);
+  const services = servicesOf(sections);
+  const { ledgers, library } = observedOf(sections);
+  const drifted = Object.entries(ledgers).filter(([, { drift }]) => drift !== "");
+  return {
+    installed: library !== null || Object.keys(ledgers).length > 0,
+    epochSeconds: numberOf(wordOf(linesOf(sections, "now"), "epoch")) ?? 0,
+    sccache: answerOf(sections, "sccache", sccacheOf),
+    "bazel-remote": answerOf(sections, "bazel-remote", bazelRemoteOf),
+    cargo: { crates: numberOf(wordOf(linesOf(sections, "registry"), "crates")) ?? 0 },
+    services,
+    drift: Object.fromEntries(drifted.map(([name, { drift }]) => [name, drift])),
+    memory: memoryOf(sections),
+    pressure: pressureOf(sections),
+    load: (linesOf(sections, "file", "/proc/loadavg")[0] ?? "").split(" ").slice(0, 3).map(Number),
+    disks: disksOf(linesOf(sections, "disks")),
+    agents: {
+      ...host.agents,
+      jobs: numberOf(wordOf(linesOf(sections, "budget"), "jobs")),
+      tasks: numberOf(wordOf(linesOf(sections, "budget"), "tasks")),
+      queue: linesOf(sections, "agents"),
+    },
+  };
+}
+
+const numberOf = (text: string | null | undefined): number | null =>
+  text && Number.isFinite(Number(text)) ? Number(text) : null;
+
+function answerOf<T>(
+  sections: Section[],
+  name: string,
+  read: (lines: string[], all: Section[]) => T,
+): T | "silent" | null {
+  const lines = linesOf(sections, name);
+  if (lines.length === 0) return null;
+  return wordOf(lines, "json") === null ? "silent" : read(lines, sections);
+}
+
+type Counts = { counts: Record<string, number> };
+type SccacheJson = {
+  stats: {
+    cache_hits: Counts;
+    cache_misses: Counts;
+    cache_errors: Counts;
+    cache_write_errors: number;
+    not_cached: Record<string, number>;
+    multi_level: { name: string; hits: number; misses: number; write_failures: number }[] | null;
+  };
+  cache_size: number | null;
+  max_cache_size: number | null;
+  version: string;
+};
+
+function sccacheOf(lines: string[]): SccacheStatus {
+  const json = JSON.parse(wordOf(lines, "json") ?? "") as SccacheJson;
+  const { stats } = json;
+  return {
+    hits: sum(stats.cache_hits),
+    misses: sum(stats.cache_misses),
+    sizeBytes: json.cache_size,
+    maxSizeBytes: json.max_cache_size,
+    errors: sum(stats.cache_errors),
+    writeErrors: stats.cache_write_errors,
+    notCached: stats.not_cached,
+    levels: levelsOf(stats.multi_level),
+    version: json.version,
+  };
+}
+
+/** Every level, whatever shape a version gives the list. */
+function levelsOf(levels: unknown): SccacheStatus["levels"] {
+  if (!Array.isArray(levels)) return [];
+  return levels.map((level) => ({
+    name: String(level.name),
+    hits: Number(level.hits),
+    misses: Number(level.misses),
+    writeFailures: Number(level.write_failures),
+  }));
+}
+
+const sum = ({ counts }: Counts): number => Object.values(counts).reduce((all, n) => all + n, 0);
+
+type RemoteJson = { CurrSize: number; MaxSize: number; NumFiles: number; GitTags?: string };
+
+function bazelRemoteOf(lines: string[], all: Section[]): BazelRemoteStatus {
+  const json = JSON.parse(wordOf(lines, "json") ?? "") as RemoteJson;
+  const metrics = new Map(wordsOf(lines, "metric").map((line) => splitLast(line)));
+  const budget = wordOf(
+    linesOf(all, "service").filter((line) => line.startsWith("env GOMEMLIMIT=")),
+    "env",
+  );
+  const actions = (status: string) =>
+    metrics.get(`bazel_remote_incoming_requests_total{kind="ac",method="get",status="${status}"}`) ?? 0;
+  return {
+    sizeBytes: json.CurrSize,
+    maxSizeBytes: json.MaxSize,
+    files: json.NumFiles,
+    actions: metrics.size === 0 ? null : { hits: actions("hit"), misses: actions("miss") },
+    evictedBytes: metrics.get("bazel_remote_disk_cache_evicted_bytes_total") ?? null,
+    heapBytes: metrics.get("go_memstats_next_gc_bytes") ?? null,
+    index: { liveBytes: json.NumFiles * INDEX_LIVE_BYTES, budgetBytes: goBytes(budget) },
+    version: json.GitTags ?? "",
+  };
+}
+
+function splitLast(line: string): [string, number] {
+  const at = line.lastIndexOf(" ");
+  return [line.slice(0, at), Number(line.slice(at + 1))];
+}
+
+/** `GOMEMLIMIT=175MiB`, as warmbox writes it. */
+function goBytes(text: string | null): number | null {
+  const found = /^GOMEMLIMIT=(\d+)MiB$/.exec(text ?? "");
+  return found ? Number(found[1]) * 1024 ** 2 : null;
+}
+
+function servicesOf(sections: Section[]): Record<string, ServiceStatus> {
+  const systemd = linesOf(sections, "systemd");
+  const found = sections.filter(({ name }) => name === "service");
+  return Object.fromEntries(
+    found.map(({ words, lines }) => {
+      const [name = "", kind = ""] = words.split(" ");
+      return [name, serviceOf(kind, lines, wordOf(systemd, "linger") !== null)];
+    }),
+  );
+}
+
+function serviceOf(kind: string, lines: string[], linger: boolean): ServiceStatus {
+  const number = (key: string) => numberOf(wordOf(lines, key));
+  const rss = number("rss");
+  const enabled = wordOf(lines, "UnitFileState") === "enabled";
+  return {
+    kind,
+    state: stateOf(kind, lines),
+    pid: number("pid"),
+    runningSeconds: number("age"),
+    restarts: number("restarts"),
+    survivesReboot: enabled && (kind === "systemd-system" || linger),
+    memoryBytes: rss === null ? null : rss * 1024,
+    openFiles: number("fds"),
+    openFilesLimit: number("nofile"),
+  };
+}
+
+function stateOf(kind: string, lines: string[]): string {
+  if (wordOf(lines, "pid") !== null) {
+    if (wordOf(lines, "state") === "T") return "suspended";
+    return kind === "process" && wordOf(lines, "supervisor") === null ? "running unsupervised" : "running";
+  }
+  if (kind !== "process") return wordOf(lines, "ActiveState") ?? "unknown";
+  return wordOf(lines, "supervisor") === null ? "stopped" : "failing";
+}
+
+function memoryOf(sections: Section[]): HostStatus["memory"] {
+  const lines = linesOf(sections, "file", "/proc/meminfo");
+  const vm = linesOf(sections, "file", "/proc/vmstat");
+  const of = (key: string) => meminfo(lines, key) ?? 0;
+  return {
+    totalBytes: of("MemTotal"),
+    availableBytes: of("MemAvailable") || of("MemFree"),
+    swapTotalBytes: of("SwapTotal"),
+    swapFreeBytes: of("SwapFree"),
+    swappedInPages: numberOf(wordOf(vm, "pswpin")) ?? 0,
+    oomKills: numberOf(wordOf(vm, "oom_kill")) ?? 0,
+  };
+}
+
+/** Null on a kernel without pressure stall information. @see https://docs.kernel.org/accounting/psi.html */
+function pressureOf(sections: Section[]): Pressure | null {
+  const of = (name: string) => {
+    const some = wordOf(linesOf(sections, "file", `/proc/pressure/${name}`), "some");
+    return numberOf(/avg10=([\d.]+)/.exec(some ?? "")?.[1]);
+  };
+  const [cpu, memory, io] = [of("cpu"), of("memory"), of("io")];
+  return cpu === null || memory === null || io === null ? null : { cpu, memory, io };
+}
+
+const CACHES = ["sccache", "bazel-remote", "cargo"];
+
+/** `df -P -k` of each cache's directory, in that order. */
+function disksOf(lines: string[]): HostStatus["disks"] {
+  const volumes = wordsOf(lines, "df").map((line) =>
+    /^.+?\s+(\d+)\s+-?\d+\s+(-?\d+)\s+\S+\s+(.+)$/.exec(line),
+  );
+  return Object.fromEntries(
+    CACHES.flatMap((name, at) => {
+      const [, total, free, mount] = volumes[at] ?? [];
+      if (total === undefined || free === undefined || mount === undefined) return [];
+      const path = wordOf(lines, name) ?? "";
+      return [
+        [
+          name,
+          { path, mount, totalBytes: Number(total) * 1024, freeBytes: Math.max(0, Number(free)) * 1024 },
+        ],
+      ];
+    }),
+  );
+}

@@ -1,0 +1,165 @@
+import { columns, counted, readableBytes, readablePercent, readableSeconds } from "../words.ts";
+import type { Delta } from "./delta.ts";
+import type { Hits, HostStatus, ServiceStatus } from "./parse.ts";
+
+/** One host for the report: what it answered, and what happened since the last look. */
+export type Reported = { name: string; where: string } & (
+  | { status: HostStatus; delta: Delta | null }
+  | { fault: string }
+);
+
+const HEAD = ["", "STATE", "HITS SINCE START", "SIZE", "EVICTED", "SETTINGS"];
+
+/** The report of a whole stack: one block per host, columns aligned within it. */
+export function statusReport(hosts: readonly Reported[]): string {
+  return `${hosts.map((host) => hostLines(host).join("\n")).join("\n\n")}\n`;
+}
+
+function hostLines(host: Reported): string[] {
+  const title = `${host.name}  (${host.where})`;
+  if ("fault" in host) return [`${title}: ${host.fault}`];
+  const { status, delta } = host;
+  if (!status.installed) return [`${title}: nothing of warmbox is set up here; next: npm run up`];
+  const head = delta === null ? HEAD : HEAD.toSpliced(3, 0, `SINCE ${readableSeconds(delta.seconds)} AGO`);
+  const tiers = [sccacheRow(status, delta), remoteRow(status, delta), registryRow(status, delta)];
+  const rest = columns(facts(status, delta), "  ");
+  return [
+    title,
+    ...columns([head, ...tiers], "  "),
+    ...rest,
+    ...Object.entries(status.drift).flatMap(driftLines),
+  ];
+}
+
+function sccacheRow(status: HostStatus, delta: Delta | null): string[] {
+  const { sccache } = status;
+  const known = sccache === null || sccache === "silent" ? null : sccache;
+  return [
+    "sccache",
+    stateWords(status.services.sccache, sccache),
+    hitWords(known),
+    ...(delta === null ? [] : [hitWords(delta.sccache)]),
+    sizeWords(known?.sizeBytes ?? null, known?.maxSizeBytes ?? null),
+    "not told", // sccache counts no evictions
+    settingWords(status, "sccache"),
+  ];
+}
+
+function remoteRow(status: HostStatus, delta: Delta | null): string[] {
+  const remote = status["bazel-remote"];
+  const known = remote === null || remote === "silent" ? null : remote;
+  const off = known !== null && known.actions === null;
+  return [
+    "bazel-remote",
+    stateWords(status.services["bazel-remote"], remote),
+    off ? "not told (1)" : hitWords(known?.actions ?? null),
+    ...(delta === null ? [] : [off ? "not told (1)" : hitWords(delta["bazel-remote"])]),
+    sizeWords(known?.sizeBytes ?? null, known?.maxSizeBytes ?? null),
+    off ? "not told (1)" : known?.evictedBytes == null ? "-" : readableBytes(known.evictedBytes),
+    settingWords(status, "bazel-remote"),
+  ];
+}
+
+function registryRow(status: HostStatus, delta: Delta | null): string[] {
+  const blank = delta === null ? ["", "", ""] : ["", "", "", ""];
+  return ["cargo", counted(status.cargo.crates, "crate"), ...blank, settingWords(status, "cargo")];
+}
+
+function stateWords(service: ServiceStatus | undefined, answer: unknown): string {
+  if (service === undefined) return answer === null ? "not set up" : "answers";
+  if (service.state !== "running") return service.state;
+  const restarts = service.restarts === null ? [] : [counted(service.restarts, "restart")];
+  const since = service.runningSeconds === null ? "" : ` ${readableSeconds(service.runningSeconds)}`;
+  const mute = answer === null ? ["does not listen"] : answer === "silent" ? ["does not answer"] : [];
+  return [`running${since}`, ...restarts, ...mute].join(", ");
+}
+
+function hitWords(hits: Hits | null): string {
+  if (hits === null) return "-";
+  const all = hits.hits + hits.misses;
+  return all === 0 ? "none asked" : `${readablePercent(hits.hits, all)} of ${all}`;
+}
+
+function sizeWords(size: number | null, cap: number | null): string {
+  if (cap === null) return "-";
+  const used = size === null ? "not asked yet" : readableBytes(size);
+  const part = size === null ? "" : ` (${readablePercent(size, cap)})`;
+  return `${used} of ${readableBytes(cap)}${part}`;
+}
+
+const settingWords = (status: HostStatus, resource: string): string =>
+  status.drift[resource] === undefined ? "as applied" : "NOT as applied";
+
+function facts(status: HostStatus, delta: Delta | null): string[][] {
+  const ends = Object.entries(status.services).filter(([, { survivesReboot }]) => !survivesReboot);
+  const remote = status["bazel-remote"];
+  const sccache = status.sccache;
+  return [
+    ["builds", agentWords(status)],
+    ...status.agents.queue.map((line) => ["", line]),
+    ...(remote === null || remote === "silent" ? [] : [["index", indexWords(remote)]]),
+    ...(sccache === null || sccache === "silent" ? [] : levelRows(sccache.levels)),
+    ["memory", memoryWords(status, delta)],
+    ...diskRows(status),
+    ...(ends.length > 0
+      ? [["reboot", `${ends.map(([name]) => name).join(" and ")} will not start again by themselves`]]
+      : []),
+    ...(remote !== null && remote !== "silent" && remote.actions === null
+      ? [["(1)", "bazel-remote.settings: {enable_endpoint_metrics: true} in the stack shows it"]]
+      : []),
+  ];
+}
+
+function agentWords({ agents }: HostStatus): string {
+  const each = [
+    ...(agents.jobs === null ? [] : [counted(agents.jobs, "cargo job")]),
+    ...(agents.tasks === null ? [] : [counted(agents.tasks, "moon task")]),
+  ];
+  const share = each.length === 0 ? "" : `, each with ${each.join(" and ")}`;
+  return `${agents.active} of ${counted(agents.total, "agent")} at once${share}`;
+}
+
+function indexWords(remote: Exclude<HostStatus["bazel-remote"], "silent" | null>): string {
+  const { liveBytes, budgetBytes } = remote.index;
+  const heap = remote.heapBytes === null ? "" : `, heap up to ${readableBytes(remote.heapBytes)}`;
+  const budget = budgetBytes === null ? "" : ` of ${readableBytes(budgetBytes)}`;
+  const mean = remote.files === 0 ? "" : `, ${readableBytes(remote.sizeBytes / remote.files)} each`;
+  return `${counted(remote.files, "file")}${mean}; RAM for them ${readableBytes(liveBytes)}${budget}${heap}`;
+}
+
+function levelRows(levels: readonly (Hits & { name: string; writeFailures: number })[]): string[][] {
+  return levels.map(({ name, writeFailures, ...hits }) => [
+    name,
+    `${hitWords(hits)}${writeFailures > 0 ? `, ${counted(writeFailures, "failed write")}` : ""}`,
+  ]);
+}
+
+function memoryWords({ memory, pressure }: HostStatus, delta: Delta | null): string {
+  const swapped = delta?.swappedInPages ?? memory.swappedInPages;
+  return [
+    `${readableBytes(memory.availableBytes)} of ${readableBytes(memory.totalBytes)} available`,
+    memory.swapTotalBytes === 0 ? "no swap" : `${counted(swapped, "page")} read back from swap`,
+    ...(memory.oomKills > 0 ? [`${counted(memory.oomKills, "kill")} for lack of it`] : []),
+    pressure === null
+      ? "pressure not told by this kernel"
+      : `waited for in the last 10 s: memory ${pressure.memory} %, disk ${pressure.io} %, processor ${pressure.cpu} %`,
+  ].join(", ");
+}
+
+/** One line a volume, with the caches on it. */
+function diskRows({ disks }: HostStatus): string[][] {
+  const volumes = Map.groupBy(Object.entries(disks), ([, { mount }]) => mount);
+  return [...volumes].map(([mount, caches]) => {
+    const { freeBytes = 0, totalBytes = 0 } = caches[0]?.[1] ?? {};
+    const names = caches.map(([name]) => name).join(", ");
+    return [
+      "disk",
+      `${readableBytes(freeBytes)} of ${readableBytes(totalBytes)} free on ${mount} (${names})`,
+    ];
+  });
+}
+
+function driftLines([name, diff]: [string, string]): string[] {
+  const lines = diff.split("\n").map((line) => `    ${line}`);
+  return [`  ${name} is not as it was applied; next: npm run up`, ...lines];
+}

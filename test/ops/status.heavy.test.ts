@@ -1,0 +1,100 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Box, freePort, makeBox } from "../e2e/box.ts";
+import { addWorktree, demand, makeRepository, session } from "../e2e/workspace.ts";
+
+const HOST = {
+  agents: { total: 4, active: 2 },
+  "bazel-remote": { max_size: "2GiB", settings: { enable_endpoint_metrics: true } },
+  sccache: { max_size: "3GiB" },
+};
+
+let box: Box;
+
+beforeAll(async () => {
+  box = await makeBox();
+  box.stack("local", HOST);
+  const up = await box.warmbox("up");
+  if (up.code !== 0) throw new Error(up.output);
+});
+
+afterAll(async () => {
+  box.stack("local", HOST);
+  await box.warmbox("destroy", "--yes");
+  box.remove();
+});
+
+async function statusJson() {
+  const done = await box.warmbox("status", "--json");
+  return { code: done.code, ...JSON.parse(done.stdout) };
+}
+
+it("shows sizes, caps and services of a box that has just been set up", async () => {
+  const { code, stack, hosts } = await statusJson();
+  expect([code, stack]).toEqual([0, "local"]);
+  expect(hosts.box).toMatchObject({
+    up: true,
+    drift: {},
+    sccache: { hits: 0, misses: 0, maxSizeBytes: 3 * 2 ** 30 },
+    "bazel-remote": { files: 0, maxSizeBytes: 2 * 2 ** 30, actions: { hits: 0, misses: 0 }, evictedBytes: 0 },
+    services: {
+      sccache: { state: "running", restarts: 0 },
+      "bazel-remote": { state: "running", restarts: 0 },
+    },
+  });
+  expect(hosts.box["bazel-remote"].index.budgetBytes).toBeGreaterThan(2 ** 20);
+});
+
+it("counts what two worktrees built since the last look", async () => {
+  const repository = await makeRepository(box);
+  expect((await session(box, "moon run :build", repository)).code).toBe(0);
+  await statusJson();
+  const worktree = await addWorktree(box, repository, "second");
+  expect((await session(box, "moon run :build", worktree)).code).toBe(0);
+  await demand(box, ["cargo", "build", "--workspace", "--locked"], worktree);
+  const { since, sccache, "bazel-remote": remote, cargo } = (await statusJson()).hosts.box;
+  expect(since["bazel-remote"].hits).toBeGreaterThanOrEqual(1);
+  expect(since.sccache.hits, "the two dependencies").toBe(2);
+  expect(sccache.misses).toBeGreaterThan(since.sccache.misses);
+  expect(sccache.sizeBytes).toBeGreaterThan(0);
+  expect(remote.files).toBeGreaterThan(0);
+  expect(cargo.crates).toBe(2);
+  const text = await box.warmbox("status");
+  expect(text.output).toMatch(/sccache +running .* as applied\n/);
+});
+
+it("finds a service that was killed for good, and settings that are not as applied", async () => {
+  const pids = readFileSync(join(box.home, ".local/state/warmbox/run/sccache.pid"), "utf8");
+  for (const [, pid] of pids.matchAll(/^(?:supervisor|daemon) (\d+)/gm)) process.kill(Number(pid), "SIGKILL");
+  const { code, hosts } = await statusJson();
+  expect(code).toBe(1);
+  expect(hosts.box.services.sccache.state).toBe("stopped");
+  expect(hosts.box.sccache).toBeNull();
+  expect(hosts.box.drift.sccache).toContain("-state running");
+  expect((await box.warmbox("up")).code).toBe(0);
+});
+
+it("shows the other hosts when one does not answer, with ssh's own words", async () => {
+  const port = await freePort();
+  const file = join(box.project, "stacks/Pulumi.local.yaml");
+  const stack = JSON.parse(readFileSync(file, "utf8"));
+  stack.config["warmbox:hosts"].far = { reach: { kind: "ssh", host: "127.0.0.1", port } };
+  writeFileSync(file, JSON.stringify(stack));
+  const done = await box.warmbox("status");
+  expect(done.code).toBe(1);
+  expect(done.output).toMatch(/^far {2}\(127\.0\.0\.1\): cannot be asked: ssh: .*refused/m);
+  expect(done.output).toMatch(/sccache +running/);
+  const metrics = await box.warmbox("status", "--prometheus", "--host", "far");
+  expect([metrics.code, metrics.stdout]).toEqual([1, expect.stringContaining('warmbox_up{host="far"} 0\n')]);
+});
+
+it("refuses wrong words with the right ones", async () => {
+  const wrong = await box.warmbox("status", "--host", "nope");
+  expect([wrong.code, wrong.output]).toEqual([
+    2,
+    expect.stringMatching(/--host nope: the stack local has box/),
+  ]);
+  const stack = await box.warmbox("status", "--stack", "nope");
+  expect([stack.code, stack.output]).toEqual([2, expect.stringMatching(/the stack nope has no file/)]);
+});
