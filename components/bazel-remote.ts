@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { bazelRemoteGiB } from "../plan/bytes.ts";
 import { bazelRemoteScript } from "../render/bazel-remote-resource.ts";
 import type { TierArgs } from "./build-host.ts";
-import { hostResource } from "./host-resource.ts";
+import { hostResource, type Ownership, overStore } from "./host-resource.ts";
 
 /**
  * Tier 2, the server: bazel-remote, its configuration, and its cap as it is in force.
@@ -21,8 +21,8 @@ export class BazelRemote extends pulumi.ComponentResource {
     const maxSize = `${bazelRemoteGiB(args.input.plan.bazelRemote.max_size, "floor")}GiB`;
     const shown = { grpcAddress: grpc_address, httpAddress: http_address, maxSize };
     super("warmbox:index:BazelRemote", name, shown, opts);
-    const script = (ownership: { owner: string; generation: number }) =>
-      bazelRemoteScript({ ...args.input, ...ownership });
+    const script = (ownership: Ownership) =>
+      overStore(args, (store) => bazelRemoteScript({ ...args.input, store, ...ownership }));
     hostResource({ host: args.host, resource: "bazel-remote", script }, { parent: this });
     this.grpcAddress = pulumi.output(grpc_address);
     this.httpAddress = pulumi.output(http_address);

@@ -2,13 +2,16 @@ import * as pulumi from "@pulumi/pulumi";
 import type { HostFacts } from "../host/facts.ts";
 import { bazelRemoteGiB, formatBytes } from "../plan/bytes.ts";
 import type { ToolChoice } from "../plan/tools.ts";
-import type { HostTool } from "../plan/versions.ts";
+import type { ToolName } from "../plan/versions.ts";
 import type { ResourceInput } from "../render/resource.ts";
+import type { Store } from "../render/store.ts";
 import { BazelRemote } from "./bazel-remote.ts";
 import { CargoRegistry } from "./cargo-registry.ts";
 import type { HostContext } from "./host-resource.ts";
 import { HostTools } from "./host-tools.ts";
 import { MoonWorkspace } from "./moon-workspace.ts";
+import { S3Backend, type S3BackendArgs } from "./s3-backend.ts";
+import type { S3KeyInputs } from "./s3-keys.ts";
 import { Sccache } from "./sccache.ts";
 
 /** Everything known of one host before its first resource is declared. */
@@ -17,19 +20,33 @@ export interface BuildHostArgs {
   /** Texts of the two files of ours that run on the host. */
   readonly library: { readonly warmbox: string; readonly supervise: string };
   /** For each tool that the stack enables: the installed one, or which to push. */
-  readonly tools: Partial<Record<HostTool, ToolChoice>>;
+  readonly tools: Partial<Record<ToolName, ToolChoice>>;
   /** What every resource script is rendered from, but for its ownership. */
   readonly input: Omit<ResourceInput, "owner" | "generation">;
   /** The host's processor, as the kernel names it. */
   readonly arch: HostFacts["arch"];
+  /** The embedded S3 server, where this host runs it. */
+  readonly server?: NonNullable<S3BackendArgs["server"]>;
   /** What a person should know of the host as a whole. */
   readonly warnings: readonly string[];
+}
+
+/** What the hosts of a stack share of S3. */
+export interface HostS3 {
+  /** Keys of the store; none with a role, nor where the embedded server's host makes its own. */
+  readonly keys?: S3KeyInputs | undefined;
+  /** Name of the bucket, where a resource makes it. */
+  readonly bucket?: pulumi.Input<string>;
+  /** What must be there before a daemon asks the store. */
+  readonly dependsOn: pulumi.Resource[];
 }
 
 /** What a component of a host's tier is made from. */
 export interface TierArgs {
   readonly host: HostContext;
   readonly input: BuildHostArgs["input"];
+  /** The store behind the caches, where parts of it come from resources; default the input's. */
+  readonly store?: pulumi.Input<Store> | undefined;
 }
 
 /**
@@ -44,13 +61,15 @@ export class BuildHost extends pulumi.ComponentResource {
   /** What the host got, in the words of the tools; exported by the stack. */
   public readonly summary: Record<string, unknown>;
 
-  constructor(args: BuildHostArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(args: BuildHostArgs, shared?: HostS3, opts?: pulumi.ComponentResourceOptions) {
     const { host, input } = args;
     super("warmbox:index:BuildHost", host.name, inputsOf(args), opts);
     for (const warning of args.warnings) pulumi.log.warn(warning, this);
-    const tier = { host, input };
     const tools = new HostTools(`${host.name}-tools`, args, { parent: this });
-    const ready = { parent: this, dependsOn: [tools] }; // scripts source the library and start the tools it brings
+    const started = { parent: this, dependsOn: [tools] }; // scripts source the library and start the tools it brings
+    const s3 = storeBehind(args, shared, started);
+    const tier = { host, input, store: s3?.store };
+    const ready = s3 ? { parent: this, dependsOn: [tools, s3] } : started; // the daemons read their keys at their start
     const sccache = input.host.sccache.enabled ? new Sccache(`${host.name}-sccache`, tier, ready) : undefined;
     const remote = input.host["bazel-remote"].enabled
       ? new BazelRemote(`${host.name}-bazel-remote`, tier, ready)
@@ -63,6 +82,16 @@ export class BuildHost extends pulumi.ComponentResource {
     this.summary = summaryOf(args);
     this.registerOutputs(this.summary);
   }
+}
+
+function storeBehind(
+  args: BuildHostArgs,
+  shared: HostS3 | undefined,
+  opts: pulumi.ComponentResourceOptions,
+): S3Backend | undefined {
+  const { host, input, server } = args;
+  if (input.store.kind !== "s3" || shared === undefined) return undefined;
+  return new S3Backend(`${host.name}-s3`, { host, input, shared, ...(server ? { server } : {}) }, opts);
 }
 
 /** The plan in short: shown in a preview where a change of machine or stack changes it. */
@@ -94,6 +123,9 @@ function summaryOf({ input, tools }: BuildHostArgs): Record<string, unknown> {
             grpc_address: host["bazel-remote"].grpc_address,
           },
         }
+      : {}),
+    ...(input.store.kind === "s3"
+      ? { s3: { bucket: input.store.bucket, url: input.store.url ?? "AWS" } }
       : {}),
     cargoHome: input.paths.cargoHome,
     tools: Object.fromEntries(Object.entries(tools).map(([tool, choice]) => [tool, toolWords(choice)])),

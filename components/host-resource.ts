@@ -2,6 +2,7 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Observed } from "../host/facts.ts";
 import { generationFor } from "../plan/generation.ts";
+import type { Store } from "../render/store.ts";
 
 /** What every resource of one host shares. */
 export interface HostContext {
@@ -29,7 +30,7 @@ export interface HostResourceArgs {
   /** The ledger's name on the host, and the last part of the Pulumi name. */
   readonly resource: string;
   /** Renders the whole script for an owner and generation. */
-  readonly script: (ownership: Ownership) => string;
+  readonly script: (ownership: Ownership) => pulumi.Input<string>;
   /** Runs the script; default the host's own prefix. */
   readonly interpreter?: readonly string[];
 }
@@ -59,6 +60,17 @@ export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResource
   );
   for (const warning of warningsFor(host, resource)) pulumi.log.warn(warning, command);
   return command;
+}
+
+/** Renders over the store behind the caches: at once where it is known, else when its bucket and keys are. */
+export function overStore(
+  args: { readonly input: { readonly store: Store }; readonly store?: pulumi.Input<Store> | undefined },
+  render: (store: Store) => string,
+): pulumi.Input<string> {
+  const { store = args.input.store } = args;
+  return "kind" in store && typeof store.kind === "string"
+    ? render(store as Store)
+    : pulumi.output(store).apply(render);
 }
 
 /** What a person should know before this resource changes: drift with its diff, or another stack's ownership. */

@@ -3,12 +3,12 @@ import type { HostFacts, Probe } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { planHost } from "../plan/sizing.ts";
-import { chooseTools, HOST_TOOLS, type ToolChoice } from "../plan/tools.ts";
+import { chooseTools, HOST_TOOLS, pushedS3Server, type ToolChoice } from "../plan/tools.ts";
 import type { HostTool } from "../plan/versions.ts";
 import { below, hostPaths } from "../render/paths.ts";
 import type { ResourceInput } from "../render/resource.ts";
 import type { ServiceKind } from "../render/script.ts";
-import { storeOf } from "../render/store.ts";
+import { embeddedHost, storeOfHost } from "../render/store.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { BuildHostArgs } from "./build-host.ts";
 
@@ -56,14 +56,18 @@ export function describeHost(known: HostDescription): BuildHostArgs {
   const { facts, observed } = known.probe;
   const choices = enabledTools(host, chooseTools(facts, host, { s3: stack.s3 !== undefined }));
   refuseMissing(name, choices);
+  const server = embeddedServer(name, host, stack);
   const nowSeconds = Math.floor(Date.now() / 1000);
   return {
     host: { name, owner, prefix: reachPrefix(host), observed, nowSeconds },
     library,
-    tools: choices,
+    tools: { ...choices, ...(server ? { versitygw: server.choice } : {}) },
     arch: facts.arch,
     input: resourceInput(host, facts, name, choices, stack),
-    warnings: cargoConflicts(name, facts),
+    ...(server
+      ? { server: { config: server.config, toolPath: below(facts.user.home, server.choice.path) } }
+      : {}),
+    warnings: [...cargoConflicts(name, facts), ...withoutStore(name, stack)],
   };
 }
 
@@ -85,7 +89,7 @@ function resourceInput(
     paths,
     kind: serviceKind(name, host, facts),
     tools: { sccache: path("sccache"), "bazel-remote": path("bazel-remote") },
-    store: storeOf(stack),
+    store: storeOfHost(stack, name),
     user: facts.user.name,
   };
 }
@@ -130,6 +134,20 @@ function enabledTools(
 function refuseMissing(name: string, choices: Partial<Record<HostTool, ToolChoice>>): void {
   const refused = Object.values(choices).filter((choice) => choice.kind === "refuse");
   if (refused.length > 0) throw new Error(refused.map(({ reason }) => `${name}: ${reason}`).join("\n"));
+}
+
+/** The embedded S3 server, if this host runs it. */
+function embeddedServer(name: string, host: HostConfig, stack: StackConfig) {
+  if (stack.s3?.kind !== "embedded" || embeddedHost(stack) !== name) return undefined;
+  return { config: stack.s3, choice: pushedS3Server(host.scope) };
+}
+
+function withoutStore(name: string, stack: StackConfig): string[] {
+  const server = embeddedHost(stack);
+  if (server === undefined || server === name) return [];
+  return [
+    `${name}: no S3 behind its caches: the embedded server listens on ${server} alone; next: for a store that hosts share write s3: {kind: endpoint, …}`,
+  ];
 }
 
 function cargoConflicts(name: string, facts: HostFacts): string[] {

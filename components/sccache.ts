@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { formatBytes } from "../plan/bytes.ts";
 import { sccacheScript } from "../render/sccache-resource.ts";
 import type { TierArgs } from "./build-host.ts";
-import { hostResource } from "./host-resource.ts";
+import { hostResource, type Ownership, overStore } from "./host-resource.ts";
 
 /**
  * Tier 1: the one sccache server of a host's user, its configuration, and its cap as it is in force.
@@ -20,8 +20,8 @@ export class Sccache extends pulumi.ComponentResource {
     const { port, max_size, dir } = args.input.plan.sccache;
     const shown = { port, maxSize: formatBytes(max_size), dir };
     super("warmbox:index:Sccache", name, shown, opts);
-    const script = (ownership: { owner: string; generation: number }) =>
-      sccacheScript({ ...args.input, ...ownership });
+    const script = (ownership: Ownership) =>
+      overStore(args, (store) => sccacheScript({ ...args.input, store, ...ownership }));
     hostResource({ host: args.host, resource: "sccache", script }, { parent: this });
     this.port = pulumi.output(port);
     this.maxSize = pulumi.output(shown.maxSize);

@@ -4,10 +4,10 @@
  */
 import type { HostFacts } from "../host/facts.ts";
 import type { HostConfig, ToolSource } from "../stacks/types.ts";
-import { type HostTool, type JudgeOptions, judge, PINNED } from "./versions.ts";
+import { type HostTool, type JudgeOptions, judge, PINNED, type ToolName } from "./versions.ts";
 
 /** A tool that the host gets from us. `version` is also its directory's name. */
-export type PushedTool = { tool: HostTool; version: string; source: ToolSource };
+export type PushedTool = { tool: ToolName; version: string; source: ToolSource };
 
 /** The decision on one tool. `path` is absolute, or relative to HOME on the host. `reason` is for people. */
 export type ToolChoice =
@@ -48,7 +48,17 @@ function chooseTool(tool: HostTool, facts: ToolFacts, wishes: ToolWishes, option
   return push(tool, source, wishes, reason);
 }
 
-function push(tool: HostTool, source: ToolSource, wishes: ToolWishes, reason: string): ToolChoice {
+/** The S3 server of the embedded kind: always ours, for nobody else's stands on a host under that name. */
+export function pushedS3Server(scope: HostConfig["scope"]): Extract<ToolChoice, { kind: "push" }> {
+  return push("versitygw", { kind: "auto" }, { scope }, "the embedded S3 server");
+}
+
+function push(
+  tool: ToolName,
+  source: ToolSource,
+  wishes: Pick<ToolWishes, "scope">,
+  reason: string,
+): Extract<ToolChoice, { kind: "push" }> {
   const version = sourceVersion(tool, source);
   return {
     kind: "push",
@@ -57,14 +67,13 @@ function push(tool: HostTool, source: ToolSource, wishes: ToolWishes, reason: st
     reason,
   };
 }
-
 /** The version word of a source: the pinned version, or the checksum where the stack brings its own binary. */
 export function sourceVersion(tool: keyof typeof PINNED, source: ToolSource): string {
   return source.kind === "auto" ? PINNED[tool] : `sha256-${source.sha256.slice(0, 16)}`;
 }
 
 /** Where a pushed tool stands: relative to HOME in user scope, absolute in system scope. */
-export function pushedPath(scope: HostConfig["scope"], tool: HostTool, version: string): string {
+export function pushedPath(scope: HostConfig["scope"], tool: ToolName, version: string): string {
   return `${toolsRoot(scope)}/${tool}/${version}/${tool}`;
 }
 

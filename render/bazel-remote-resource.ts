@@ -7,6 +7,7 @@ import { scriptPath } from "./paths.ts";
 import { head, type ResourceInput } from "./resource.ts";
 import { shellWord } from "./rustc-wrapper.ts";
 import { resourceScript, type Step } from "./script.ts";
+import { pathsSeenBy, unitCredentials } from "./store.ts";
 
 /** Seconds until it must answer with an empty cache. */
 const READY_SECONDS = 60;
@@ -29,7 +30,7 @@ export function bazelRemoteScript(input: ResourceInput): string {
       path: scriptPath(paths, paths.bazelRemoteConfig),
       mode: "0644",
       check: "bazel-remote",
-      text: bazelRemoteConfig(plan, remote, store, paths),
+      text: bazelRemoteConfig(plan, remote, store, pathsSeenBy("bazel-remote", input.kind, paths)),
     },
     ...serviceSteps(input),
     ...(answersAnyone(input) ? liveSteps(input) : []),
@@ -74,7 +75,13 @@ function serviceSteps(input: ResourceInput): Step[] {
     readySeconds: READY_SECONDS + Math.ceil(plan.bazelRemote.entries / FILES_A_SECOND),
     stopSeconds: STOP_SECONDS,
   } as const;
-  const run: BazelRemoteRunInput = { plan, remote, paths, toolPath: input.tools["bazel-remote"] };
+  const run: BazelRemoteRunInput = {
+    plan,
+    remote,
+    store: input.store,
+    paths,
+    toolPath: input.tools["bazel-remote"],
+  };
   if (kind === "process") {
     const file = scriptPath(paths, `${paths.run}/bazel-remote`);
     const log = scriptPath(paths, `${paths.log}/bazel-remote.log`);
@@ -89,6 +96,7 @@ function serviceSteps(input: ResourceInput): Step[] {
     configPath: paths.bazelRemoteConfig,
     scope: host.scope,
     environment: bazelRemoteEnvironment(run),
+    credentials: unitCredentials(input.store, kind, paths),
   });
   return [
     { do: "put", path: file, mode: "0644", check: "unit", text },

@@ -4,24 +4,29 @@ import type { BazelRemoteConfig } from "../stacks/types.ts";
 import { cleanEnv } from "./clean-env.ts";
 import type { HostPaths } from "./paths.ts";
 import { shellWord } from "./rustc-wrapper.ts";
+import { marked, type Store } from "./store.ts";
 
 /** What runs bazel-remote. */
 export type BazelRemoteRunInput = {
   plan: Pick<CachePlan, "bazelRemote">;
   remote: Pick<BazelRemoteConfig, "env">;
+  /** What is behind it; default nothing. */
+  store?: Store;
   paths: Pick<HostPaths, "home" | "bazelRemoteConfig">;
   /** Absolute path on the host. */
   toolPath: string;
 };
 
-/** Environment of the process, whichever way it is run: how much the Go runtime may keep, from the plan. */
+/** Environment of the process, whichever way it is run: how much the Go runtime may keep, from the plan; the keys' mark. */
 export function bazelRemoteEnvironment({
   plan,
   remote,
-}: Pick<BazelRemoteRunInput, "plan" | "remote">): Record<string, string> {
+  store,
+}: Pick<BazelRemoteRunInput, "plan" | "remote" | "store">): Record<string, string> {
   return {
     GOMEMLIMIT: goMemLimit(plan.bazelRemote.GOMEMLIMIT),
     GOGC: String(plan.bazelRemote.GOGC),
+    ...(store ? marked(store) : {}),
     ...remote.env,
   };
 }

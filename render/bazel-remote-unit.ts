@@ -20,6 +20,8 @@ export type BazelRemoteUnitInput = {
   scope: UnitScope;
   /** See `bazelRemoteEnvironment`. */
   environment: Record<string, string>;
+  /** Value of LoadCredential, where the service reads a secret file of root's; see `unitCredentials`. */
+  credentials?: string | undefined;
 };
 
 /** Variables of Go's runtime that change how it behaves; what the plan sets stands in the unit. */
@@ -78,12 +80,13 @@ export function bazelRemoteUnit(plan: Pick<CachePlan, "bazelRemote">, input: Baz
 
 function run(
   dir: string,
-  { toolPath, configPath, environment }: BazelRemoteUnitInput,
+  { toolPath, configPath, environment, credentials }: BazelRemoteUnitInput,
 ): Record<string, UnitValue> {
   const lock = ["/usr/bin/flock", "--no-fork", "--nonblock", "--conflict-exit-code", LOCKED, dir];
   return {
     ExecStart: execLine([...lock, toolPath, "--config_file", configPath]),
     SyslogIdentifier: "bazel-remote",
+    LoadCredential: credentials,
     Environment: environmentLines(environment),
     UnsetEnvironment: unsetEnvironment([...GO_ENVIRONMENT, ...CLOUD_ENVIRONMENT], environment),
   };

@@ -23,6 +23,6 @@ export type ResourceInput = {
 };
 
 /** Head of a resource's script. */
-export function head(input: ResourceInput, resource: string) {
+export function head(input: Pick<ResourceInput, "owner" | "generation" | "host">, resource: string) {
   return { resource, owner: input.owner, generation: input.generation, scope: input.host.scope };
 }

@@ -11,6 +11,7 @@ import {
 } from "./sccache-run.ts";
 import { sccacheUnit } from "./sccache-unit.ts";
 import { resourceScript, type Step } from "./script.ts";
+import { pathsSeenBy, unitCredentials } from "./store.ts";
 
 /** Seconds until the port must be open: the server builds its index later, so a start takes a fraction of one. */
 const READY_SECONDS = 30;
@@ -20,7 +21,13 @@ const STOP_SECONDS = 20;
 /** Script of the `sccache` resource: cache directory, configuration, the server, and its cap as it is in force. */
 export function sccacheScript(input: ResourceInput): string {
   const { host, plan, paths, store } = input;
-  const run: SccacheRunInput = { plan, sccache: host.sccache, store, paths, toolPath: input.tools.sccache };
+  const run: SccacheRunInput = {
+    plan,
+    sccache: host.sccache,
+    store,
+    paths: pathsSeenBy("sccache", input.kind, paths),
+    toolPath: input.tools.sccache,
+  };
   const service = serviceSteps(input, run);
   return resourceScript(head(input, "sccache"), [
     ...(input.kind === "systemd-system" ? [] : [cacheDirectory(input)]), // such a unit makes its own, for its own user
@@ -70,6 +77,7 @@ function serviceSteps(input: ResourceInput, run: SccacheRunInput): Step[] {
     scope: host.scope,
     user: input.user,
     environment: sccacheEnvironment(run),
+    credentials: unitCredentials(input.store, kind, paths),
   });
   return [
     { do: "put", path: file, mode: "0644", check: "unit", text },

@@ -23,6 +23,8 @@ export type SccacheUnitInput = {
   user: string;
   /** See `sccacheEnvironment`; here also what that adds to the few that every server needs. */
   environment: Record<string, string>;
+  /** Value of LoadCredential, where the service reads a secret file of root's; see `unitCredentials`. */
+  credentials?: string | undefined;
 };
 
 /** The part of the plan that the unit shows. */
@@ -108,7 +110,7 @@ function compilersAtOnce({ builders, cores }: SccacheUnitPlan): number {
 
 function run(
   plan: SccacheUnitPlan,
-  { toolPath, configPath, environment }: SccacheUnitInput,
+  { toolPath, configPath, environment, credentials }: SccacheUnitInput,
 ): Record<string, UnitValue> {
   const variables = {
     SCCACHE_CONF: configPath,
@@ -125,6 +127,7 @@ function run(
     ExecStart: execLine([toolPath]),
     ExecStop: stop,
     SyslogIdentifier: "sccache",
+    LoadCredential: credentials,
     Environment: environmentLines(variables),
     UnsetEnvironment: unsetEnvironment([...OVERRIDING_ENVIRONMENT, ...CLOUD_ENVIRONMENT], variables),
   };

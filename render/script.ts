@@ -14,6 +14,8 @@ export type ServiceKind = "process" | "systemd-user" | "systemd-system";
 export type Step =
   | { do: "directory"; path: string; mode: string; purge?: boolean }
   | { do: "put"; path: string; mode: string; text: string; check?: CheckName; secret?: boolean }
+  /** A secret file that a shell function of the script prints on the host: its bytes are in no script. */
+  | { do: "put-made"; path: string; mode: string; function: string; definition: string }
   | { do: "put-from"; path: string; mode: string; from: string }
   | { do: "include"; path: string; file: string }
   | { do: "block"; path: string; mark: string; text: string; absent?: string }
@@ -78,6 +80,8 @@ function stepText(step: Step): string {
         ],
         heredoc(step.path, step.text),
       );
+    case "put-made":
+      return `${step.definition}${words("put", shellWord(step.path), step.mode, "secret", `<<${DELIMITER}`)}$(${step.function})\n${DELIMITER}\n`;
     case "put-from":
       return words("put", shellWord(step.path), step.mode, `from="${step.from}"`);
     case "include":

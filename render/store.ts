@@ -1,4 +1,5 @@
-import type { GcsConfig, S3Config } from "../stacks/types.ts";
+import type { GcsConfig, S3Config, StackConfig } from "../stacks/types.ts";
+import type { ServiceKind } from "./script.ts";
 
 /** S3 as both tools need it, whichever way the stack came to it. No secrets in it. */
 export type S3Target = {
@@ -9,6 +10,8 @@ export type S3Target = {
   url?: string;
   pathStyle: boolean;
   credentials: "keys" | "role";
+  /** A word that changes with the keys and tells nothing of them: both daemons read their keys only once, at the start. */
+  keysMark?: string;
 };
 
 /** What is behind the two caches: nothing, S3 or GCS. */
@@ -24,6 +27,19 @@ export const NO_STORE: Store = { kind: "none" };
 export function storeOf(stack: { s3?: S3Config; gcs?: GcsConfig }, created?: string): Store {
   if (stack.gcs) return { kind: "gcs", ...stack.gcs };
   return stack.s3 ? { kind: "s3", ...s3Target(stack.s3, created) } : NO_STORE;
+}
+
+/**
+ * The store of one host of a stack: an embedded server listens on loopback, so it is its own host's alone.
+ * @param host name in the stack
+ */
+export function storeOfHost(stack: Pick<StackConfig, "hosts" | "s3" | "gcs">, host: string): Store {
+  return stack.s3?.kind === "embedded" && embeddedHost(stack) !== host ? NO_STORE : storeOf(stack);
+}
+
+/** The host whose service the embedded S3 server is: the one that is named, else the stack's first. */
+export function embeddedHost(stack: Pick<StackConfig, "hosts" | "s3">): string | undefined {
+  return stack.s3?.kind === "embedded" ? (stack.s3.host ?? Object.keys(stack.hosts)[0]) : undefined;
 }
 
 function s3Target(s3: S3Config, created: string | undefined): S3Target {
@@ -67,11 +83,37 @@ export function credentialsPath(paths: { config: string }): string {
   return `${paths.config}/s3-credentials`;
 }
 
+/** systemd's name of the keys' file, as a credential of each unit that reads it. */
+export const UNIT_CREDENTIAL = "s3-credentials";
+
+/**
+ * The paths of a host as one of its services sees them. A system unit has a user of its own, who cannot read a 0600 file
+ * of root's: systemd hands it over below /run/credentials.
+ * @param unit name of the service's unit, without `.service`
+ * @see https://systemd.io/CREDENTIALS/
+ */
+export function pathsSeenBy<P extends { config: string }>(unit: string, kind: ServiceKind, paths: P): P {
+  return kind === "systemd-system" ? { ...paths, config: `/run/credentials/${unit}.service` } : paths;
+}
+
+/** The keys' file that systemd hands to a system unit; nothing where the service reads it by itself, or needs none. */
+export function unitCredentials(
+  store: Store,
+  kind: ServiceKind,
+  paths: { config: string },
+): string | undefined {
+  const reads = store.kind === "s3" && store.credentials === "keys";
+  return reads && kind === "systemd-system" ? `${UNIT_CREDENTIAL}:${credentialsPath(paths)}` : undefined;
+}
+
+/** The two halves of an S3 identity. */
+export type S3Keys = { accessKeyId: string; secretAccessKey: string };
+
 /**
  * The shared credentials file of AWS's tools. Secret: it goes to the host in a resource of its own.
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
  */
-export function s3Credentials(keys: { accessKeyId: string; secretAccessKey: string }): string {
+export function s3Credentials(keys: S3Keys): string {
   return `# Written by warmbox.
 [default]
 aws_access_key_id = ${keys.accessKeyId}
@@ -88,5 +130,11 @@ export function storeEnvironment(store: Store, paths: { config: string }): Recor
   return {
     AWS_EC2_METADATA_DISABLED: "true",
     AWS_SHARED_CREDENTIALS_FILE: credentialsPath(paths),
+    ...marked(store),
   };
+}
+
+/** The variable that differs when the keys do, so that a daemon that has read the old ones is started again. */
+export function marked(store: Store): Record<string, string> {
+  return store.kind === "s3" && store.keysMark !== undefined ? { WARMBOX_S3_KEYS: store.keysMark } : {};
 }
