@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { BuildHost } from "./components/build-host.ts";
 import { inspectHosts } from "./components/inspect.ts";
+import { sharedS3 } from "./components/s3-backend.ts";
 import { readStack } from "./stacks/config.ts";
 
 /** Turns a mistake of the user's into its message alone: no stack trace. */
@@ -19,6 +20,7 @@ const declared = await Promise.resolve()
   .then(() => readStack((key) => config.getObject(key), presentKeys()))
   .catch(refuse);
 const boxes = await inspectHosts(declared, pulumi.getStack()).catch(refuse);
+const s3 = await sharedS3(declared, (name) => config.getSecret(name)).catch(refuse);
 
 /** What each host got, by its name in the stack. */
-export const hosts = Object.fromEntries(boxes.map((box) => [box.host.name, new BuildHost(box).summary]));
+export const hosts = Object.fromEntries(boxes.map((box) => [box.host.name, new BuildHost(box, s3).summary]));
