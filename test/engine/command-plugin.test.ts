@@ -402,6 +402,11 @@ describe("update and delete", () => {
     });
   });
 
+  test("a preview with an input that is not known yet does not know the outputs", async () => {
+    const { stdin, stdout } = await update(olds, { create: "c", stdin: UNKNOWN_STRING }, true);
+    expect([stdin, stdout]).toEqual([UNKNOWN_STRING, UNKNOWN_STRING]);
+  });
+
   test("ignored inputs keep their old value", async () => {
     expect(
       await update({ ...olds, create: "echo old" }, { create: "echo new" }, false, ["create"]),
