@@ -89,7 +89,8 @@ run_once() {
 }
 
 tick_of $$
-self=$tick
+self=$tick leads=no
+[ "$group" != $$ ] || leads=yes # under setsid it does; else its group is its caller's, too
 trap finish TERM INT HUP
 keep_log </dev/null >/dev/null 2>&1 &
 keeper=$!

@@ -14,6 +14,7 @@
 #
 # READER is sh, unit, cargo, sccache or bazel-remote: the function check_READER (hyphens as _) gets the staged file and
 # prints what is wrong with it; a script may define more. check_with runs COMMAND with {} standing for the staged file.
+# secret: no copy is kept, and a drift is told without a diff.
 # from=FILE takes the bytes from FILE instead of a here-document (a file made by mktemp is removed at the end);
 # sha256=HEX says what they must be: then FILE may be missing where PATH has them already, and no copy is kept.
 # Paths are absolute or below HOME. PATH may be a symbolic link: the link stays, its target changes.
