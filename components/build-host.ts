@@ -37,6 +37,8 @@ export interface HostS3 {
   readonly keys?: S3KeyInputs | undefined;
   /** Name of the bucket, where a resource makes it. */
   readonly bucket?: pulumi.Input<string>;
+  /** The policy to attach to the hosts' role, where a resource makes it. */
+  readonly policyArn?: pulumi.Input<string> | undefined;
   /** What must be there before a daemon asks the store. */
   readonly dependsOn: pulumi.Resource[];
 }
@@ -79,7 +81,7 @@ export class BuildHost extends pulumi.ComponentResource {
       new CargoRegistry(`${host.name}-cargo`, tier, { parent: this, dependsOn: [sccache ?? tools] });
     if (input.host.moon.enabled)
       new MoonWorkspace(`${host.name}-moon`, tier, { parent: this, dependsOn: [remote ?? tools] });
-    this.summary = summaryOf(args);
+    this.summary = summaryOf(args, shared);
     this.registerOutputs(this.summary);
   }
 }
@@ -108,7 +110,7 @@ function inputsOf({ input }: BuildHostArgs): Record<string, unknown> {
   };
 }
 
-function summaryOf({ input, tools }: BuildHostArgs): Record<string, unknown> {
+function summaryOf({ input, tools }: BuildHostArgs, shared: HostS3 | undefined): Record<string, unknown> {
   const { plan, host } = input;
   return {
     ...inputsOf({ input } as BuildHostArgs),
@@ -124,12 +126,15 @@ function summaryOf({ input, tools }: BuildHostArgs): Record<string, unknown> {
           },
         }
       : {}),
-    ...(input.store.kind === "s3"
-      ? { s3: { bucket: input.store.bucket, url: input.store.url ?? "AWS" } }
-      : {}),
+    ...(input.store.kind === "s3" ? { s3: storeWords(input.store, shared) } : {}),
     cargoHome: input.paths.cargoHome,
     tools: Object.fromEntries(Object.entries(tools).map(([tool, choice]) => [tool, toolWords(choice)])),
   };
+}
+
+function storeWords(store: Extract<Store, { kind: "s3" }>, shared: HostS3 | undefined): object {
+  const { bucket = store.bucket, policyArn } = shared ?? {};
+  return { bucket, url: store.url ?? "AWS", ...(policyArn === undefined ? {} : { policyArn }) };
 }
 
 function toolWords(choice: ToolChoice): string {

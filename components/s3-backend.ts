@@ -23,7 +23,7 @@ export async function sharedS3(
   if (s3.kind !== "create") return { keys: stackKeys(s3, secret), dependsOn: [] };
   const { S3Bucket } = await import("./s3-bucket.ts");
   const made = new S3Bucket("s3", { s3 });
-  return { keys: made.keys, bucket: made.bucket, dependsOn: [made] };
+  return { keys: made.keys, bucket: made.bucket, policyArn: made.policyArn, dependsOn: [made] };
 }
 
 /** What {@link S3Backend} is made from: a tier's arguments, what the hosts share, and the embedded server if it is here. */
