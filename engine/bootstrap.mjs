@@ -28,6 +28,8 @@ export const NODE_MINIMUM = [22, 18];
 
 const NPM_QUIET = ["--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--loglevel=error"];
 const STAMP = ".warmbox-stamp";
+/** npm says what is wrong first and then explains itself at length. */
+const SHOWN_LINES = 12;
 const QUIET_MS = 2_000;
 const LOG_EVERY_MS = 10_000;
 
@@ -138,7 +140,7 @@ export function runQuietly(program, args, options = {}) {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, stop);
     let output = "";
     const keep = (chunk) => {
-      output = (output + chunk).slice(-8_000);
+      output += chunk;
     };
     child.stdout?.on("data", keep);
     child.stderr?.on("data", keep);
@@ -148,7 +150,11 @@ export function runQuietly(program, args, options = {}) {
       if (code === 0) return resolve();
       if (signal) process.kill(process.pid, signal);
       const name = `${basename(program)} ${args[0] ?? ""}`.trim();
-      reject(new SetupError(`${name} failed (${signal ?? code}):\n${output}`.trimEnd()));
+      reject(
+        new SetupError(
+          `${name} failed (${signal ?? code}):\n${output.split("\n").slice(0, SHOWN_LINES).join("\n")}`.trimEnd(),
+        ),
+      );
     });
   });
 }

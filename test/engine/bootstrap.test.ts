@@ -67,6 +67,19 @@ test("a program is found on PATH only if it can be run", () => {
   expect(onPath("tool", `${root}/a`)).toBeUndefined();
 });
 
+test("the lock file names every platform's packages, as npm ci demands, and no host", () => {
+  const { packages } = JSON.parse(readFileSync(join(ENGINE, "../package-lock.json"), "utf8"));
+  type Entry = { version?: string; resolved?: string; optionalDependencies?: Record<string, string> };
+  for (const [path, entry] of Object.entries(packages as Record<string, Entry>)) {
+    expect(entry.resolved, path).toBeUndefined();
+    for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
+      const found = packages[`${path}/node_modules/${name}`] ?? packages[`node_modules/${name}`];
+      expect(found, `${name} of ${path}`).toBeDefined();
+      if (/^\d/.test(version)) expect(found.version, name).toBe(version);
+    }
+  }
+});
+
 describe("packages", () => {
   const lock = (packages: object): string => JSON.stringify({ lockfileVersion: 3, packages });
   const wanted = {
