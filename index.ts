@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { BuildHost } from "./components/build-host.ts";
-import { inspectHosts } from "./components/inspect.ts";
+import { inspectFleet } from "./components/inspect.ts";
 import { sharedS3 } from "./components/s3-backend.ts";
+import { leaveUnreachable } from "./components/unreachable.ts";
 import { readStack } from "./stacks/config.ts";
 
 /** Turns a mistake of the user's into its message alone: no stack trace. */
@@ -19,8 +20,11 @@ const config = new pulumi.Config();
 const declared = await Promise.resolve()
   .then(() => readStack((key) => config.getObject(key), presentKeys()))
   .catch(refuse);
-const boxes = await inspectHosts(declared, pulumi.getStack()).catch(refuse);
+const { boxes, unreachable } = await inspectFleet(declared, pulumi.getStack()).catch(refuse);
 const s3 = await sharedS3(declared, (name) => config.getSecret(name)).catch(refuse);
 
 /** What each host got, by its name in the stack. */
-export const hosts = Object.fromEntries(boxes.map((box) => [box.host.name, new BuildHost(box, s3).summary]));
+export const hosts = {
+  ...Object.fromEntries(boxes.map((box) => [box.host.name, new BuildHost(box, s3).summary])),
+  ...leaveUnreachable(unreachable, s3),
+};

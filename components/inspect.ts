@@ -1,40 +1,84 @@
 import { readFile } from "node:fs/promises";
 import type { HostFacts, Probe } from "../host/facts.ts";
-import { probeHost } from "../host/probe.ts";
+import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { planHost } from "../plan/sizing.ts";
 import { chooseTools, HOST_TOOLS, pushedS3Server, type ToolChoice } from "../plan/tools.ts";
-import type { HostTool } from "../plan/versions.ts";
+import { BAZEL_REMOTE_IMAGE, type HostTool } from "../plan/versions.ts";
 import { below, hostPaths } from "../render/paths.ts";
 import type { ResourceInput } from "../render/resource.ts";
 import type { ServiceKind } from "../render/script.ts";
 import { embeddedHost, storeOfHost } from "../render/store.ts";
+import { ConfigError } from "../stacks/fault.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { BuildHostArgs } from "./build-host.ts";
+import { STAND_IN, type UnreachableHost } from "./unreachable.ts";
+
+/** What a stack's hosts answered. */
+export interface Fleet {
+  readonly boxes: BuildHostArgs[];
+  readonly unreachable: UnreachableHost[];
+}
 
 /**
  * Probes every host of a stack at once and makes each one's plan: all that a program must know before it declares its
  * first resource. One spawned process per host; nothing is changed.
+ * @throws Error with every host that answered and does not add up, one after the other; or where none can be spoken of
+ */
+export async function inspectFleet(stack: StackConfig, owner: string): Promise<Fleet> {
+  const library = await libraryTexts();
+  const found = await Promise.allSettled(
+    Object.entries(stack.hosts).map(async ([name, host]) =>
+      inspectHost({ name, host, stack, owner, library }),
+    ),
+  );
+  const faults = found.flatMap((one) => (one.status === "rejected" ? [messageOf(one.reason)] : []));
+  const answers = found.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const boxes = answers.flatMap((one) => ("box" in one ? [] : [one]));
+  const unreachable = answers.flatMap((one) => ("box" in one ? [one] : []));
+  const nobody = boxes.length === 0 && !unreachable.some((one) => one.declared);
+  if (nobody || faults.length > 0) faults.push(...unreachable.map(({ message }) => message));
+  if (faults.length > 0) throw new Error(faults.join("\n"));
+  return { boxes, unreachable };
+}
+
+/**
+ * The hosts of a stack, for what needs all of them; see {@link inspectFleet}.
  * @throws Error with every host that cannot be reached or does not add up, one after the other
  */
 export async function inspectHosts(stack: StackConfig, owner: string): Promise<BuildHostArgs[]> {
-  const library = await libraryTexts();
-  const found = await Promise.allSettled(
-    Object.entries(stack.hosts).map(async ([name, host]) => inspectHost(name, host, stack, owner, library)),
-  );
-  const faults = found.flatMap((one) => (one.status === "rejected" ? [messageOf(one.reason)] : []));
-  if (faults.length > 0) throw new Error(faults.join("\n"));
-  return found.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const { boxes, unreachable } = await inspectFleet(stack, owner);
+  if (unreachable.length > 0) throw new Error(unreachable.map(({ message }) => message).join("\n"));
+  return boxes;
 }
 
-async function inspectHost(
-  name: string,
-  host: HostConfig,
-  stack: StackConfig,
-  owner: string,
-  library: BuildHostArgs["library"],
-): Promise<BuildHostArgs> {
-  return describeHost({ name, host, stack, owner, library, probe: await probeHost(name, host) });
+async function inspectHost(known: Omit<HostDescription, "probe">): Promise<BuildHostArgs | UnreachableHost> {
+  const { name, host } = known;
+  try {
+    const box = describeHost({ ...known, probe: await probeHost(name, host) });
+    return { ...box, ...(await containerComponent(box)) };
+  } catch (error) {
+    if (error instanceof UnreachableError) return describeUnreachable(known, error.message);
+    throw error;
+  }
+}
+
+/** `@pulumi/docker` is loaded only here, and only for a host that wants it. */
+async function containerComponent({ input }: BuildHostArgs): Promise<Partial<BuildHostArgs>> {
+  return input.container === undefined ? {} : await import("./bazel-remote-container.ts");
+}
+
+/** A host that did not answer, from what its stack declares of it; where that is not enough, from stand-in facts. */
+function describeUnreachable(known: Omit<HostDescription, "probe">, message: string): UnreachableHost {
+  const { name, host } = known;
+  try {
+    const probe = declaredFacts(name, host);
+    return { message, declared: true, box: describeHost({ ...known, probe }) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const probe = declaredFacts(name, { ...host, facts: STAND_IN });
+    return { message, declared: false, box: describeHost({ ...known, probe }) };
+  }
 }
 
 /** Everything that one host's declaration depends on. */
@@ -63,7 +107,7 @@ export function describeHost(known: HostDescription): BuildHostArgs {
     library,
     tools: { ...choices, ...(server ? { versitygw: server.choice } : {}) },
     arch: facts.arch,
-    input: resourceInput(host, facts, name, choices, stack),
+    input: { ...resourceInput(host, facts, name, choices, stack), ...containerOf(known) },
     ...(server
       ? { server: { config: server.config, toolPath: below(facts.user.home, server.choice.path) } }
       : {}),
@@ -122,13 +166,41 @@ export function serviceKind(
   }
 }
 
+/** User and group of bazel-remote's image, who have no rights on a host. */
+const IMAGE_USER = 65532;
+
+/**
+ * The container of a host with `service: docker`. It runs as the host's own user, to whom the cache belongs under every
+ * kind of service; only root's is given to the image's user.
+ * @throws Error where no docker server answers the host's user
+ */
+function containerOf({ name, host, owner, probe }: HostDescription): Pick<ResourceInput, "container"> {
+  if (host.service !== "docker" || !host["bazel-remote"].enabled) return {};
+  const { user, docker } = probe.facts;
+  if (docker === null) {
+    throw new Error(
+      `hosts.${name}.service: docker, wanted a docker server that answers ${user.name} there; next: start it and put ${user.name} into the group docker, or write service: process, or leave the key out`,
+    );
+  }
+  const given = user.uid === 0;
+  return {
+    container: {
+      name: `warmbox-${owner}-${name}-bazel-remote`.replace(/[^\w.-]/g, "_"),
+      image: host["bazel-remote"].image ?? BAZEL_REMOTE_IMAGE,
+      user: given ? `${IMAGE_USER}:${IMAGE_USER}` : `${user.uid}:${user.gid}`,
+      given,
+    },
+  };
+}
+
+/** A container brings its own bazel-remote. */
 function enabledTools(
   host: HostConfig,
   choices: Record<HostTool, ToolChoice>,
 ): Partial<Record<HostTool, ToolChoice>> {
-  return Object.fromEntries(
-    HOST_TOOLS.filter((tool) => host[tool].enabled).map((tool) => [tool, choices[tool]]),
-  );
+  const wanted = (tool: HostTool) =>
+    host[tool].enabled && !(tool === "bazel-remote" && host.service === "docker");
+  return Object.fromEntries(HOST_TOOLS.filter(wanted).map((tool) => [tool, choices[tool]]));
 }
 
 function refuseMissing(name: string, choices: Partial<Record<HostTool, ToolChoice>>): void {

@@ -82,8 +82,34 @@ function unreachable(name: string, host: HostConfig, result: ScriptResult): stri
     return `hosts.${name}: this machine ${how}; sh said:\n  ${said}\n  next: run \`sh -s -- </dev/null\` and see why it fails`;
   const target = sshTarget(reach);
   const port = reach.port === undefined ? "" : `-p ${reach.port} `;
-  const user = reach.user ?? "the user of your ~/.ssh/config";
+  const user = reach.user ?? "of your ~/.ssh/config";
   const command = reach.sudo ? "sudo -n true" : "true";
+  const remedy = REMEDIES.find(([words]) => words.test(result.stderr))?.[1] ?? "";
   const declare = host.facts === undefined ? `, or declare hosts.${name}.facts to preview without it` : "";
-  return `hosts.${name}: ${reach.host} (user ${user}) ${how}; ssh said:\n  ${said}\n  next: make \`ssh -o BatchMode=yes ${port}${target} ${command}\` work${declare}`;
+  return `hosts.${name}: ${reach.host} (user ${user}) ${how}; ssh said:\n  ${said}\n  next: ${remedy}make \`ssh -o BatchMode=yes ${port}${target} ${command}\` work${declare}`;
 }
+
+/** ssh's and sudo's words for what is wrong, and what mends it. */
+const REMEDIES: readonly (readonly [words: RegExp, next: string])[] = [
+  [
+    /REMOTE HOST IDENTIFICATION HAS CHANGED/,
+    "ask who runs the host whether its key changed; only then `ssh-keygen -R` its name and accept the new one; ",
+  ],
+  [
+    /Host key verification failed|No .* host key is known/,
+    "compare the host's key with what its owner tells you and accept it by one `ssh` of your own; ",
+  ],
+  [/Permission denied \(/, "check reach.user and that your agent or ~/.ssh/config has a key of that user; "],
+  [
+    /sudo: (a password is required|.*may not run sudo)|not in the sudoers|not allowed to execute/,
+    "let that user sudo without a password (visudo: `USER ALL=(ALL) NOPASSWD: ALL`), or write scope: user without reach.sudo; ",
+  ],
+  [
+    /too long for Unix domain socket|ControlPath too long/,
+    "write reach.multiplex: false, for your home's path is too long for ssh's socket; ",
+  ],
+  [
+    /mux_client_request_session: session request failed/,
+    "write reach.multiplex: false, for its sshd allows few sessions; ",
+  ],
+];

@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
 import type { HostConfig } from "../stacks/types.ts";
 
 /**
@@ -14,20 +17,46 @@ export function reachPrefix(host: Pick<HostConfig, "reach">): string[] {
     case "ssh": {
       const port = reach.port === undefined ? [] : ["-p", String(reach.port)];
       const shell = reach.sudo ? ["sudo", "-n", "sh", "-s", "--"] : ["sh", "-s", "--"];
-      return ["ssh", ...SSH_OPTIONS, ...port, sshTarget(reach), "--", ...shell];
+      const sharing = reach.multiplex ? SHARED_CONNECTION : ["ControlPath=none"];
+      const options = [...SSH_OPTIONS, ...sharing].flatMap((option) => ["-o", option]);
+      return ["ssh", ...options, ...port, sshTarget(reach), "--", ...shell];
     }
     default:
       return reach satisfies never;
   }
 }
 
-/** Never a question, and one connection per host for everything that a run asks of it. */
-const SSH_OPTIONS = [
+/** Seconds until a host that does not even answer the first packet is given up. */
+const CONNECT_SECONDS = 15;
+/** A connection that was cut, or a host that died, is noticed after three of these without a sign of life, seconds. */
+const ALIVE_SECONDS = 15;
+
+/**
+ * Never a question, an end in bounded time, and nothing of the user's own settings that is meant for a terminal:
+ * forwarded ports would be taken, a RemoteCommand would run in place of the script.
+ */
+export const SSH_OPTIONS: readonly string[] = [
   "BatchMode=yes",
-  "ControlMaster=auto",
-  "ControlPersist=60",
-  "ControlPath=~/.ssh/warmbox-%C",
-].flatMap((option) => ["-o", option]);
+  `ConnectTimeout=${CONNECT_SECONDS}`,
+  `ServerAliveInterval=${ALIVE_SECONDS}`,
+  "ServerAliveCountMax=3",
+  "ClearAllForwardings=yes",
+  "ForwardAgent=no",
+  "RequestTTY=no",
+  "RemoteCommand=none",
+];
+
+/** One connection per host for everything that a run asks of it. The socket's path may have 90 bytes: a home of 36. */
+const SHARED_CONNECTION = ["ControlMaster=auto", "ControlPersist=60", "ControlPath=~/.ssh/warmbox-%C"];
+
+/** What ssh expands `~/.ssh` to: passwd's home, whatever HOME says. Without the folder it cannot share a connection. */
+function makeSshFolder(): void {
+  try {
+    mkdirSync(join(userInfo().homedir, ".ssh"), { mode: 0o700, recursive: true });
+  } catch {
+    // ssh says it better
+  }
+}
 
 /** `user@host`, or `host` where ssh's own configuration knows the user. */
 export function sshTarget(reach: Extract<HostConfig["reach"], { kind: "ssh" }>): string {
@@ -53,6 +82,7 @@ export function runScript(
   { timeoutSeconds }: ScriptOptions,
 ): Promise<ScriptResult> {
   const [program = "", ...args] = prefix;
+  if (program === "ssh") makeSshFolder();
   const child = spawn(program, [...args, ...wordsFor(program, words)], {
     env: cleanEnv(process.env),
     detached: true,

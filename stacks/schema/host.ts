@@ -40,6 +40,10 @@ const reachSchema = z.discriminatedUnion(
       sudo: doc(flag().default(false), {
         what: "Work as root there by `sudo -n`; needed for `scope: system` unless user is root.",
       }),
+      multiplex: doc(flag().default(true), {
+        what: "One connection for everything that a run asks of the host (ControlMaster). `false` where your home's path is longer than 36 bytes, or sshd allows one session.",
+        link: SSH_LINK,
+      }),
     }),
   ],
   {
@@ -156,6 +160,12 @@ const withRoot = rule(withDirs, ["scope", "service", "sccache.dir", "bazel-remot
 
 /** One host of a stack. */
 export const hostSchema = rule(withRoot, ["scope", "reach"], ({ scope, reach }, add) => {
+  if (scope === "user" && reach.kind === "ssh" && reach.sudo)
+    add(
+      ["reach", "sudo"],
+      "false in scope user, which writes the login user's own files and needs no root",
+      "remove reach.sudo, or write scope: system",
+    );
   if (scope === "system" && reach.kind === "ssh" && !reach.sudo && reach.user !== "root")
     add(["scope"], "user, or system with root on the host", "write reach.sudo: true, or reach.user: root");
 });

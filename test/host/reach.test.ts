@@ -12,12 +12,15 @@ describe("reachPrefix", () => {
 
   test("ssh, with the user's own configuration for the rest", () => {
     const reach = { kind: "ssh", host: "forge", user: "ci" };
-    const options =
-      "-o BatchMode=yes -o ControlMaster=auto -o ControlPersist=60 -o ControlPath=~/.ssh/warmbox-%C";
+    const bounded =
+      "-o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o ClearAllForwardings=yes -o ForwardAgent=no -o RequestTTY=no -o RemoteCommand=none";
+    const options = `${bounded} -o ControlMaster=auto -o ControlPersist=60 -o ControlPath=~/.ssh/warmbox-%C`;
     const prefix = (over: object) => reachPrefix(hostOf({ reach: { ...reach, ...over } })).join(" ");
     expect(prefix({})).toBe(`ssh ${options} ci@forge -- sh -s --`);
     expect(prefix({ port: 2222 })).toBe(`ssh ${options} -p 2222 ci@forge -- sh -s --`);
-    expect(prefix({ sudo: true })).toBe(`ssh ${options} ci@forge -- sudo -n sh -s --`);
+    const root = hostOf({ scope: "system", reach: { ...reach, sudo: true } });
+    expect(reachPrefix(root).join(" ")).toBe(`ssh ${options} ci@forge -- sudo -n sh -s --`);
+    expect(prefix({ multiplex: false })).toBe(`ssh ${bounded} -o ControlPath=none ci@forge -- sh -s --`);
     expect(reachPrefix(hostOf({ reach: { kind: "ssh", host: "forge" } }))).toContain("forge");
   });
 

@@ -1,0 +1,69 @@
+import * as pulumi from "@pulumi/pulumi";
+import { gib } from "../plan/bytes.ts";
+import type { DeclaredFacts } from "../stacks/types.ts";
+import { BuildHost, type BuildHostArgs, type HostS3 } from "./build-host.ts";
+
+/** A host that did not answer. */
+export interface UnreachableHost {
+  /** Complete: host, user, ssh's words, next step. */
+  readonly message: string;
+  /** Its resources, from the stack's facts of it or from {@link STAND_IN}. */
+  readonly box: BuildHostArgs;
+  /** Whether the stack declares all of its facts, so that a preview can tell what would change. */
+  readonly declared: boolean;
+}
+
+/**
+ * Facts of no machine: large enough that any sizes of a stack fit. Nothing that follows from them is shown or applied;
+ * they only tell which resources a host has.
+ */
+export const STAND_IN: DeclaredFacts = {
+  arch: "x86_64",
+  memTotal: gib(4096),
+  cpus: 64,
+  user: { name: "unknown", home: "/unknown" },
+  disks: {
+    sccache: { total: gib(1024 ** 2), free: gib(1024 ** 2) },
+    "bazel-remote": { total: gib(1024 ** 2), free: gib(1024 ** 2) },
+  },
+  systemd: { pid1: true, version: 257, userManager: true, linger: true },
+};
+
+/**
+ * Lets a run go on with the hosts that answer. In a preview the others' resources stay declared, as the state has them,
+ * so that none is shown as deleted. In an update they are not declared, and the program ends with an error: then Pulumi
+ * deletes nothing, so their part of the state stays to the byte.
+ * @returns what the stack's outputs say of them, by name
+ */
+export function leaveUnreachable(
+  hosts: readonly UnreachableHost[],
+  shared: HostS3 | undefined,
+): Record<string, string> {
+  for (const host of hosts) {
+    if (pulumi.runtime.isDryRun()) preview(host, shared);
+    else failInTheEnd(`${host.message}\n  nothing of it was changed; the hosts that answer go on`);
+  }
+  return Object.fromEntries(hosts.map(({ box }) => [box.host.name, "did not answer"]));
+}
+
+function preview({ message, box, declared }: UnreachableHost, shared: HostS3 | undefined): void {
+  const opts = declared ? {} : { transformations: [asItStands] };
+  const shown = declared
+    ? `previewed from hosts.${box.host.name}.facts: what its ledgers and files say is not known, so every resource of it shows a new generation; up will not change it before it answers`
+    : "what would change on it is not known, so it is shown unchanged; up will end with an error for it, and go on with the hosts that answer";
+  pulumi.log.warn(`${message}\n  ${shown}`, new BuildHost(box, shared, opts));
+}
+
+/** Inputs stay those of the state, whatever the program says. */
+const asItStands: pulumi.ResourceTransformation = ({ props, opts }) => ({
+  props,
+  opts: pulumi.mergeOptions(opts, { ignoreChanges: ["*"] }),
+});
+
+/**
+ * A rejection that nobody handles is Pulumi's own way to let a program run on and fail: it is shown at once, what is
+ * declared is carried out, and the run ends non-zero without deleting anything.
+ */
+function failInTheEnd(message: string): void {
+  void Promise.reject(new pulumi.RunError(message));
+}
