@@ -27,7 +27,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     case "preview":
     case "destroy":
     case "refresh": {
-      demandNothingTaken();
+      demandNothingTaken(rest);
       const { runPulumi } = await import("./pulumi.ts");
       return await runPulumi(ROOT, [command, ...rest]);
     }
@@ -47,11 +47,11 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 }
 
 /** npm keeps flags that stand before `--` for itself and passes them as variables: say so at once. */
-function demandNothingTaken(): void {
+function demandNothingTaken(args: readonly string[]): void {
   for (const flag of ["stack", "diff"]) {
     const value = process.env[`npm_config_${flag}`];
     if (value === undefined || value === "") continue;
-    const example = value === "true" ? `--${flag}` : `--${flag} ${value}`;
+    const example = [`--${flag}`, ...(value === "true" ? args : [value])].join(" ");
     throw new UserError(
       `npm kept --${flag} for itself. Next: put -- before Pulumi's flags: npm run up -- ${example}`,
     );
