@@ -17,16 +17,21 @@ export class BazelRemote extends pulumi.ComponentResource {
   public readonly maxSize: pulumi.Output<string>;
 
   constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
-    const { grpc_address, http_address } = args.input.host["bazel-remote"];
-    const maxSize = `${bazelRemoteGiB(args.input.plan.bazelRemote.max_size, "floor")}GiB`;
-    const shown = { grpcAddress: grpc_address, httpAddress: http_address, maxSize };
+    const shown = endpoints(args);
     super("warmbox:index:BazelRemote", name, shown, opts);
     const script = (ownership: Ownership) =>
       overStore(args, (store) => bazelRemoteScript({ ...args.input, store, ...ownership }));
     hostResource({ host: args.host, resource: "bazel-remote", script }, { parent: this });
-    this.grpcAddress = pulumi.output(grpc_address);
-    this.httpAddress = pulumi.output(http_address);
-    this.maxSize = pulumi.output(maxSize);
+    this.grpcAddress = pulumi.output(shown.grpcAddress);
+    this.httpAddress = pulumi.output(shown.httpAddress);
+    this.maxSize = pulumi.output(shown.maxSize);
     this.registerOutputs(shown);
   }
+}
+
+/** What both kinds of it show: addresses, and the cap in whole GiB. */
+export function endpoints({ input }: TierArgs) {
+  const { grpc_address, http_address } = input.host["bazel-remote"];
+  const maxSize = `${bazelRemoteGiB(input.plan.bazelRemote.max_size, "floor")}GiB`;
+  return { grpcAddress: grpc_address, httpAddress: http_address, maxSize };
 }

@@ -6,6 +6,7 @@ import type { ToolName } from "../plan/versions.ts";
 import type { ResourceInput } from "../render/resource.ts";
 import type { Store } from "../render/store.ts";
 import { BazelRemote } from "./bazel-remote.ts";
+import type { BazelRemoteContainer } from "./bazel-remote-container.ts";
 import { CargoRegistry } from "./cargo-registry.ts";
 import type { HostContext } from "./host-resource.ts";
 import { HostTools } from "./host-tools.ts";
@@ -27,6 +28,8 @@ export interface BuildHostArgs {
   readonly arch: HostFacts["arch"];
   /** The embedded S3 server, where this host runs it. */
   readonly server?: NonNullable<S3BackendArgs["server"]>;
+  /** What declares bazel-remote where it runs in a container: loaded only then. */
+  readonly BazelRemoteContainer?: typeof BazelRemoteContainer;
   /** What a person should know of the host as a whole. */
   readonly warnings: readonly string[];
 }
@@ -73,8 +76,9 @@ export class BuildHost extends pulumi.ComponentResource {
     const tier = { host, input, store: s3?.store };
     const ready = s3 ? { parent: this, dependsOn: [tools, s3] } : started; // the daemons read their keys at their start
     const sccache = input.host.sccache.enabled ? new Sccache(`${host.name}-sccache`, tier, ready) : undefined;
+    const Remote = args.BazelRemoteContainer ?? BazelRemote;
     const remote = input.host["bazel-remote"].enabled
-      ? new BazelRemote(`${host.name}-bazel-remote`, tier, ready)
+      ? new Remote(`${host.name}-bazel-remote`, tier, ready)
       : undefined;
     // cargo is told of sccache only once it runs, and forgets it first; moon likewise of bazel-remote
     if (input.host.cargo.enabled)
@@ -102,6 +106,7 @@ function inputsOf({ input }: BuildHostArgs): Record<string, unknown> {
   return {
     scope: input.host.scope,
     service: input.kind,
+    ...(input.container ? { container: input.container.name } : {}),
     memory: formatBytes(plan.memory),
     cores: plan.cores,
     agents: plan.agents,

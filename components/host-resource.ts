@@ -63,14 +63,14 @@ export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResource
 }
 
 /** Renders over the store behind the caches: at once where it is known, else when its bucket and keys are. */
-export function overStore(
+export function overStore<T = string>(
   args: { readonly input: { readonly store: Store }; readonly store?: pulumi.Input<Store> | undefined },
-  render: (store: Store) => string,
-): pulumi.Input<string> {
+  render: (store: Store) => T,
+): T | pulumi.Output<T> {
   const { store = args.input.store } = args;
   return "kind" in store && typeof store.kind === "string"
     ? render(store as Store)
-    : pulumi.output(store).apply(render);
+    : (pulumi.output(store).apply(render) as pulumi.Output<T>);
 }
 
 /** What a person should know before this resource changes: drift with its diff, or another stack's ownership. */

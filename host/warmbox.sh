@@ -4,14 +4,15 @@
 # A resource is a script that sources this file, says what it wants and ends with "$@" (apply or remove):
 #
 #   resource NAME owner=STACK generation=N
-#   directory PATH MODE [purge]
+#   directory PATH MODE [purge] [owner=UID:GID]
 #   put PATH MODE [check=READER] [check_with='COMMAND {}'] [secret] [from=FILE] [sha256=HEX] <<'WARMBOX-END'
 #   include PATH NAME                                  one line for cargo: include = [{ path = "NAME", … }] # warmbox
 #   block PATH MARK [absent='REGEX'] <<'WARMBOX-END'   a marked block in a file of the user's
-#   service NAME kind=process|systemd-user|systemd-system file=PATH [ready='tcp|http|grpc ADDRESS']
+#   service NAME kind=process|systemd-user|systemd-system|container file=PATH [ready='tcp|http|grpc ADDRESS']
 #           [ready_timeout=SECONDS] [stop='COMMAND'] [stop_timeout=SECONDS] [log=PATH]
 #   live NAME 'LINE' 'COMMAND'
 #
+# kind=container: file is the name of a container that is already there; docker keeps it running, we start and stop it.
 # READER is sh, unit, cargo, sccache or bazel-remote: the function check_READER (hyphens as _) gets the staged file and
 # prints what is wrong with it; a script may define more. check_with runs COMMAND with {} standing for the staged file.
 # secret: no copy is kept, and a drift is told without a diff.
@@ -230,15 +231,19 @@ wb_plain() {
   case $2 in *"$wb_tab"* | *"$wb_newline"*) wb_die 65 "$1 holds a tab or a line end" "put it on one line" ;; esac
 }
 
-# directory PATH MODE [purge]
+# directory PATH MODE [words]
 directory() {
   wb_step_path directory "$1"
   wb_step_mode "$2"
-  case ${3:-} in
-    '') wb_set s_flag $wb_steps - ;;
-    purge) wb_set s_flag $wb_steps purge ;;
-    *) wb_die 65 "directory $1: unknown word '$3'" "only purge is known" ;;
-  esac
+  shift 2
+  wb_set s_flag $wb_steps -
+  for wb_word; do
+    case $wb_word in
+      purge) wb_set s_flag $wb_steps purge ;;
+      owner=[0-9]*:[0-9]*) wb_set s_with $wb_steps "${wb_word#*=}" ;;
+      *) wb_die 65 "directory $wb_path: unknown word '$wb_word'" "use purge or owner=UID:GID" ;;
+    esac
+  done
 }
 
 # put PATH MODE [words] <<'WARMBOX-END'
@@ -319,7 +324,7 @@ service() {
   for wb_word; do
     wb_plain "service $wb_name: ${wb_word%%=*}" "$wb_word"
     case $wb_word in
-      kind=process | kind=systemd-user | kind=systemd-system) wb_kind=${wb_word#*=} ;;
+      kind=process | kind=systemd-user | kind=systemd-system | kind=container) wb_kind=${wb_word#*=} ;;
       file=?*) wb_resolve "${wb_word#*=}" && wb_file=$wb_path ;;
       ready='tcp '?*:[0-9]* | ready='http '?*:[0-9]* | ready='grpc '?*:[0-9]*) wb_ready=${wb_word#*=} ;;
       ready_timeout=[0-9]*) wb_ready_timeout=${wb_word#*=} ;;
@@ -1037,6 +1042,11 @@ wb_process_look() {
   done <"$wb_state/run/$wb_name.pid"
 }
 
+# docker, bounded, without our descriptors.
+wb_docker() {
+  timeout $((wb_stop_timeout + WB_ASK_SECONDS)) docker "$@" </dev/null 9>&-
+}
+
 # systemctl for this service's manager, bounded, without our descriptors.
 wb_systemctl() {
   [ "$wb_kind" = systemd-system ] || {
@@ -1058,6 +1068,16 @@ wb_service_look() {
         0:*) wb_state_now=unsupervised ;;
         *:0) [ "$wb_exits" -gt 0 ] && wb_state_now="failing (ended $wb_exits times, last with $wb_code)" || wb_state_now=starting ;;
         *) wb_state_now=running ;;
+      esac
+      ;;
+    container)
+      wb_state_now=$(wb_docker inspect --type container --format '{{.State.Status}} {{.State.ExitCode}}' "$wb_unit" 2>/dev/null) || true
+      case $wb_state_now in
+        'running '*) wb_state_now=running ;;
+        'restarting '*) wb_state_now="failing (ended with ${wb_state_now#* }, started again and again)" ;;
+        'created '* | 'exited '*) wb_state_now=stopped ;;
+        '') wb_state_now='stopped: no such container' ;;
+        *) wb_state_now=${wb_state_now%% *} ;;
       esac
       ;;
     *)
@@ -1156,7 +1176,7 @@ wb_await_ready() {
     wb_service_look
     ! wb_is_ready || break
     wb_now=$(($(date +%s) - wb_since))
-    if [ "$wb_exits" -ge 2 ] || [ "$wb_state_now" = failing ]; then
+    if [ "$wb_exits" -ge 2 ] || [ "$wb_state_now" = failing ] || [ "$wb_kind:${wb_state_now%% *}" = container:failing ]; then
       wb_why="it keeps ending: $wb_state_now"
       return 1
     elif [ $wb_now -ge "$wb_ready_timeout" ]; then
@@ -1170,6 +1190,7 @@ wb_await_ready() {
 # Makes sure that the port of the service in use is free: a stranger is asked to stop where the script says how.
 wb_free_port() {
   [ "$wb_ready" != - ] && wb_listen "$wb_port" || return 0
+  if wb_stop_containers && ! wb_listen "$wb_port"; then return 0; fi
   wb_stranger=$(wb_port_holder)
   if [ "$wb_stop" != - ]; then
     wb_say "port $wb_port of $wb_name is held by $wb_stranger: asking it to stop"
@@ -1185,11 +1206,22 @@ wb_free_port() {
   return 1
 }
 
+# Containers of ours that serve this port are a service of this host under another kind: they stop. Fails if there are none.
+wb_stop_containers() {
+  command -v docker >/dev/null 2>&1 || return 1
+  wb_containers=$(wb_docker ps --quiet --filter "label=warmbox.port=$wb_port" 2>/dev/null)
+  [ -n "$wb_containers" ] || return 1
+  wb_say "port $wb_port of $wb_name is held by a container of warmbox: stopping it"
+  # shellcheck disable=SC2086 # one word each
+  wb_docker stop --time "$wb_stop_timeout" $wb_containers >/dev/null 2>&1
+}
+
 # Starts the service in use; wb_why says what went wrong.
 wb_service_start() {
   wb_why=''
   case $wb_kind in
     process) wb_free_port && wb_process_start ;;
+    container) wb_why=$(wb_docker start "$wb_unit" 2>&1) || return 1 ;;
     *)
       wb_manager_ready && wb_free_port || return 1
       wb_systemctl daemon-reload >/dev/null 2>&1 || { wb_why='systemctl daemon-reload failed' && return 1; }
@@ -1240,6 +1272,7 @@ wb_manager_ready() {
 wb_service_stop() {
   case $wb_kind in
     process) wb_process_stop ;;
+    container) wb_docker stop --time "$wb_stop_timeout" "$wb_unit" >/dev/null 2>&1 || true ;;
     *)
       if [ "$1" = drop ]; then
         wb_systemctl disable --now "$wb_unit" >/dev/null 2>&1 || true
@@ -1282,6 +1315,8 @@ wb_end() {
 wb_service_log() {
   if [ "$wb_log" != - ]; then
     tail -n 15 "$wb_log" 2>/dev/null
+  elif [ "$wb_kind" = container ]; then
+    wb_docker logs --tail 15 "$wb_unit" 2>&1
   elif [ "$wb_kind" = systemd-user ]; then
     timeout "$WB_ASK_SECONDS" journalctl --user -q -n 15 --no-pager -u "$wb_unit" 2>/dev/null
   else
@@ -1312,7 +1347,7 @@ wb_plan_service() {
   fi
   wb_use "$wb_s_with"
   wb_service_look
-  if [ "$wb_found_line" = - ] && [ "$wb_kind" != process ]; then
+  if [ "$wb_found_line" = - ] && [ "$wb_kind" != process ] && [ "$wb_kind" != container ]; then
     case $wb_state_now in running*) wb_before=running ;; esac
   fi
   wb_write_line service "$wb_before" "$wb_s_with"
@@ -1534,6 +1569,7 @@ wb_commit() {
     true >"$wb_box/touched" || wb_die_write "$wb_box"
   fi
   wb_each_service old wb_commit_stop
+  wb_give_directories
   wb_rename_files
   wb_each_service new wb_commit_start
   wb_commit_live "$1"
@@ -1622,6 +1658,17 @@ WARMBOX-DIRECTORIES
     eval "wb_here=\$wb_s_kind_$wb_at wb_real=\${wb_s_real_$wb_at:-} wb_mode=\${wb_s_mode_$wb_at:-}"
     [ "$wb_here" != directory ] || ! grep -qxF -e "$wb_real" "$wb_state/made" || [ "$(stat -c %a "$wb_real")" = "$wb_mode" ] ||
       chmod "$wb_mode" "$wb_real" || wb_die_write "$wb_real"
+    wb_at=$((wb_at + 1))
+  done
+}
+
+# Gives directories, with all that is in them, to the owners that their steps name.
+wb_give_directories() {
+  wb_at=1
+  while [ $wb_at -le $wb_steps ]; do
+    eval "wb_here=\$wb_s_kind_$wb_at wb_real=\${wb_s_real_$wb_at:-} wb_owned=\${wb_s_with_$wb_at:-}"
+    [ "$wb_here:${wb_owned:+owned}" != directory:owned ] ||
+      find "$wb_real/" ! -user "${wb_owned%:*}" -exec chown -h "$wb_owned" {} + || wb_die_write "$wb_real" "only root can give it to $wb_owned"
     wb_at=$((wb_at + 1))
   done
 }
@@ -1852,6 +1899,8 @@ wb_finish() {
 wb_finish_service() {
   wb_journal_use 4
   if [ "$wb_3" != drop ]; then
+    return 0
+  elif [ "$wb_kind" = container ]; then
     return 0
   elif [ "$wb_kind" != process ]; then
     wb_systemctl daemon-reload >/dev/null 2>&1 || true
@@ -2084,9 +2133,9 @@ wb_observe_service() {
   wb_use "$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}"
   wb_ready_timeout=0 wb_stop_timeout=0
   wb_service_look
-  wb_service_pids
+  [ "$wb_kind" = container ] || wb_service_pids # its processes are another user's, as a rule
   # shellcheck disable=SC2086
-  if [ "$wb_ready" != - ] && wb_listen "$wb_port" && ! wb_holds $wb_pids; then
+  if [ "$wb_kind" != container ] && [ "$wb_ready" != - ] && wb_listen "$wb_port" && ! wb_holds $wb_pids; then
     wb_state_now="$wb_state_now, port $wb_port is held by $(wb_port_holder)"
   fi
   wb_minus='' wb_plus=''

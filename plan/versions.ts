@@ -17,6 +17,14 @@ export const PINNED: Readonly<Record<ToolName, string>> = {
   versitygw: "1.8.0",
 };
 
+/**
+ * The image of bazel-remote's container: its authors' own, v2.6.2, both architectures, by the digest of its index. The
+ * digest is as other public projects pin it; an image that is not it is refused by docker.
+ * @see https://hub.docker.com/r/buchgr/bazel-remote-cache
+ */
+export const BAZEL_REMOTE_IMAGE =
+  "buchgr/bazel-remote-cache@sha256:8109f1f39eb17d898cf51e08b41e4eabaaaeb1f584c2f22c1be45b7568fcc512";
+
 /** Storage backends sccache is built with: its default set pulls in eight more that no stack can name. */
 export const SCCACHE_FEATURES: readonly string[] = ["s3", "gcs"];
 

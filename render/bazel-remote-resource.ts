@@ -17,7 +17,7 @@ const READY_SECONDS = 60;
  */
 const FILES_A_SECOND = 5_000;
 /** Seconds until a stop is enforced: running gRPC calls are finished first, and a start that still indexes is not cut short. */
-const STOP_SECONDS = 120;
+export const STOP_SECONDS = 120;
 
 /** Script of the `bazel-remote` resource: cache directory, configuration, the service, and its cap as it is in force. */
 export function bazelRemoteScript(input: ResourceInput): string {
@@ -33,12 +33,22 @@ export function bazelRemoteScript(input: ResourceInput): string {
       text: bazelRemoteConfig(plan, remote, store, pathsSeenBy("bazel-remote", input.kind, paths)),
     },
     ...serviceSteps(input),
-    ...(answersAnyone(input) ? liveSteps(input) : []),
+    ...liveSteps(input),
   ]);
 }
 
-function cacheDirectory({ host, plan, paths }: ResourceInput): Step {
+/** The cache's directory; where its service has another user than the host, `owner` gets it. */
+export function cacheDirectory({ host, plan, paths }: ResourceInput): Extract<Step, { do: "directory" }> {
   return { do: "directory", path: scriptPath(paths, plan.bazelRemote.dir), mode: "0700", purge: host.purge };
+}
+
+/** Where and how long to ask whether it serves. */
+export function readiness(input: ResourceInput): { ready: string; readySeconds: number } {
+  const { http_address, grpc_address } = input.host["bazel-remote"];
+  return {
+    ready: answersAnyone(input) ? `http ${http_address}/status` : `tcp ${grpc_address}`,
+    readySeconds: READY_SECONDS + Math.ceil(input.plan.bazelRemote.entries / FILES_A_SECOND),
+  };
 }
 
 /** True where `/status` can be read in plain HTTP without a password. */
@@ -47,7 +57,10 @@ function answersAnyone({ host }: ResourceInput): boolean {
   return !tls_cert_file && !htpasswd_file && !ldap;
 }
 
-function liveSteps({ host, plan, paths }: ResourceInput): Step[] {
+/** The cap as the server itself tells it; nothing where it tells nobody without a password. */
+export function liveSteps(input: ResourceInput): Step[] {
+  if (!answersAnyone(input)) return [];
+  const { host, plan, paths } = input;
   const address = host["bazel-remote"].http_address;
   const size = bytes(Math.floor(plan.bazelRemote.max_size / gib(1)) * gib(1));
   const colon = address.lastIndexOf(":");
@@ -71,8 +84,7 @@ function serviceSteps(input: ResourceInput): Step[] {
     do: "service",
     name: "bazel-remote",
     kind,
-    ready: answersAnyone(input) ? `http ${remote.http_address}/status` : `tcp ${remote.grpc_address}`,
-    readySeconds: READY_SECONDS + Math.ceil(plan.bazelRemote.entries / FILES_A_SECOND),
+    ...readiness(input),
     stopSeconds: STOP_SECONDS,
   } as const;
   const run: BazelRemoteRunInput = {

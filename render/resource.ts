@@ -20,6 +20,20 @@ export type ResourceInput = {
   store: Store;
   /** User that system units of sccache run as: the one that builds. */
   user: string;
+  /** How bazel-remote runs in a container, with `service: docker`; sccache compiles, so it stays on the host. */
+  container?: ContainerChoice;
+};
+
+/** Which container, and as whom. */
+export type ContainerChoice = {
+  /** Its name: one per stack and host, so that two stacks that take turns do not meet. */
+  name: string;
+  /** Image by digest. */
+  image: string;
+  /** User and group in it, `UID:GID`. */
+  user: string;
+  /** The directory and the keys have to be given to that user: it is not the host's own. */
+  given: boolean;
 };
 
 /** Head of a resource's script. */

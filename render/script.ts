@@ -12,7 +12,8 @@ export type ServiceKind = "process" | "systemd-user" | "systemd-system";
 
 /** One line of a resource's script; `host/warmbox.sh` says what each does on apply and on remove. */
 export type Step =
-  | { do: "directory"; path: string; mode: string; purge?: boolean }
+  /** `owner` UID:GID: the directory and all that is in it; takes root. */
+  | { do: "directory"; path: string; mode: string; purge?: boolean; owner?: string | undefined }
   | { do: "put"; path: string; mode: string; text: string; check?: CheckName; secret?: boolean }
   /** A secret file that a shell function of the script prints on the host: its bytes are in no script. */
   | { do: "put-made"; path: string; mode: string; function: string; definition: string }
@@ -22,8 +23,9 @@ export type Step =
   | {
       do: "service";
       name: string;
-      kind: ServiceKind;
-      /** Run script of a process, or the unit. */
+      /** A `container` is made by Pulumi; the script only sees to it that it runs and answers. */
+      kind: ServiceKind | "container";
+      /** Run script of a process, the unit, or the container's name. */
       file: string;
       /** `tcp HOST:PORT`, `http HOST:PORT/PATH` or `grpc HOST:PORT`. */
       ready: string;
@@ -40,6 +42,8 @@ export type ScriptHead = {
   owner: string;
   generation: number;
   scope: HostConfig["scope"];
+  /** Shell lines that run first of all, on `apply`. */
+  before?: string;
 };
 
 /**
@@ -62,13 +66,20 @@ ${resourceLines(head, body)}`;
 /** The script from its `resource` line on. */
 export function resourceLines(head: ScriptHead, body: Step[]): string {
   const { resource, owner, generation } = head;
-  return `resource ${resource} owner=${shellWord(owner)} generation=${generation}\n${body.map(stepText).join("")}"$@"\n`;
+  return `resource ${resource} owner=${shellWord(owner)} generation=${generation}\n${body.map(stepText).join("")}${beforeText(head)}"$@"\n`;
+}
+
+function beforeText({ before }: ScriptHead): string {
+  return before === undefined ? "" : `if [ "\${1:-}" = apply ]; then\n${before}\nfi\n`;
 }
 
 function stepText(step: Step): string {
   switch (step.do) {
     case "directory":
-      return words("directory", shellWord(step.path), step.mode, step.purge && "purge");
+      return words(
+        ...["directory", shellWord(step.path), step.mode, step.purge && "purge"],
+        step.owner && `owner=${step.owner}`,
+      );
     case "put":
       return words(
         ...[

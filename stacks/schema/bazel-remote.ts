@@ -111,6 +111,13 @@ function addressNext(value: string, fallback: string): string | undefined {
   return undefined;
 }
 
+function image() {
+  const wanted = "an image by digest: NAME@sha256: and 64 hexadecimal digits";
+  return line(wanted).regex(/^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$/, {
+    error: fault(wanted, "run `docker buildx imagetools inspect NAME:TAG` and write NAME@ and its digest"),
+  });
+}
+
 const fields = object({
   enabled: doc(flag().default(true), {
     what: "Tier 2: bazel-remote serves moon's remote cache on this host.",
@@ -125,6 +132,11 @@ const fields = object({
     unit: "size, whole GiB",
     computed: "the plan's: a quarter of the RAM as index, at most the disk share",
     link: LINK,
+  }),
+  image: doc(image().exactOptional(), {
+    what: "Image of its container with `service: docker`, by digest, from a mirror of your own for instance.",
+    computed: "bazel-remote's own v2.6.2",
+    link: "https://hub.docker.com/r/buchgr/bazel-remote-cache",
   }),
   storage_mode: doc(word(["zstd", "uncompressed"]).default("zstd"), {
     what: "Form of the files on disk. `zstd` also notices files that a crash cut short. All hosts on one bucket need the same.",

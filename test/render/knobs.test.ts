@@ -1,5 +1,11 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
+import {
+  bazelRemoteContainer,
+  bazelRemoteContainerScript,
+  bazelRemoteFilesScript,
+  type ContainerInput,
+} from "../../render/bazel-remote-container.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { cargoScript } from "../../render/cargo-resource.ts";
 import { moonScript } from "../../render/moon-resource.ts";
@@ -24,8 +30,19 @@ function scripts(input: ResourceInput): string[] {
   return [
     host.sccache.enabled ? sccacheScript(input) : "",
     host["bazel-remote"].enabled ? bazelRemoteScript(input) : "",
+    ...containerised({ ...input, container: input.container ?? CONTAINER }),
     host.cargo.enabled ? cargoScript(input) : "",
     host.moon.enabled ? moonScript(input) : "",
+  ];
+}
+
+const CONTAINER = { name: "br", image: "br@sha256:0", user: "65532:65532", given: true };
+
+function containerised(input: ContainerInput): string[] {
+  return [
+    JSON.stringify(bazelRemoteContainer(input)),
+    bazelRemoteFilesScript(input),
+    bazelRemoteContainerScript(input),
   ];
 }
 
@@ -64,7 +81,7 @@ const KNOBS: Record<string, object> = {
 };
 
 /** Keys that the program reads before anything is rendered: how to get there, who runs it, what it is told, what it gets. */
-const ELSEWHERE = /^(reach|service|facts|tools)(\.|$)/;
+const ELSEWHERE = /^(reach|service|facts|tools|bazel-remote\.image)(\.|$)/;
 
 type Json = {
   properties?: Record<string, Json>;

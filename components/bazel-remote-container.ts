@@ -1,0 +1,97 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { reachPrefix, sshTarget } from "../host/reach.ts";
+import { generationFor } from "../plan/generation.ts";
+import {
+  bazelRemoteContainer,
+  bazelRemoteContainerScript,
+  bazelRemoteFilesScript,
+  type ContainerInput,
+  type ContainerSpec,
+} from "../render/bazel-remote-container.ts";
+import type { HostConfig } from "../stacks/types.ts";
+import { endpoints } from "./bazel-remote.ts";
+import type { TierArgs } from "./build-host.ts";
+import { hostResource, type Ownership, overStore } from "./host-resource.ts";
+
+/**
+ * Tier 2, the server, in a container: its directory and configuration on the host, the image by digest, the container,
+ * and a check from outside that it serves with the cap it was told. Loaded only by a stack with `service: docker`.
+ * @see https://www.pulumi.com/registry/packages/docker/api-docs/container/
+ */
+export class BazelRemoteContainer extends pulumi.ComponentResource {
+  /** Where moon reaches it, e.g. `127.0.0.1:9092`. */
+  public readonly grpcAddress: pulumi.Output<string>;
+  /** Where `/status` and `/metrics` are, e.g. `127.0.0.1:9090`. */
+  public readonly httpAddress: pulumi.Output<string>;
+  /** Cap of the local cache, whole GiB. */
+  public readonly maxSize: pulumi.Output<string>;
+
+  constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
+    const shown = endpoints(args);
+    super("warmbox:index:BazelRemoteContainer", name, shown, opts);
+    const files = hostResource(resource(args, "bazel-remote", bazelRemoteFilesScript), { parent: this });
+    const provider = new docker.Provider(`${name}-docker`, dockerReach(args.input.host), { parent: this });
+    const image = new docker.RemoteImage(
+      `${name}-image`,
+      { name: choiceOf(args).image, keepLocally: true },
+      { parent: this, provider },
+    );
+    const container = new docker.Container(
+      name,
+      { ...specOf(args), image: image.imageId },
+      { parent: this, provider, dependsOn: [files] }, // its mounts are paths of those files
+    );
+    const running = resource(args, "bazel-remote-container", bazelRemoteContainerScript);
+    hostResource(running, { parent: this, dependsOn: [container] }); // it asks the container
+    this.grpcAddress = pulumi.output(shown.grpcAddress);
+    this.httpAddress = pulumi.output(shown.httpAddress);
+    this.maxSize = pulumi.output(shown.maxSize);
+    this.registerOutputs(shown);
+  }
+}
+
+function choiceOf({ input }: TierArgs): ContainerInput["container"] {
+  if (input.container === undefined)
+    throw new Error("a host without a container has no BazelRemoteContainer");
+  return input.container;
+}
+
+function resource(args: TierArgs, name: string, render: (input: ContainerInput) => string) {
+  const container = choiceOf(args);
+  const script = (ownership: Ownership) =>
+    overStore(args, (store) => render({ ...args.input, store, container, ...ownership }));
+  return { host: args.host, resource: name, script };
+}
+
+/** Only what the store's keys are told by may be unknown before they are there. */
+function specOf(args: TierArgs) {
+  const { host, input } = args;
+  const generation = generationFor(host.observed.ledgers["bazel-remote"], host.owner, host.nowSeconds);
+  const base = { ...input, container: choiceOf(args), owner: host.owner, generation };
+  const part = <K extends keyof ContainerSpec>(key: K) =>
+    overStore(args, (store) => bazelRemoteContainer({ ...base, store })[key]) as pulumi.Input<
+      ContainerSpec[K]
+    >;
+  return { ...bazelRemoteContainer(base), envs: part("envs"), labels: part("labels") };
+}
+
+/**
+ * The docker daemon of a host: this machine's as `DOCKER_HOST` says, or over ssh by the host's own options. The user
+ * that ssh logs in as must be allowed to talk to it; `reach.sudo` does not help here. The daemon is not asked before
+ * there is something to do, so that a preview goes on without it.
+ * @see https://www.pulumi.com/registry/packages/docker/#remote-hosts
+ */
+export function dockerReach({ reach }: Pick<HostConfig, "reach">): docker.ProviderArgs {
+  switch (reach.kind) {
+    case "local":
+      return { disableDockerDaemonCheck: true };
+    case "ssh": {
+      const [target, prefix] = [sshTarget(reach), reachPrefix({ reach })];
+      const sshOpts = prefix.slice(1, prefix.indexOf(target));
+      return { host: `ssh://${target}`, sshOpts, disableDockerDaemonCheck: true };
+    }
+    default:
+      return reach satisfies never;
+  }
+}
