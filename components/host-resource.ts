@@ -12,6 +12,8 @@ export interface HostContext {
   readonly owner: string;
   /** Argv prefix that runs `sh -s -- WORDS` on the host. */
   readonly prefix: readonly string[];
+  /** Which machine and user that is, see {@link reachPlace}: what was applied there is removed when it changes. */
+  readonly place: string;
   /** What the host's ledgers said when the program probed it. */
   readonly observed: Observed;
   /** Epoch seconds of this run: the generation of a resource that has no ledger. */
@@ -39,7 +41,7 @@ export interface HostResourceArgs {
  * Declares one resource of a host as a `command.local.Command` whose `stdin` is the script, so that `preview --diff`
  * shows the changed lines of the very files. Drift and a change of owner become a warning with the diff.
  *
- * Another interpreter means another host: the old one is cleaned first.
+ * Another place means another host: the old one is cleaned first. The same place by other options of ssh does not.
  * @see https://www.pulumi.com/registry/packages/command/api-docs/local/command/
  */
 export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResourceOptions): local.Command {
@@ -53,10 +55,11 @@ export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResource
       create: "apply",
       delete: "remove",
       stdin: args.script({ owner: host.owner, generation }),
+      triggers: [host.place],
       logging: local.Logging.None,
       addPreviousOutputInEnv: false,
     },
-    { deleteBeforeReplace: true, replaceOnChanges: ["interpreter"], ...opts },
+    { deleteBeforeReplace: true, ...opts },
   );
   for (const warning of warningsFor(host, resource)) pulumi.log.warn(warning, command);
   return command;

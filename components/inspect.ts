@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { HostFacts, Probe } from "../host/facts.ts";
 import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
-import { reachPrefix } from "../host/reach.ts";
+import { reachPlace, reachPrefix } from "../host/reach.ts";
 import { planHost } from "../plan/sizing.ts";
 import { chooseTools, HOST_TOOLS, pushedS3Server, type ToolChoice } from "../plan/tools.ts";
 import { BAZEL_REMOTE_IMAGE, type HostTool } from "../plan/versions.ts";
@@ -103,7 +103,7 @@ export function describeHost(known: HostDescription): BuildHostArgs {
   const server = embeddedServer(name, host, stack);
   const nowSeconds = Math.floor(Date.now() / 1000);
   return {
-    host: { name, owner, prefix: reachPrefix(host), observed, nowSeconds },
+    host: { name, owner, prefix: reachPrefix(host), place: reachPlace(host), observed, nowSeconds },
     library,
     tools: { ...choices, ...(server ? { versitygw: server.choice } : {}) },
     arch: facts.arch,

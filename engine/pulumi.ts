@@ -62,10 +62,14 @@ function homeVariables(project: Project, env: NodeJS.ProcessEnv): NodeJS.Process
   return { PULUMI_HOME: pulumiHome(env), ...(backend === "" ? {} : { PULUMI_BACKEND_URL: backend }) };
 }
 
-/** No update nagging, and compiled code kept between runs, which saves a third of a program's start. */
+/**
+ * No update nagging; one host's failure does not stop the work on the others, which ends non-zero all the same;
+ * and compiled code kept between runs, which saves a third of a program's start.
+ */
 function quietVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     PATH: [dirname(process.execPath), env.PATH].filter(Boolean).join(delimiter),
+    PULUMI_CONTINUE_ON_ERROR: env.PULUMI_CONTINUE_ON_ERROR ?? "true",
     PULUMI_SKIP_UPDATE_CHECK: env.PULUMI_SKIP_UPDATE_CHECK ?? "true",
     NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? join(warmboxCache(env), "node-compile-cache"),
   };

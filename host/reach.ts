@@ -63,6 +63,12 @@ export function sshTarget(reach: Extract<HostConfig["reach"], { kind: "ssh" }>):
   return reach.user === undefined ? reach.host : `${reach.user}@${reach.host}`;
 }
 
+/** Names the machine and user that a host is: what another one had applied does not count there. */
+export function reachPlace({ reach }: Pick<HostConfig, "reach">): string {
+  if (reach.kind === "local") return "this machine";
+  return `${sshTarget(reach)}${reach.port === undefined ? "" : `:${reach.port}`}${reach.sudo ? " as root" : ""}`;
+}
+
 /** What a script printed and how it ended; `code` is null where a signal or the time limit ended it. */
 export type ScriptResult = { stdout: string; stderr: string; code: number | null; timedOut: boolean };
 

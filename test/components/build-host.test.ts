@@ -75,6 +75,7 @@ describe("BuildHost", () => {
         interpreter: ["/bin/sh", "-s", "--"],
         create: "apply",
         delete: "remove",
+        triggers: ["this machine"],
         logging: "none",
         addPreviousOutputInEnv: false,
       });

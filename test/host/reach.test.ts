@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cleanEnv, reachPrefix, runScript, shellWord } from "../../host/reach.ts";
+import { cleanEnv, reachPlace, reachPrefix, runScript, shellWord } from "../../host/reach.ts";
 import { hostOf } from "../plan/machine.ts";
 
 const LOCAL = reachPrefix(hostOf());
@@ -22,6 +22,14 @@ describe("reachPrefix", () => {
     expect(reachPrefix(root).join(" ")).toBe(`ssh ${options} ci@forge -- sudo -n sh -s --`);
     expect(prefix({ multiplex: false })).toBe(`ssh ${bounded} -o ControlPath=none ci@forge -- sh -s --`);
     expect(reachPrefix(hostOf({ reach: { kind: "ssh", host: "forge" } }))).toContain("forge");
+  });
+
+  test("a host's place is its machine and user, not ssh's options", () => {
+    const place = (over: object) => reachPlace(hostOf({ reach: { kind: "ssh", host: "forge", ...over } }));
+    expect(place({})).toBe("forge");
+    expect(place({ multiplex: false })).toBe("forge");
+    expect(place({ user: "ci", port: 2222 })).toBe("ci@forge:2222");
+    expect(reachPlace(hostOf())).toBe("this machine");
   });
 
   test("does not depend on who runs it", () => {
