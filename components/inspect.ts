@@ -151,6 +151,10 @@ export function serviceKind(
   switch (host.service) {
     case "process":
       return "process";
+  if (host.scope === "system" && (host.service === "process" || !facts.systemd.pid1))
+    throw new Error(
+      `hosts.${name}.scope: system, wanted a host whose process 1 is systemd, and service: auto, systemd or docker, for anything else would run the daemons as root; next: write scope: user`,
+    );
     case "auto":
       return facts.systemd.pid1 ? systemd : "process";
     case "systemd":

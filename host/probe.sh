@@ -17,6 +17,7 @@ probe() {
 	export LC_ALL
 	RUSTUP_AUTO_INSTALL=0 # a rustup proxy must not start a download
 	export RUSTUP_AUTO_INSTALL
+	pr_as_builder
 	cd "${HOME:-/}" 2>/dev/null || cd /
 	pr_words "$@"
 	pr_host
@@ -73,10 +74,24 @@ pr_absolute() {
 	esac
 }
 
+# In system scope root works for the user who builds: the one who called sudo, or the one whom the stack names. The host's
+# home, registry and user are that user's.
+pr_as_builder() {
+	pr_builder=''
+	if [ "${WARMBOX_SCOPE:-user}" != system ]; then return; fi
+	pr_builder=${WARMBOX_BUILDER:-${SUDO_USER:-}}
+	case $pr_builder in
+	'' | *[!A-Za-z0-9._@+-]*) pr_builder='' && return ;;
+	esac
+	eval "HOME=~$pr_builder" # every sh knows homes by name; stays as it is where there is no such user
+	case $HOME in /*) ;; *) HOME='' ;; esac
+}
+
 pr_host() {
 	pr_section host
 	pr_fact "uname $(uname -s -n -r -m)"
-	pr_id=$(id)
+	# shellcheck disable=SC2086 # no word at all where it is empty
+	pr_id=$(id $pr_builder)
 	pr_fact "$pr_id"
 	pr_uid=${pr_id#uid=} pr_uid=${pr_uid%%[!0-9]*}
 	pr_user=${pr_id#*\(} pr_user=${pr_user%%\)*}

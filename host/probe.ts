@@ -48,7 +48,9 @@ export async function probeScript(host: HostConfig): Promise<string> {
   const words = [...dirs, `port=${host.sccache.port}`, `http=${host["bazel-remote"].http_address}`].map(
     shellWord,
   );
-  const scope = host.scope === "system" ? "WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n" : "";
+  const builder = host.facts?.user?.name;
+  const named = builder === undefined ? "" : `WARMBOX_BUILDER=${shellWord(builder)}\n`;
+  const scope = host.scope === "system" ? `${named}WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n` : "";
   return `${scope}${library}\n${probe}\nprobe ${words.join(" ")} </dev/null\n`;
 }
 

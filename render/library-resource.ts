@@ -1,6 +1,6 @@
 import { scriptPath } from "./paths.ts";
 import type { ResourceInput } from "./resource.ts";
-import { DELIMITER, resourceLines, type Step } from "./script.ts";
+import { DELIMITER, resourceLines, type Step, scopeLines } from "./script.ts";
 
 /** A program or text of ours that goes to the host with the library. */
 export type LibraryFile = { path: string; mode: string; text: string };
@@ -25,13 +25,13 @@ export function libraryScript(
     owner: input.owner,
     generation: input.generation,
     scope: input.host.scope,
+    home: paths.home,
   };
   const body: Step[] = [
     { do: "put-from", path: scriptPath(paths, `${paths.share}/warmbox.sh`), mode: "0644", from: "$library" },
     ...files.map((file): Step => ({ do: "put", check: "sh", ...file, path: scriptPath(paths, file.path) })),
   ];
-  const scope = input.host.scope === "system" ? "WARMBOX_SCOPE=system\n" : "";
-  return `${scope}library=$(mktemp) || exit 73
+  return `${scopeLines(head)}library=$(mktemp) || exit 73
 trap 'rm -f "$library"' EXIT
 cat >"$library" <<'${DELIMITER}'
 ${library.replace(/\n?$/, "\n")}${DELIMITER}

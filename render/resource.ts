@@ -37,6 +37,10 @@ export type ContainerChoice = {
 };
 
 /** Head of a resource's script. */
-export function head(input: Pick<ResourceInput, "owner" | "generation" | "host">, resource: string) {
-  return { resource, owner: input.owner, generation: input.generation, scope: input.host.scope };
+export function head(
+  input: Pick<ResourceInput, "owner" | "generation" | "host" | "paths">,
+  resource: string,
+) {
+  const { owner, generation, host, paths } = input;
+  return { resource, owner, generation, scope: host.scope, home: paths.home };
 }

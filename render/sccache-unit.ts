@@ -99,7 +99,8 @@ function buildsAs(user: string): string {
   if (user !== "root") return unitWord(user);
   throw new Error(
     "sccache: user root: any account of the machine could run programs as root through the server; " +
-      "reach the host as the user whose builds it serves (reach.user), or write sccache.enabled: false",
+      "log in as the user whose builds it serves and write reach.sudo: true, or name that user in facts.user.name, " +
+      "or write sccache.enabled: false",
   );
 }
 

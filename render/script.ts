@@ -42,6 +42,8 @@ export type ScriptHead = {
   owner: string;
   generation: number;
   scope: HostConfig["scope"];
+  /** HOME of the user who builds: in system scope the script is root's, and the files below it are not. */
+  home?: string;
   /** Shell lines that run first of all, on `apply`. */
   before?: string;
 };
@@ -56,11 +58,16 @@ export function resourceScript(head: ScriptHead, body: Step[]): string {
     head.scope === "system"
       ? "/usr/local/share/warmbox/warmbox.sh"
       : '"$HOME/.local/share/warmbox/warmbox.sh"';
-  const scope = head.scope === "system" ? "WARMBOX_SCOPE=system\n" : "";
-  return `${scope}library=${library}
+  return `${scopeLines(head)}library=${library}
 [ -r "$library" ] || { echo "warmbox: $library is missing; next: run pulumi up, which puts it back" >&2; exit 69; }
 . "$library"
 ${resourceLines(head, body)}`;
+}
+
+/** First lines of a script in system scope: whose home is meant, and where the library keeps its things. */
+export function scopeLines({ scope, home }: Pick<ScriptHead, "scope" | "home">): string {
+  if (scope === "user") return "";
+  return `${home === undefined ? "" : `HOME=${shellWord(home)}\n`}WARMBOX_SCOPE=system\n`;
 }
 
 /** The script from its `resource` line on. */
