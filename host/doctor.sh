@@ -34,6 +34,8 @@ doctor() {
 
 do_words() {
 	do_grpc=127.0.0.1:9092
+	do_as= # what reads the builder's own files runs as the builder, never as root
+	[ -z "$pr_builder" ] || [ "$(id -u)" != 0 ] || do_as="sudo -n -u $pr_builder"
 	for do_word; do
 		case $do_word in grpc=*) do_grpc=${do_word#*=} ;; esac
 	done
@@ -58,7 +60,7 @@ do_session() {
 	do_pam=
 	[ "${WARMBOX_SCOPE:-user}" = user ] || do_pam=$(grep -h '^[A-Z_]*=[^ ]*$' /etc/environment 2>/dev/null)
 	# shellcheck disable=SC2016,SC2086 # for the new shell to expand; one word a line
-	do_env=$(env -i $do_pam HOME="$HOME" USER="$pr_user" LOGNAME="$pr_user" SHELL="$2" TERM=dumb PATH=/usr/local/bin:/usr/bin:/bin \
+	do_env=$($do_as env -i $do_pam HOME="$HOME" USER="$pr_user" LOGNAME="$pr_user" SHELL="$2" TERM=dumb PATH=/usr/local/bin:/usr/bin:/bin \
 		timeout -k 1 "$DO_SESSION_SECONDS" setsid "$2" "$3" -c 'printf "\n@@environment\n"; env; printf "moon %s\n" "$(command -v moon)"' \
 		2>/dev/null </dev/null | sed '1,/^@@environment$/d' | do_variables)
 	[ -z "$do_env" ] || printf '%s\n' "$do_env"
@@ -217,11 +219,11 @@ do_moon() {
 do_workspace() {
 	pr_section "workspace $1"
 	[ -d "$1" ] || { pr_fact missing && return; }
-	if pr_found git && git -C "$1" rev-parse --is-inside-work-tree >/dev/null 2>&1; then pr_fact git; fi
+	if pr_found git && $do_as git -C "$1" rev-parse --is-inside-work-tree >/dev/null 2>&1; then pr_fact git; fi
 	for do_file in "$1"/.moon/*; do
 		case $do_file in
 		*.yml | *.yaml | *.jsonc | *.json | *.pkl | *.hcl | *.toml)
-			do_state=$(git -C "$1" status --porcelain --ignored -- "$do_file" 2>/dev/null | cut -c 1-2)
+			do_state=$($do_as git -C "$1" status --porcelain --ignored -- "$do_file" 2>/dev/null | cut -c 1-2)
 			pr_fact "hashed ${do_state:-==} ${do_file#"$1"/}"
 			;;
 		esac

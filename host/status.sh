@@ -6,6 +6,7 @@
 status() {
 	case $- in *e*) st_strict=e ;; *) st_strict= ;; esac
 	set +e +u
+	pr_as_builder
 	cd "${HOME:-/}" 2>/dev/null || cd /
 	wb_paths
 	pr_words "$@"

@@ -18,7 +18,9 @@ export async function hostScript(
   const texts = await Promise.all(
     files.map((name) => readFile(new URL(`../host/${name}`, import.meta.url), "utf8")),
   );
-  const scope = host.scope === "system" ? "WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n" : "";
+  const builder = host.facts?.user?.name;
+  const named = builder === undefined ? "" : `WARMBOX_BUILDER=${shellWord(builder)}\n`;
+  const scope = host.scope === "system" ? `${named}WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n` : "";
   const all = [...hostWords(host), ...words].map(shellWord).join(" ");
   return `${scope}${texts.join("\n")}\n${call} ${all} </dev/null\n`; // nothing that it starts may read the rest of stdin
 }

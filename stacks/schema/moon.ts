@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { directory, doc, environment, flag, object, whole, word } from "./fields.ts";
+import { directory, doc, environment, flag, line, object, whole, word } from "./fields.ts";
 
 const LINK = "https://moonrepo.dev/docs/config/workspace#remote";
 
@@ -34,6 +34,16 @@ const workspace = object({
     what: "A moon workspace on the host; `warm` fills the caches from it.",
     unit: "directory",
   }),
+  warm: doc(
+    z
+      .array(line("one command line"), { error: "a list of command lines\nwrite `- cargo build --release`" })
+      .exactOptional(),
+    {
+      what: "What `npm run warm` runs in a throw-away worktree of it, one after the other, each by `sh -c`.",
+      computed:
+        "`cargo fetch`; then `moon run :build :test` where `.moon` is, else `cargo build` and `cargo test --no-run` of the whole workspace",
+    },
+  ),
   remote_block: doc(flag().default(false), {
     what: "Also write a marked `remote:` block into its `.moon/workspace.yml`. Changes every task's hash once; the environment does without.",
     link: LINK,

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { parse } from "yaml";
 import { type Box, freePort, makeBox } from "../e2e/box.ts";
 import { addWorktree, demand, makeRepository, session } from "../e2e/workspace.ts";
 
@@ -78,7 +79,7 @@ it("finds a service that was killed for good, and settings that are not as appli
 it("shows the other hosts when one does not answer, with ssh's own words", async () => {
   const port = await freePort();
   const file = join(box.project, "stacks/Pulumi.local.yaml");
-  const stack = JSON.parse(readFileSync(file, "utf8"));
+  const stack = parse(readFileSync(file, "utf8"));
   stack.config["warmbox:hosts"].far = { reach: { kind: "ssh", host: "127.0.0.1", port } };
   writeFileSync(file, JSON.stringify(stack));
   const done = await box.warmbox("status");

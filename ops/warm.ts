@@ -1,0 +1,191 @@
+import { cacheDirs } from "../host/probe.ts";
+import { reachPrefix } from "../host/reach.ts";
+import type { HostConfig } from "../stacks/types.ts";
+import { hostScript } from "./host-script.ts";
+import { type HostResult, type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";
+import type { HostStatus } from "./status/parse.ts";
+import { hostStatus } from "./status.ts";
+import { Gathered, type Warmed, warmEvent } from "./warm/events.ts";
+import { Progress, type Screen } from "./warm/progress.ts";
+import { streamScript } from "./warm/stream.ts";
+import { counted, readableBytes } from "./words.ts";
+
+const HELP = `Fills the three caches of every host from its workspaces (moon.workspaces of the stack).
+
+npm run warm                                every host of the selected stack
+npm run warm -- --host NAME --stack NAME    one host, another stack
+
+  --force    also what is filled already
+  --json     the outcome as data, without progress
+  --help     this text
+
+Each workspace is built in a throw-away git worktree of its last commit: your checkout is not touched. As many at once as
+agents may build (agents.active), each with its share of the plan. A run that was cut goes on where it was; a second one has
+nothing to do until commit, lock file, toolchain, commands or a cache directory change. The exit code is 1 where one failed.
+`;
+
+/** What a host came to, and what its caches hold more than before; null where nothing ran. */
+export type HostWarmed = { workspaces: Warmed[]; gained: Gained | null };
+
+/** What the caches of a host gained. Null: not told. */
+export type Gained = { sccacheBytes: number | null; bazelRemoteFiles: number | null; crates: number };
+
+type Workspace = HostConfig["moon"]["workspaces"][number];
+
+/** Fills one host's caches. @throws Error where its services do not run or it does not answer */
+export async function warmHost(
+  name: string,
+  host: HostConfig,
+  force: boolean,
+  screen: Screen,
+): Promise<HostWarmed> {
+  const before = await hostStatus(host);
+  demandServices(before);
+  const workspaces = await inTurns(host.moon.workspaces, host.agents.active, (one) =>
+    warmWorkspace(`${name} ${one.path}`, host, one, force, screen),
+  );
+  const ran = workspaces.some(({ steps }) => steps.length > 0);
+  return { workspaces, gained: ran ? gained(before, await hostStatus(host)) : null };
+}
+
+function demandServices({ installed, services }: HostStatus): void {
+  if (!installed) throw new Error("nothing of warmbox is set up here; next: npm run up");
+  const down = Object.entries(services).filter(([, { state }]) => state !== "running");
+  if (down.length === 0) return;
+  const words = down.map(([service, { state }]) => `${service} is ${state}`);
+  throw new Error(`${words.join(", ")}: a build now would fill nothing; next: npm run doctor`);
+}
+
+async function warmWorkspace(
+  label: string,
+  host: HostConfig,
+  workspace: Workspace,
+  force: boolean,
+  screen: Screen,
+): Promise<Warmed> {
+  const gathered = new Gathered(workspace.path);
+  const progress = new Progress(label, screen);
+  const script = await hostScript(host, ["warm.sh"], "warm", warmWords(host, workspace, force));
+  const end = await streamScript(reachPrefix(asUser(host)), script, (line) => {
+    const event = warmEvent(line);
+    if (event === null) return;
+    gathered.take(event);
+    progress.take(event, gathered);
+  });
+  const { warmed } = gathered;
+  if (end.code !== 0) Object.assign(warmed, { result: "failed", why: end.stderr.trim() || warmed.why });
+  progress.line(resultWords(warmed));
+  return warmed;
+}
+
+/** A build is its user's, even where root set the host up. */
+function asUser(host: HostConfig): HostConfig {
+  const { reach } = host;
+  return reach.kind === "ssh" ? { ...host, reach: { ...reach, sudo: false } } : host;
+}
+
+/** Beside the words that every script gets: directories whose contents are filled, and what is to be run. */
+function warmWords(host: HostConfig, { path, warm = [] }: Workspace, force: boolean): string[] {
+  const dirs = { sccache: ".cache/sccache", "bazel-remote": ".cache/bazel-remote", ...cacheDirs(host) };
+  const places = (["sccache", "bazel-remote"] as const).filter(
+    (tier) => host[tier].enabled && !cacheDirs(host)[tier],
+  );
+  return [
+    ...places.map((tier) => `${tier}=${dirs[tier]}`),
+    `workspace=${path}`,
+    `force=${force ? 1 : 0}`,
+    ...warm.map((line) => `step=${line}`),
+  ];
+}
+
+function resultWords({ result, why, steps }: Warmed): string {
+  const commit = why.slice(0, 12);
+  switch (result) {
+    case "warm":
+      return `warm already at ${commit}: nothing done`;
+    case "filled":
+      return `filled from ${commit} in ${steps.reduce((sum, { seconds }) => sum + seconds, 0)} s`;
+    case "busy":
+      return `left alone: ${why}`;
+    case "failed":
+      return `FAILED: ${why}`;
+    default:
+      return result satisfies never;
+  }
+}
+
+/** At most `most` at once, in the order given. */
+async function inTurns<T, R>(all: readonly T[], most: number, work: (one: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  const waiting = [...all.entries()];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      results[next[0]] = await work(next[1]);
+  };
+  await Promise.all(Array.from({ length: Math.min(most, all.length) }, worker));
+  return results;
+}
+
+function gained(before: HostStatus, after: HostStatus): Gained {
+  const size = ({ sccache }: HostStatus) =>
+    typeof sccache === "object" ? (sccache?.sizeBytes ?? null) : null;
+  const files = ({ "bazel-remote": remote }: HostStatus) =>
+    typeof remote === "object" && remote !== null ? remote.files : null;
+  const more = (now: number | null, then: number | null) => (now === null ? null : now - (then ?? 0));
+  return {
+    sccacheBytes: more(size(after), size(before)),
+    bazelRemoteFiles: more(files(after), files(before)),
+    crates: after.cargo.crates - before.cargo.crates,
+  };
+}
+
+/** Fills a stack's hosts. Resolves with 1 where one or a workspace failed. */
+export async function main(args: string[], out: Out): Promise<number> {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean" } as const;
+  const flags = readFlags("warm", args, { host: text, stack: text, force: flag, json: flag, help: flag });
+  if (flags.help) {
+    out.write(HELP);
+    return 0;
+  }
+  const { stack, hosts } = await stackHosts(flags);
+  const screen: Screen = {
+    write: flags.json ? () => {} : out.complain,
+    terminal: process.stderr.isTTY === true,
+    columns: process.stderr.columns ?? 200,
+    now: Date.now,
+  };
+  const found = await onEveryHost(hosts, (name, host) => warmHost(name, host, flags.force ?? false, screen));
+  out.write(flags.json ? jsonText(stack, found) : found.map(hostLine).join(""));
+  return found.every(isWarm) ? 0 : 1;
+}
+
+function jsonText(stack: string, found: readonly HostResult<HostWarmed>[]): string {
+  const hosts = found.map((one) => [one.name, "fault" in one ? { fault: one.fault } : one.value]);
+  return `${JSON.stringify({ stack, hosts: Object.fromEntries(hosts) }, null, 2)}\n`;
+}
+
+const isWarm = (one: HostResult<HostWarmed>): boolean =>
+  "value" in one && one.value.workspaces.every(({ result }) => result !== "failed");
+
+function hostLine(one: HostResult<HostWarmed>): string {
+  if ("fault" in one) return `${one.name}: ${one.fault}\n`;
+  const { workspaces, gained } = one.value;
+  if (workspaces.length === 0)
+    return `${one.name}: no workspaces; next: list them below hosts.${one.name}.moon.workspaces of the stack\n`;
+  const count = (result: Warmed["result"]) => workspaces.filter((w) => w.result === result).length;
+  const counts = (["filled", "warm", "busy", "failed"] as const)
+    .filter((result) => count(result) > 0)
+    .map((result) => `${count(result)} ${result === "warm" ? "warm already" : result}`);
+  return `${one.name}: ${counts.join(", ")}${gained === null ? "" : `; ${gainedWords(gained)}`}\n`;
+}
+
+function gainedWords({ sccacheBytes, bazelRemoteFiles, crates }: Gained): string {
+  return [
+    ...(sccacheBytes === null ? [] : [`sccache +${readableBytes(Math.max(0, sccacheBytes))}`]),
+    ...(bazelRemoteFiles === null ? [] : [`bazel-remote +${counted(bazelRemoteFiles, "file")}`]),
+    `registry +${counted(crates, "crate")}`,
+  ].join(", ");
+}
+
+if (process.argv[1] === import.meta.filename) await runOp("warm", main);

@@ -1,0 +1,47 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { cleanEnv } from "../../host/reach.ts";
+
+/** How a script that was followed line by line ended; `code` is null where a signal ended it. */
+export type StreamEnd = { code: number | null; stderr: string };
+
+/** Signals that end this process reach the script first, so that it can tidy up, milliseconds to wait for it. */
+const TIDY_MS = 15_000;
+
+/**
+ * Runs a script through a prefix and hands over each line of its stdout as it comes. Ended by a signal, it passes the
+ * signal on and waits for the script to tidy up.
+ *
+ * @throws Error where the prefix's program cannot be started
+ */
+export async function streamScript(
+  prefix: readonly string[],
+  script: string,
+  line: (text: string) => void,
+): Promise<StreamEnd> {
+  const [program = "", ...args] = prefix;
+  const child = spawn(program, args, { env: cleanEnv(process.env), detached: true });
+  const stop = (): void => {
+    child.kill("SIGTERM");
+    setTimeout(() => process.exit(130), TIDY_MS).unref();
+    child.once("close", () => process.exit(130));
+  };
+  for (const signal of SIGNALS) process.once(signal, stop);
+  createInterface({ input: child.stdout }).on("line", line);
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-MOST_STDERR);
+  });
+  child.stdin.on("error", () => {}); // the script's end came before its text did: the exit code tells
+  child.stdin.end(script);
+  return await new Promise((done, fail) => {
+    child.once("error", (error) => fail(new Error(`cannot start ${program}: ${error.message}`)));
+    child.once("close", (code) => {
+      for (const signal of SIGNALS) process.off(signal, stop);
+      done({ code, stderr });
+    });
+  });
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const MOST_STDERR = 8_000;

@@ -1,0 +1,390 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Finding } from "../../ops/doctor/finding.ts";
+import { type Box, freePort, makeBox } from "../e2e/box.ts";
+import { demand, makeRepository, session } from "../e2e/workspace.ts";
+
+/**
+ * Every cause is caused on the real programs of one box; doctor must find it and nothing else, and the command that it
+ * prints must mend it: the test runs that very command and asks doctor again.
+ */
+
+const HOST = {
+  agents: { total: 4, active: 2 },
+  "bazel-remote": { max_size: "2GiB" },
+  sccache: { max_size: "3GiB" },
+};
+
+/** The caches get a volume of their own, so that it can be full without harm. */
+const VOLUME = "8g";
+
+let box: Box;
+let repository: string;
+let strangers: { close: () => void }[] = [];
+
+beforeAll(async () => {
+  box = await makeBox();
+  mkdirSync(join(box.home, ".cache"));
+  mount(["-t", "tmpfs", "-o", `size=${VOLUME}`, "warmbox-test", join(box.home, ".cache")]);
+  box.stack("local", HOST);
+});
+
+afterAll(async () => {
+  for (const one of strangers) one.close();
+  await box.warmbox("destroy", "--yes");
+  spawnSync("umount", [join(box.home, ".cache")]);
+  box.remove();
+});
+
+/** Needs root, as the rest of a machine's set-up does; without it the case of a full disk cannot be shown. */
+function mount(args: string[]): void {
+  const done = spawnSync("mount", args, { encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`this test needs root for a small volume: mount: ${done.stderr}`);
+}
+
+async function doctor(env: Record<string, string> = {}): Promise<Finding[]> {
+  const words = ["engine/run.mjs", "doctor", "--json", "--workspace", repository ?? box.home];
+  const done = await box.run([process.execPath, ...words], box.project, env);
+  const { findings } = JSON.parse(done.stdout).hosts.box;
+  expect(done.code, done.output).toBe(findings.length === 0 ? 0 : 1);
+  return findings;
+}
+
+const ids = (findings: readonly Finding[]): string[] => findings.map(({ id }) => id);
+
+/** Asks again for a while: a service that was just restarted needs a moment. */
+async function expectHealthy(): Promise<void> {
+  let found = await doctor();
+  for (let tries = 0; found.length > 0 && tries < 5; tries++) found = await doctor();
+  expect(found).toEqual([]);
+}
+
+const home = (path: string): string => join(box.home, path);
+const append = (path: string, text: string) => () => appendFileSync(home(path), `${text}\n`);
+const replace = (path: string, from: string | RegExp, to: string) => () => {
+  const text = readFileSync(home(path), "utf8");
+  expect(text).toMatch(from);
+  writeFileSync(home(path), text.replace(from, to));
+};
+
+function pidsOf(name: string): { supervisor: number; daemon: number } {
+  const text = readFileSync(home(`.local/state/warmbox/run/${name}.pid`), "utf8");
+  const of = (word: string) => Number(new RegExp(`^${word} (\\d+)`, "m").exec(text)?.[1]);
+  return { supervisor: of("supervisor"), daemon: of("daemon") };
+}
+
+const signal = (name: string, word: NodeJS.Signals) => () => void process.kill(pidsOf(name).daemon, word);
+const end = (name: string) => () => {
+  const { supervisor, daemon } = pidsOf(name);
+  process.kill(supervisor, "SIGKILL");
+  process.kill(daemon, "SIGKILL");
+};
+
+async function sccache(args: string[], env: Record<string, string>): Promise<void> {
+  const done = await box.run(
+    [home(".local/share/warmbox/tools/sccache/0.19.0/sccache"), ...args],
+    box.home,
+    env,
+  );
+  expect(done.code, done.output).toBe(0);
+}
+
+async function occupy(port: number): Promise<void> {
+  const server: Server = createServer((socket) => socket.on("error", () => {}));
+  await new Promise<void>((done, fail) => server.once("error", fail).listen(port, "127.0.0.1", () => done()));
+  strangers.push(server);
+}
+
+function leave(): void {
+  for (const one of strangers) one.close();
+  strangers = [];
+}
+
+/** The real moon of another time, from the registry. */
+async function installOldMoon(): Promise<void> {
+  const at = home("old");
+  mkdirSync(at);
+  const name = `@moonrepo/core-linux-${process.arch}-gnu`;
+  await demand(box, ["npm", "install", "--no-audit", "--no-fund", "--prefix", at, `${name}@2.4.3`], at);
+  appendFileSync(home(".profile"), `PATH="$HOME/old/node_modules/${name}:$PATH"\n`);
+}
+
+async function commit(): Promise<void> {
+  await demand(box, ["git", ...WHO, "commit", "-qam", "change"], repository);
+}
+
+const WHO = ["-c", "user.name=test", "-c", "user.email=test@localhost"];
+const workspaceFile = (text: string) => async () => {
+  appendFileSync(join(repository, ".moon/workspace.yml"), text);
+  await commit();
+};
+const backToFixture = async () => {
+  await demand(box, ["git", "reset", "-q", "--hard", "HEAD~1"], repository);
+};
+
+/** So many small files that the cap would need more RAM for the index than the plan has. */
+async function storeSmallFiles(): Promise<void> {
+  for (let n = 0; n < 1100; n++) {
+    const body = `file ${n}`;
+    const hash = createHash("sha256").update(body).digest("hex");
+    const answer = await fetch(`http://127.0.0.1:${box.ports.http}/cas/${hash}`, { method: "PUT", body });
+    expect(answer.status).toBe(200);
+  }
+}
+
+type Case = {
+  id: string;
+  cause: () => void | Promise<void>;
+  /** What must be seen in the evidence. */
+  seen: RegExp;
+  /** What a person does beside the command: before it, and after it. */
+  before?: () => void | Promise<void>;
+  after?: () => void | Promise<void>;
+  name?: string;
+};
+
+const PROFILE = ".profile";
+const variable = (id: string, name: string, value: string): Case => ({
+  id,
+  name: `${name}=${value}`,
+  cause: append(PROFILE, `export ${name}=${value}`),
+  seen: new RegExp(`\\.profile:\\d+: export ${name}=`),
+});
+
+const SCCACHE: Case[] = [
+  {
+    id: "sccache-config",
+    cause: append(".config/sccache/config", "[nonsense"),
+    seen: /sccache\/config: .*(expected|invalid|unclosed)/i,
+  },
+  { id: "sccache-suspended", cause: signal("sccache", "SIGSTOP"), seen: /process \d+ is in state T/ },
+  { id: "sccache-down", cause: end("sccache"), seen: /service sccache: stopped/ },
+  {
+    id: "sccache-foreign-server",
+    cause: async () => {
+      end("sccache")();
+      await sccache(["--start-server"], {
+        SCCACHE_SERVER_PORT: String(box.ports.sccache),
+        SCCACHE_CACHE_SIZE: "1G",
+      });
+    },
+    seen: /SCCACHE_CACHE_SIZE=1G[\s\S]*its max_cache_size is 1073741824/,
+  },
+  {
+    id: "sccache-port",
+    cause: async () => {
+      end("sccache")();
+      await occupy(box.ports.sccache);
+    },
+    seen: /port \d+: process \d+/,
+    before: leave,
+  },
+  {
+    id: "sccache-directory",
+    cause: () => rmSync(home(".cache/sccache"), { recursive: true }),
+    seen: /\.cache\/sccache does not exist/,
+  },
+  {
+    id: "sccache-read-only",
+    cause: replace(".config/sccache/config", /^size = /m, 'rw_mode = "READ_ONLY"\nsize = '),
+    seen: /config:\d+: rw_mode = "READ_ONLY"/,
+  },
+  {
+    id: "sccache-second-server",
+    cause: async () => {
+      const port = String(await freePort());
+      await sccache(["--start-server"], {
+        SCCACHE_SERVER_PORT: port,
+        SCCACHE_CONF: home(".config/sccache/config"),
+      });
+    },
+    seen: /process \d+ on port \d+, SCCACHE_CONF=/,
+  },
+  variable("sccache-environment", "SCCACHE_CACHE_SIZE", "30GiB"),
+  {
+    id: "cargo-not-included",
+    cause: replace(".cargo/config.toml", /^include = .*\n/m, ""),
+    seen: /config\.toml has no line include/,
+  },
+  {
+    id: "rustc-wrapper-missing",
+    cause: () => rmSync(home(".local/share/warmbox/bin/rustc-wrapper")),
+    seen: /rustc-wrapper is missing/,
+  },
+  variable("rustc-wrapper-other", "RUSTC_WRAPPER", "/usr/bin/env"),
+  {
+    id: "rustc-wrapper-other",
+    name: "in cargo's file",
+    cause: append(".cargo/config.toml", 'build.rustc-wrapper = "/usr/bin/env"'),
+    seen: /config\.toml:\d+: build\.rustc-wrapper = "\/usr\/bin\/env"/,
+  },
+  variable("incremental", "CARGO_INCREMENTAL", "1"),
+  {
+    id: "incremental",
+    name: "in the workspace",
+    cause: async () => {
+      mkdirSync(join(repository, ".cargo"));
+      writeFileSync(join(repository, ".cargo/config.toml"), "[profile.dev]\nincremental = true\n");
+    },
+    seen: /\.cargo\/config\.toml:2: incremental = true/,
+    after: () => rmSync(join(repository, ".cargo"), { recursive: true }),
+  },
+  variable("remapped-paths", "RUSTFLAGS", "--remap-path-prefix=$HOME=/w"),
+  variable("cargo-environment", "CARGO_TERM_COLOR", "always"),
+  variable("cargo-environment", "CARGO_TARGET_DIR", "/tmp/target"),
+  variable("cargo-home", "CARGO_HOME", "/tmp/other-cargo-home"),
+];
+
+const MOON: Case[] = [
+  variable("moon-localhost", "MOON_REMOTE_HOST", "grpc://localhost:9092"),
+  {
+    id: "moon-localhost",
+    name: "in the workspace",
+    cause: workspaceFile('remote:\n  host: "grpc://localhost:9092"\n'),
+    seen: /workspace\.yml:\d+: host: "grpc:\/\/localhost:9092"/,
+    after: backToFixture,
+  },
+  variable("moon-cache-word", "MOON_CACHE", "read-only"),
+  variable("moon-cache-mode", "MOON_CACHE", "off"),
+  variable("moon-force", "MOON_FORCE", "true"),
+  variable("moon-other-host", "MOON_REMOTE_HOST", "grpc://127.0.0.1:1"),
+  {
+    id: "moon-environment",
+    cause: () => writeFileSync(home(".bash_profile"), "# mine\n"),
+    seen: /login shell \(bash -l\): MOON_REMOTE_HOST is not set/,
+    after: () => rmSync(home(".bash_profile")),
+  },
+  {
+    id: "moon-unstable-remote",
+    cause: workspaceFile('unstable_remote:\n  host: "grpc://127.0.0.1:9092"\n'),
+    seen: /workspace\.yml:\d+: unstable_remote:/,
+    after: backToFixture,
+  },
+  {
+    id: "moon-hashed-file",
+    name: "untracked",
+    cause: () => writeFileSync(join(repository, ".moon/host.json"), "{}\n"),
+    seen: /\.moon\/host\.json: untracked/,
+    after: () => rmSync(join(repository, ".moon/host.json.off")),
+  },
+  {
+    id: "moon-hashed-file",
+    name: "changed",
+    cause: () => appendFileSync(join(repository, ".moon/workspace.yml"), "# this host\n"),
+    seen: /\.moon\/workspace\.yml: changed/,
+  },
+  { id: "moon-version", cause: installOldMoon, seen: /moon: moon 2\.4\.3/ },
+  {
+    id: "moon-no-git",
+    cause: () => void spawnSync("mv", [join(repository, ".git"), home("git-away")]),
+    seen: /is in no git repository/,
+    after: () => {
+      rmSync(join(repository, ".git"), { recursive: true });
+      spawnSync("mv", [home("git-away"), join(repository, ".git")]);
+    },
+  },
+];
+
+const REMOTE: Case[] = [
+  {
+    id: "bazel-remote-suspended",
+    cause: signal("bazel-remote", "SIGSTOP"),
+    seen: /process \d+ is in state T/,
+  },
+  { id: "bazel-remote-down", cause: end("bazel-remote"), seen: /service bazel-remote: stopped/ },
+  {
+    id: "bazel-remote-port",
+    cause: async () => {
+      end("bazel-remote")();
+      await occupy(box.ports.http);
+    },
+    seen: /port \d+: process \d+/,
+    before: leave,
+  },
+  {
+    id: "bazel-remote-stray-file",
+    cause: async () => {
+      writeFileSync(home(".cache/bazel-remote/notes.txt"), "mine\n");
+      end("bazel-remote")();
+    },
+    seen: /bazel-remote\/notes\.txt/,
+  },
+  {
+    id: "bazel-remote-open-files",
+    cause: () =>
+      void spawnSync("prlimit", ["--pid", String(pidsOf("bazel-remote").daemon), "--nofile=512:512"]),
+    seen: /Max open files 512/,
+  },
+  {
+    id: "access-log",
+    cause: replace(".config/bazel-remote/config.yaml", "access_log_level: none", "access_log_level: all"),
+    seen: /config\.yaml:\d+: access_log_level: all/,
+  },
+  {
+    id: "disk-full",
+    cause: () => mount(["-o", "remount,size=48m", home(".cache")]),
+    seen: /\.cache: .* of 48 MiB free/,
+    after: () => mount(["-o", `remount,size=${VOLUME}`, home(".cache")]),
+  },
+  {
+    id: "index-over-memory",
+    cause: storeSmallFiles,
+    seen: /files of 4 KiB on the mean/,
+    before: () =>
+      box.stack("local", { ...HOST, "bazel-remote": { max_size: "2GiB", mean_blob_size: "4KiB" } }),
+  },
+  {
+    id: "not-as-applied",
+    cause: replace(".local/share/warmbox/run/bazel-remote", "GOGC=50", "GOGC=400"),
+    seen: /\+.*GOGC=400/,
+  },
+];
+
+it("a host that was never set up is one finding", async () => {
+  expect(ids(await doctor())).toEqual(["not-set-up"]);
+});
+
+it("a healthy box, built on, yields none", async () => {
+  const up = await box.warmbox("up");
+  expect(up.code, up.output).toBe(0);
+  repository = await makeRepository(box);
+  const built = await session(box, "moon run :build", repository);
+  expect(built.code, built.output).toBe(0);
+  expect(await doctor()).toEqual([]);
+});
+
+describe.each([
+  ["tier 1", SCCACHE],
+  ["tier 2's client", MOON],
+  ["tier 2's server, and what grows", REMOTE],
+] as const)("%s", (_tier, cases) => {
+  it.each(cases.map((one) => [[one.id, one.name].filter(Boolean).join(": "), one] as const))(
+    "%s",
+    async (_name, { id, cause, seen, before, after }) => {
+      await cause();
+      const found = await doctor();
+      expect(ids(found), JSON.stringify(found, null, 1)).toEqual([id]);
+      expect(found[0]?.evidence.join("\n")).toMatch(seen);
+      await before?.();
+      const author = {
+        GIT_AUTHOR_NAME: "a",
+        GIT_AUTHOR_EMAIL: "a@b",
+        GIT_COMMITTER_NAME: "a",
+        GIT_COMMITTER_EMAIL: "a@b",
+      };
+      const mended = await box.run(["sh", "-c", found[0]?.mend ?? "false"], box.project, author);
+      expect(mended.code, `${found[0]?.mend}\n${mended.output}`).toBe(0);
+      await after?.();
+      await expectHealthy();
+    },
+  );
+});
+
+it("the shell that asks is looked at, too", async () => {
+  expect(ids(await doctor({ MOON_CACHE: "read-only" }))).toEqual(["moon-cache-word"]);
+  expect(ids(await doctor({ CARGO_INCREMENTAL: "1" }))).toEqual(["incremental"]);
+});

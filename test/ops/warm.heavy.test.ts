@@ -1,0 +1,157 @@
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { HostWarmed } from "../../ops/warm.ts";
+import { type Box, listing, makeBox } from "../e2e/box.ts";
+import {
+  addWorktree,
+  demand,
+  makeRepository,
+  moonStatuses,
+  sccacheCounters,
+  session,
+} from "../e2e/workspace.ts";
+
+const REPOSITORY = "src/workspace";
+
+let box: Box;
+let repository: string;
+
+/** The stack with one workspace, and what is to be run in it. */
+const declare = (warm?: string[]) =>
+  box.stack("local", {
+    agents: { total: 4, active: 2 },
+    "bazel-remote": { max_size: "2GiB" },
+    sccache: { max_size: "3GiB" },
+    moon: { workspaces: [{ path: REPOSITORY, ...(warm ? { warm } : {}) }] },
+  });
+
+beforeAll(async () => {
+  box = await makeBox();
+  declare();
+  const up = await box.warmbox("up");
+  if (up.code !== 0) throw new Error(up.output);
+  repository = await makeRepository(box);
+});
+
+afterAll(async () => {
+  await box.warmbox("destroy", "--yes");
+  box.remove();
+});
+
+async function warm(...args: string[]): Promise<HostWarmed & { code: number }> {
+  const done = await box.warmbox("warm", "--json", ...args);
+  return { code: done.code, ...JSON.parse(done.stdout).hosts.box };
+}
+
+it("fills all three tiers, and does not touch the checkout", async () => {
+  const before = listing(repository);
+  const { code, workspaces, gained } = await warm();
+  expect(code, JSON.stringify(workspaces)).toBe(0);
+  expect(workspaces[0]).toMatchObject({ workspace: REPOSITORY, result: "filled" });
+  expect(workspaces[0]?.steps.map(({ command }) => command)).toEqual([
+    "cargo fetch --locked",
+    "moon run :build :test",
+  ]);
+  expect(gained).toMatchObject({ crates: 2 });
+  expect(gained?.bazelRemoteFiles).toBeGreaterThan(0);
+  expect(listing(repository)).toEqual(before);
+});
+
+it("so that a worktree made afterwards hits in each", async () => {
+  const worktree = await addWorktree(box, repository, "second");
+  await demand(box, ["unshare", "--net", "cargo", "fetch", "--locked"], worktree);
+  const start = await sccacheCounters(box);
+  await demand(box, ["cargo", "build", "--workspace", "--locked"], worktree);
+  expect((await sccacheCounters(box)).hits - start.hits, "both dependencies").toBe(2);
+  rmSync(join(worktree, "target"), { recursive: true });
+  expect((await session(box, "moon run :build :test", worktree)).code).toBe(0);
+  expect(moonStatuses(worktree)).toEqual({
+    "workspace:build": "cached-from-remote",
+    "workspace:test": "cached-from-remote",
+  });
+});
+
+it("a second run has nothing to do; a new commit, or --force, has", async () => {
+  const start = await sccacheCounters(box);
+  expect(await warm()).toMatchObject({ code: 0, workspaces: [{ result: "warm", steps: [] }], gained: null });
+  expect(await sccacheCounters(box)).toEqual(start);
+  expect((await box.warmbox("warm")).output).toMatch(/nothing done[\s\S]*box: 1 warm already\n/);
+  expect((await warm("--force")).workspaces[0]).toMatchObject({ result: "filled" });
+  await demand(
+    box,
+    ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "x"],
+    repository,
+  );
+  expect((await warm()).workspaces[0]).toMatchObject({ result: "filled" });
+});
+
+it("a step that fails says so, and the next run goes on with it", async () => {
+  declare(["cargo fetch --locked", 'test -e "$HOME/go" || { echo not yet; exit 7; }']);
+  const failed = await warm();
+  expect(failed).toMatchObject({ code: 1, workspaces: [{ result: "failed" }] });
+  expect(failed.workspaces[0]?.why).toMatch(/\(exit code 7\): not yet$/);
+  writeFileSync(join(box.home, "go"), "");
+  const resumed = await warm();
+  expect(resumed).toMatchObject({ code: 0, workspaces: [{ result: "filled" }] });
+  expect(resumed.workspaces[0]?.steps.map(({ command }) => command)).toEqual([
+    expect.stringContaining("test -e"),
+  ]);
+});
+
+it("a run that is cut leaves no worktree and no process, and the next one goes on", async () => {
+  declare(["cargo fetch --locked", 'echo $$ >"$HOME/step.pid"; test -e "$HOME/quick" || sleep 600']);
+  const child = spawn(process.execPath, ["engine/run.mjs", "warm"], {
+    cwd: box.project,
+    env: box.env,
+    stdio: "ignore",
+  });
+  const ended = new Promise((done) => child.once("exit", done));
+  await until(
+    () =>
+      existsSync(join(box.home, "step.pid")) &&
+      readFileSync(join(box.home, "step.pid"), "utf8").endsWith("\n"),
+  );
+  const step = Number(readFileSync(join(box.home, "step.pid"), "utf8"));
+  child.kill("SIGINT");
+  await ended;
+  await until(() => !existsSync(`/proc/${step}`));
+  expect((await demand(box, ["git", "worktree", "list"], repository)).stdout).not.toContain("/warm/");
+  writeFileSync(join(box.home, "quick"), "");
+  expect((await warm()).workspaces[0]?.steps).toHaveLength(1);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    if (tries > 600) throw new Error(`never: ${holds}`);
+    await sleep(100);
+  }
+}
+
+it("a cache directory made anew is filled again", async () => {
+  declare();
+  await warm();
+  await box.warmbox("destroy", "--yes");
+  rmSync(join(box.home, ".cache/bazel-remote"), { recursive: true });
+  expect((await box.warmbox("up")).code).toBe(0);
+  expect((await warm()).workspaces[0]).toMatchObject({ result: "filled" });
+});
+
+it("refuses to fill caches that do not run, and names what is wrong with a workspace", async () => {
+  const pids = readFileSync(join(box.home, ".local/state/warmbox/run/sccache.pid"), "utf8");
+  for (const [, pid] of pids.matchAll(/^(?:supervisor|daemon) (\d+)/gm)) process.kill(Number(pid), "SIGKILL");
+  const down = await box.warmbox("warm");
+  expect([down.code, down.output]).toEqual([
+    1,
+    expect.stringMatching(/box: sccache is stopped: .*npm run doctor/),
+  ]);
+  expect((await box.warmbox("up")).code).toBe(0);
+  box.stack("local", { moon: { workspaces: [{ path: "nowhere" }] } });
+  const nowhere = await warm();
+  expect(nowhere).toMatchObject({
+    code: 1,
+    workspaces: [{ result: "failed", why: expect.stringMatching(/nowhere is not a directory/) }],
+  });
+});
