@@ -9,7 +9,7 @@ import { below, hostPaths } from "../render/paths.ts";
 import type { ResourceInput } from "../render/resource.ts";
 import type { ServiceKind } from "../render/script.ts";
 import { embeddedHost, storeOfHost } from "../render/store.ts";
-import { ConfigError } from "../stacks/fault.ts";
+import { ConfigError, keyPath } from "../stacks/fault.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { BuildHostArgs } from "./build-host.ts";
 import { STAND_IN, type UnreachableHost } from "./unreachable.ts";
@@ -58,14 +58,17 @@ async function inspectHost(known: Omit<HostDescription, "probe">): Promise<Build
     const box = describeHost({ ...known, probe: await probeHost(name, host) });
     return { ...box, ...(await containerComponent(box)) };
   } catch (error) {
-    if (error instanceof UnreachableError) return describeUnreachable(known, error.message);
-    throw error;
+    if (!(error instanceof UnreachableError)) throw error;
+    const { box, ...rest } = describeUnreachable(known, error.message);
+    return { ...rest, box: { ...box, ...(await containerComponent(box)) } };
   }
 }
 
 /** `@pulumi/docker` is loaded only here, and only for a host that wants it. */
 async function containerComponent({ input }: BuildHostArgs): Promise<Partial<BuildHostArgs>> {
-  return input.container === undefined ? {} : await import("./bazel-remote-container.ts");
+  if (input.container === undefined) return {};
+  const { BazelRemoteContainer } = await import("./bazel-remote-container.ts");
+  return { BazelRemoteContainer };
 }
 
 /** A host that did not answer, from what its stack declares of it; where that is not enough, from stand-in facts. */
@@ -148,13 +151,13 @@ export function serviceKind(
   facts: Pick<HostFacts, "systemd">,
 ): ServiceKind {
   const systemd = host.scope === "system" ? "systemd-system" : "systemd-user";
-  switch (host.service) {
-    case "process":
-      return "process";
   if (host.scope === "system" && (host.service === "process" || !facts.systemd.pid1))
     throw new Error(
       `hosts.${name}.scope: system, wanted a host whose process 1 is systemd, and service: auto, systemd or docker, for anything else would run the daemons as root; next: write scope: user`,
     );
+  switch (host.service) {
+    case "process":
+      return "process";
     case "auto":
       return facts.systemd.pid1 ? systemd : "process";
     case "systemd":
@@ -176,17 +179,21 @@ const IMAGE_USER = 65532;
 /**
  * The container of a host with `service: docker`. It runs as the host's own user, to whom the cache belongs under every
  * kind of service; only root's is given to the image's user.
- * @throws Error where no docker server answers the host's user
+ * @throws ConfigError where no docker server answers the host's user
  */
 function containerOf({ name, host, owner, probe }: HostDescription): Pick<ResourceInput, "container"> {
   if (host.service !== "docker" || !host["bazel-remote"].enabled) return {};
   const { user, docker } = probe.facts;
   if (docker === null) {
-    throw new Error(
-      `hosts.${name}.service: docker, wanted a docker server that answers ${user.name} there; next: start it and put ${user.name} into the group docker, or write service: process, or leave the key out`,
-    );
+    const fault = {
+      path: keyPath(["hosts", name, "service"]),
+      got: "docker",
+      wanted: `a docker server that answers ${user.name} there`,
+      next: `start it and put ${user.name} into the group docker, or write service: process, or leave the key out`,
+    };
+    throw new ConfigError([fault]);
   }
-  const given = user.uid === 0;
+  const given = user.uid === 0 || host.scope === "system";
   return {
     container: {
       name: `warmbox-${owner}-${name}-bazel-remote`.replace(/[^\w.-]/g, "_"),

@@ -26,6 +26,7 @@ export const STAND_IN: DeclaredFacts = {
     sccache: { total: gib(1024 ** 2), free: gib(1024 ** 2) },
     "bazel-remote": { total: gib(1024 ** 2), free: gib(1024 ** 2) },
   },
+  docker: "0",
   systemd: { pid1: true, version: 257, userManager: true, linger: true },
 };
 

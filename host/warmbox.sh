@@ -1316,7 +1316,7 @@ wb_service_log() {
   if [ "$wb_log" != - ]; then
     tail -n 15 "$wb_log" 2>/dev/null
   elif [ "$wb_kind" = container ]; then
-    wb_docker logs --tail 15 "$wb_unit" 2>&1
+    wb_docker logs --tail 200 "$wb_unit" 2>&1 >/dev/null | tail -n 15 # its stdout is for help and requests
   elif [ "$wb_kind" = systemd-user ]; then
     timeout "$WB_ASK_SECONDS" journalctl --user -q -n 15 --no-pager -u "$wb_unit" 2>/dev/null
   else
@@ -1382,6 +1382,7 @@ wb_plan_restart() {
   wb_restarts=$((wb_restarts + 1))
   wb_was=running
   [ "$wb_state_now" != stopped ] || wb_was=stopped
+  [ "$wb_found_line:$wb_kind" != -:container ] || wb_was=stopped # one that was just made and fails is not put back
   [ "$wb_found_line" != - ] || wb_found_line=$wb_s_with
   wb_new_kind=$wb_kind wb_new_file=$wb_file wb_disposal=stop
   wb_use "$wb_found_line"
