@@ -17,6 +17,8 @@ export type SshAlias = {
 
 /** An operator with an ssh configuration of the test's own. */
 export type Operator = Box & {
+  /** Folder of the sockets of shared connections. */
+  readonly connections: string;
   /** Writes the ssh configuration. */
   know(aliases: readonly SshAlias[]): void;
   /** Writes `stacks/Pulumi.<stack>.yaml`. */
@@ -29,10 +31,10 @@ export type Operator = Box & {
 
 /**
  * ssh takes no other home than passwd's, so a front on PATH names the configuration, and a folder for the shared
- * connections: the first value of an option wins.
+ * connections: the first value of an option wins. A cut connection is noticed in seconds, so that a test does not wait.
  */
 const FRONT = (folder: string): string => `#!/bin/sh
-exec /usr/bin/ssh -F ${folder}/config -o ControlPath=${folder}/mux/%C "$@"
+exec /usr/bin/ssh -F ${folder}/config -o ControlPath=${folder}/mux/%C -o ServerAliveInterval=2 -o ConnectTimeout=5 "$@"
 `;
 
 /** Makes one. */
@@ -50,10 +52,11 @@ export async function makeOperator(): Promise<Operator> {
   };
   return {
     ...box,
+    connections: join(folder, "mux"),
     know: (aliases) => writeFileSync(join(folder, "config"), aliases.map(block).join("\n")),
     fleet: (stack, hosts) => {
       // JSON is YAML: no library needed to write a stack file that a person would write by hand.
-      const config = { config: { "warmbox:hosts": hosts } };
+      const config = { config: { "warmbox:hosts": hosts, "warmbox:proof": false } };
       writeFileSync(
         join(box.project, "stacks", `Pulumi.${stack}.yaml`),
         `${JSON.stringify(config, null, 2)}\n`,

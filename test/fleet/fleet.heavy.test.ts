@@ -1,0 +1,220 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { command, demand } from "../systemd/command.ts";
+import { type Fleet, makeFleet, otherKnownHosts, stateOf } from "./hosts.ts";
+
+/** Three hosts over ssh: all at once, one dead, some refused, and a connection that is cut. */
+const BOOT_MS = 900_000;
+const STACK = "trial";
+const off = { enabled: false };
+const small = (port: number, max_size = "1GiB") => ({
+  service: "process",
+  moon: off,
+  sccache: { port, max_size },
+  "bazel-remote": off,
+});
+const one = (max_size = "1GiB") => ({
+  ...{ reach: { kind: "ssh", host: "one" }, service: "process", moon: off, cargo: off, sccache: off },
+  "bazel-remote": { http_address: "127.0.0.1:4302", grpc_address: "127.0.0.1:4303", max_size },
+});
+const two = (max_size = "1GiB") => ({ reach: { kind: "ssh", host: "two" }, ...small(4311, max_size) });
+const three = (max_size = "1GiB") => ({ reach: { kind: "ssh", host: "three" }, ...small(4321, max_size) });
+const FACTS = {
+  ...{ arch: "x86_64", memTotal: "8GiB", cpus: 4, user: { home: "/home/three" } },
+  disks: { sccache: { total: "90GiB", free: "80GiB" }, "bazel-remote": { total: "90GiB", free: "80GiB" } },
+};
+
+let fleet: Fleet;
+beforeAll(async () => {
+  fleet = await makeFleet(["one", "two", "three"]);
+}, BOOT_MS);
+afterAll(() => fleet?.end());
+beforeEach(() => know());
+
+const run = (...words: string[]) => fleet.operator.warmbox(...words, "--stack", STACK);
+const runs = async (...words: string[]): Promise<string> => {
+  const { code, output } = await run(...words);
+  if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}:\n${output}`);
+  return output;
+};
+const hosts = (declared: Record<string, unknown>) => fleet.operator.fleet(STACK, declared);
+const know = (over: Record<string, object> = {}) =>
+  fleet.operator.know(["one", "two", "three"].map((user) => fleet.alias(user, over[user])));
+const noChanges = () => runs("preview", "--expect-no-changes");
+
+describe("three hosts", () => {
+  it("all converge in one up, tools pushed over ssh, and the next changes nothing", async () => {
+    hosts({ one: one(), two: two(), three: three() });
+    expect(await runs("up")).toMatch(/\+ \d+ created/);
+    for (const user of ["two", "three"])
+      expect(await fleet.on(user, "ls .local/share/warmbox/tools/sccache/*/sccache")).toMatch(/sccache\n$/);
+    await noChanges();
+  });
+
+  it("one that is dead is named and left as it is; the others converge", async () => {
+    know({ three: { port: 9 } });
+    await fleet.operator.hangUp();
+    hosts({ one: one(), two: two("2GiB"), three: three("3GiB") });
+    const before = await stateOf(fleet.operator, STACK, "three");
+    const seen = await runs("preview");
+    expect(seen).toMatch(/warning: hosts\.three: three \(user .*\) could not be asked/);
+    expect(seen).not.toMatch(/to delete|to replace|three.*update/);
+    const done = await run("up");
+    expect(done.code).not.toBe(0);
+    expect(done.output).toMatch(/error: hosts\.three: three/);
+    expect(done.output).toMatch(/port 9: Connection refused/);
+    expect(done.output).toMatch(/two-sccache updated/);
+    expect(await stateOf(fleet.operator, STACK, "three")).toBe(before);
+    expect(await fleet.on("two", "grep -c 2147483648 .config/sccache/config")).toBe("1\n");
+  });
+
+  it("a dead one with declared facts is previewed from them", async () => {
+    know({ three: { port: 9 } });
+    hosts({ one: one(), two: two("2GiB"), three: { ...three(), facts: FACTS } });
+    expect(await runs("preview")).toMatch(/previewed from hosts\.three\.facts/);
+    know();
+    hosts({ one: one(), two: two("2GiB"), three: three() });
+    await runs("up");
+    await noChanges();
+  });
+
+  it("one that cannot be changed does not stop the others", async () => {
+    await fleet.container.demand(["chown", "-R", "root", "/home/three/.config/sccache"]);
+    hosts({ one: one(), two: two("1GiB"), three: three("2GiB") });
+    const done = await run("up");
+    expect(done.code).not.toBe(0);
+    expect(done.output).toMatch(/cannot write \/home\/three\/\.config\/sccache\/config/);
+    expect(done.output).toMatch(/two-sccache updated/);
+    await fleet.container.demand(["chown", "-R", "three", "/home/three/.config/sccache"]);
+    await runs("up");
+    await noChanges();
+  });
+});
+
+describe("who is refused, and the next step", () => {
+  it("unknown and changed host keys, wrong user and key, sudo with a password", async () => {
+    const key = join(fleet.operator.home, "stranger");
+    await demand(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]);
+    const variants = {
+      unknown: fleet.alias("one", { knownHostsFile: otherKnownHosts(fleet, "empty") }),
+      changed: fleet.alias("one", { knownHostsFile: otherKnownHosts(fleet, "changed", `${key}.pub`) }),
+      nobody: fleet.alias("one", { user: "nobody-at-all" }),
+      stranger: fleet.alias("one", { identityFile: key }),
+      asks: fleet.alias("two"),
+    };
+    fleet.operator.know([
+      ...Object.entries(variants).map(([alias, to]) => ({ ...to, alias })),
+      fleet.alias("three"),
+    ]);
+    const small = { sccache: off, "bazel-remote": off, moon: off, cargo: off };
+    const refused = (host: string, over = {}) => ({ reach: { kind: "ssh", host, ...over }, ...small });
+    fleet.operator.fleet("refused", {
+      three: { reach: { kind: "ssh", host: "three" }, ...small },
+      ...Object.fromEntries(Object.keys(variants).map((name) => [name, refused(name)])),
+      asks: { ...refused("asks", { sudo: true }), scope: "system" },
+    });
+    await fleet.operator.hangUp(); // an open connection would be shared, and nobody be asked for a key
+    const { code, output } = await fleet.operator.warmbox("preview", "--stack", "refused");
+    expect(code, output).toBe(0);
+    const said = (name: string) =>
+      output
+        .slice(output.indexOf("Diagnostics:"))
+        .split(/(?=warning: hosts\.)/)
+        .find((one) => one.startsWith(`warning: hosts.${name}:`));
+    expect(said("unknown")).toMatch(/Host key verification failed[\s\S]*next: compare the host's key/);
+    expect(said("changed")).toMatch(
+      /verification failed[\s\S]*next: ask who runs the host whether its key changed/,
+    );
+    expect(said("nobody")).toMatch(/Permission denied \([\s\S]*next: check reach\.user/);
+    expect(said("stranger")).toMatch(/Permission denied \(/);
+    expect(said("asks")).toMatch(
+      /sudo: a password is required[\s\S]*next: let that user sudo without a password/,
+    );
+  });
+});
+
+describe("a connection that is cut in the middle of an apply", () => {
+  const config = () =>
+    fleet.on(
+      "one",
+      "flock .local/state/warmbox/lock grep -o 'max_size: .*' .config/bazel-remote/config.yaml",
+    );
+
+  async function masters(): Promise<number[]> {
+    const folder = join(fleet.operator.connections);
+    const pids = await Promise.all(
+      readdirSync(folder).map(async (socket) => {
+        const { stderr } = await command([
+          "ssh",
+          "-F",
+          "none",
+          "-O",
+          "check",
+          "-S",
+          join(folder, socket),
+          "host",
+        ]);
+        return Number(/pid=(\d+)/.exec(stderr)?.[1] ?? 0);
+      }),
+    );
+    return pids.filter((pid) => pid > 0);
+  }
+
+  /** Starts an up that changes host one, cuts when its script is on its way there, and says how the up ended. */
+  async function cutAfter(ms: number, size: string, cut: () => Promise<void>): Promise<number> {
+    hosts({ one: one(size), two: two("1GiB"), three: three("2GiB") });
+    const ended = run("up", "--skip-preview");
+    const held = "while flock -n /home/one/.local/state/warmbox/lock true; do sleep 0.02; done";
+    await fleet.container.demand(["timeout", "60", "sh", "-c", held]); // the library has it: the change has begun
+    await sleep(ms);
+    await cut();
+    return (await ended).code;
+  }
+
+  const kill = async (): Promise<void> => {
+    for (const pid of await masters()) process.kill(pid, "SIGKILL");
+  };
+
+  it.each([
+    ["at once", 0, "2GiB"],
+    ["while it works", 150, "3GiB"],
+    ["while it waits for the daemon", 400, "4GiB"],
+  ])("killed %s: the old or the new state, and the next up completes it", async (_when, ms, size) => {
+    const old = await config();
+    await cutAfter(ms, size, kill);
+    const number = Number.parseInt(size, 10);
+    expect([old, `max_size: ${number}\n`]).toContain(await config());
+    expect(await runs("preview")).not.toMatch(/is not as it was applied/);
+    await runs("up");
+    expect(await config()).toBe(`max_size: ${number}\n`);
+    await noChanges();
+  });
+
+  it("a cable that is pulled is noticed, and the next up completes it", async () => {
+    const route = await demand(["ip", "-o", "route", "get", fleet.container.ssh.host]);
+    const link = /dev (\S+)/.exec(route)?.[1] ?? "";
+    const code = await cutAfter(
+      0,
+      "5GiB",
+      async () => void (await demand(["ip", "link", "set", link, "down"])),
+    );
+    expect(code).not.toBe(0);
+    await demand(["ip", "link", "set", link, "up"]);
+    await fleet.operator.hangUp();
+    await runs("up");
+    expect(await config()).toBe("max_size: 5\n");
+    await noChanges();
+  });
+});
+
+describe("destroy", () => {
+  it("leaves nothing but caches on any of them", async () => {
+    await runs("destroy");
+    for (const user of ["one", "two", "three"])
+      expect(await fleet.on(user, "find . -not -path './.cache*' -not -path './.ssh*' -type f | sort")).toBe(
+        "./.bash_logout\n./.bashrc\n./.profile\n",
+      );
+  });
+});
