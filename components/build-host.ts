@@ -11,6 +11,7 @@ import { CargoRegistry } from "./cargo-registry.ts";
 import type { HostContext } from "./host-resource.ts";
 import { HostTools } from "./host-tools.ts";
 import { MoonWorkspace } from "./moon-workspace.ts";
+import { Proof } from "./proof.ts";
 import { S3Backend, type S3BackendArgs } from "./s3-backend.ts";
 import type { S3KeyInputs } from "./s3-keys.ts";
 import { Sccache } from "./sccache.ts";
@@ -19,7 +20,7 @@ import { Sccache } from "./sccache.ts";
 export interface BuildHostArgs {
   readonly host: HostContext;
   /** Texts of the two files of ours that run on the host. */
-  readonly library: { readonly warmbox: string; readonly supervise: string };
+  readonly library: { readonly warmbox: string; readonly supervise: string; readonly prove: string };
   /** For each tool that the stack enables: the installed one, or which to push. */
   readonly tools: Partial<Record<ToolName, ToolChoice>>;
   /** What every resource script is rendered from, but for its ownership. */
@@ -30,6 +31,8 @@ export interface BuildHostArgs {
   readonly server?: NonNullable<S3BackendArgs["server"]>;
   /** What declares bazel-remote where it runs in a container: loaded only then. */
   readonly BazelRemoteContainer?: typeof BazelRemoteContainer;
+  /** End the `up` with a proof that every tier hits. */
+  readonly proof: boolean;
   /** What a person should know of the host as a whole. */
   readonly warnings: readonly string[];
 }
@@ -81,10 +84,16 @@ export class BuildHost extends pulumi.ComponentResource {
       ? new Remote(`${host.name}-bazel-remote`, tier, ready)
       : undefined;
     // cargo is told of sccache only once it runs, and forgets it first; moon likewise of bazel-remote
-    if (input.host.cargo.enabled)
-      new CargoRegistry(`${host.name}-cargo`, tier, { parent: this, dependsOn: [sccache ?? tools] });
-    if (input.host.moon.enabled)
-      new MoonWorkspace(`${host.name}-moon`, tier, { parent: this, dependsOn: [remote ?? tools] });
+    const told = [
+      ...(input.host.cargo.enabled
+        ? [new CargoRegistry(`${host.name}-cargo`, tier, { parent: this, dependsOn: [sccache ?? tools] })]
+        : []),
+      ...(input.host.moon.enabled
+        ? [new MoonWorkspace(`${host.name}-moon`, tier, { parent: this, dependsOn: [remote ?? tools] })]
+        : []),
+    ];
+    const proved = { ...tier, prove: args.library.prove };
+    if (args.proof) new Proof(`${host.name}-proof`, proved, { parent: this, dependsOn: [tools, ...told] });
     this.summary = summaryOf(args, shared);
     this.registerOutputs(this.summary);
   }

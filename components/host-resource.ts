@@ -33,6 +33,8 @@ export interface HostResourceArgs {
   readonly resource: string;
   /** Renders the whole script for an owner and generation. */
   readonly script: (ownership: Ownership) => pulumi.Input<string>;
+  /** What of its output goes to Pulumi's display; default nothing, since a script's output belongs to its failure. */
+  readonly logging?: local.Logging;
   /** Runs the script; default the host's own prefix. */
   readonly interpreter?: readonly string[];
 }
@@ -56,7 +58,7 @@ export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResource
       delete: "remove",
       stdin: args.script({ owner: host.owner, generation }),
       triggers: [host.place],
-      logging: local.Logging.None,
+      logging: args.logging ?? local.Logging.None,
       addPreviousOutputInEnv: false,
     },
     { deleteBeforeReplace: true, ...opts },

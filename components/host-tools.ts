@@ -1,3 +1,4 @@
+import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ToolChoice } from "../plan/tools.ts";
 import { libraryScript } from "../render/library-resource.ts";
@@ -27,6 +28,7 @@ export class HostTools extends pulumi.ComponentResource {
           host: args.host,
           resource: "tools",
           interpreter: PUSH_TOOLS,
+          logging: local.Logging.Stderr, // building or sending a tool takes minutes
           script: (ownership) => manifest(args, ownership),
         },
         { parent: this, dependsOn: [library] }, // its ledger is kept by the library

@@ -110,6 +110,7 @@ export function describeHost(known: HostDescription): BuildHostArgs {
     library,
     tools: { ...choices, ...(server ? { versitygw: server.choice } : {}) },
     arch: facts.arch,
+    proof: stack.proof,
     input: { ...resourceInput(host, facts, name, choices, stack), ...containerOf(known) },
     ...(server
       ? { server: { config: server.config, toolPath: below(facts.user.home, server.choice.path) } }
@@ -135,7 +136,7 @@ function resourceInput(
     plan: planHost(facts, host, name),
     paths,
     kind: serviceKind(name, host, facts),
-    tools: { sccache: path("sccache"), "bazel-remote": path("bazel-remote") },
+    tools: { sccache: path("sccache"), "bazel-remote": path("bazel-remote"), moon: path("moon") },
     store: storeOfHost(stack, name),
     user: facts.user.name,
   };
@@ -243,7 +244,11 @@ function cargoConflicts(name: string, facts: HostFacts): string[] {
 async function libraryTexts(): Promise<BuildHostArgs["library"]> {
   const read = async (name: string): Promise<string> =>
     await readFile(new URL(`../host/${name}`, import.meta.url), "utf8");
-  return { warmbox: await read("warmbox.sh"), supervise: await read("supervise.sh") };
+  return {
+    warmbox: await read("warmbox.sh"),
+    supervise: await read("supervise.sh"),
+    prove: await read("prove.sh"),
+  };
 }
 
 function messageOf(reason: unknown): string {

@@ -31,12 +31,25 @@ export async function runPulumi(
   if (ON_A_STACK.includes(command)) {
     ensureStack(project, cli, ALIASES[command] ?? command, args.slice(1), variables);
   }
-  return await inForeground(cli.path, withoutQuestions(args, isInteractive(variables)), root, variables);
+  const words = withoutQuestions(withLazyPlugins(args), isInteractive(variables));
+  return await inForeground(cli.path, words, root, variables);
 }
 
 /** Pulumi's own notion: a terminal on both ends, and no CI. */
 function isInteractive(env: NodeJS.ProcessEnv): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true && !env.CI;
+}
+
+/**
+ * Plugins are fetched by the first resource that needs one: most stacks never touch @pulumi/aws, whose plugin is
+ * hundreds of MB, but both hosts name it to the engine since it stands in package.json.
+ */
+const LAZY_PLUGINS = "--skip-plugin-pre-install";
+
+function withLazyPlugins(args: readonly string[]): string[] {
+  const [command = "", ...rest] = args;
+  const on = ON_A_STACK.includes(command) && !rest.some((arg) => arg.startsWith(LAZY_PLUGINS));
+  return on ? [command, LAZY_PLUGINS, ...rest] : [...args];
 }
 
 /** The arguments with what keeps Pulumi from asking where nobody can answer; given flags stay as they are. */

@@ -1,16 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { parse as parseYaml } from "yaml";
 import { inspectHosts } from "../components/inspect.ts";
-import { reachPrefix, runScript, shellWord } from "../host/reach.ts";
+import { reachPrefix, runScript } from "../host/reach.ts";
 import { parseSections, type Section, wordOf, wordsOf } from "../host/sections.ts";
-import { bazelRemoteGiB, gib } from "../plan/bytes.ts";
-import { httpGet } from "../render/http-get.ts";
-import { grpcUrl } from "../render/moon-env.ts";
-import type { ResourceInput } from "../render/resource.ts";
-import { readStack } from "../stacks/config.ts";
+import { type ProofInput, proofCall } from "../render/proof-resource.ts";
 import type { StackConfig } from "../stacks/types.ts";
+import { type HostFlags, stackHosts } from "./stack-hosts.ts";
 
 const HELP = `Shows on a host that all three caches hit: builds tiny crates and tasks of its own, twice.
 
@@ -35,41 +31,14 @@ export interface TierProof {
   readonly causes: readonly { readonly cause: string; readonly next: string | null }[];
 }
 
-/** What a proof is to be held against: rendered and planned values of one host. */
-export type ProofInput = Pick<ResourceInput, "host" | "plan" | "paths" | "tools">;
-
-/** Words of `prove` in host/prove.sh. A tier that the stack has not is left out. */
-export function proofWords({ host, plan, paths, tools }: ProofInput): string[] {
-  const remote = host["bazel-remote"];
-  const words = {
-    ...(host.cargo.enabled ? { cargo_home: paths.cargoHome } : {}),
-    ...(host.cargo.enabled && host.sccache.enabled
-      ? {
-          sccache: tools.sccache,
-          port: plan.sccache.port,
-          max_cache_size: plan.sccache.max_size,
-          wrapper: `${paths.bin}/rustc-wrapper`,
-          conf: paths.sccacheConfig,
-          cache: plan.sccache.dir,
-        }
-      : {}),
-    ...(host.moon.enabled && remote.enabled
-      ? {
-          env: `${paths.config}/env`,
-          http: remote.http_address,
-          http_get: httpGet(),
-          grpc: grpcUrl(remote),
-          MaxSize: Number(bazelRemoteGiB(plan.bazelRemote.max_size, "floor")) * gib(1),
-        }
-      : {}),
-  };
-  return Object.entries(words).map(([name, value]) => `${name}=${value}`);
-}
-
 /** The script that proves one host; to be run through its {@link reachPrefix}. */
 export async function proofScript(input: ProofInput): Promise<string> {
-  const text = await readFile(new URL("../host/prove.sh", import.meta.url), "utf8");
-  return `${text}\nprove ${proofWords(input).map(shellWord).join(" ")} </dev/null\n`;
+  return `${await proveText()}\n${proofCall(input)}\n`;
+}
+
+/** Text of the program that proves. */
+export async function proveText(): Promise<string> {
+  return await readFile(new URL("../host/prove.sh", import.meta.url), "utf8");
 }
 
 /** Takes the script's answer apart. @throws Error where it has no end: the script was cut */
@@ -132,18 +101,10 @@ export async function proveHosts(stack: StackConfig): Promise<Record<string, Tie
   return Object.fromEntries(await Promise.all(proofs));
 }
 
-async function stackOf(name: string, host: string | undefined): Promise<StackConfig> {
-  const file = new URL(`../stacks/Pulumi.${name}.yaml`, import.meta.url);
-  const text = await readFile(file, "utf8").catch(() => {
-    throw new Error(`--stack ${name}: there is no stacks/Pulumi.${name}.yaml`);
-  });
-  const config = ((parseYaml(text) ?? {}) as { config?: Record<string, unknown> }).config ?? {};
-  const stack = readStack((key) => config[`warmbox:${key}`]);
-  if (host === undefined) return stack;
-  const one = stack.hosts[host];
-  if (one === undefined)
-    throw new Error(`--host ${host}: the stack ${name} has ${Object.keys(stack.hosts).join(", ")}`);
-  return { ...stack, hosts: { [host]: one } };
+/** The stack with the hosts that the flags name. */
+async function stackOf(flags: HostFlags): Promise<StackConfig> {
+  const { config, hosts } = await stackHosts(flags);
+  return { ...config, hosts: Object.fromEntries(hosts.map(({ name, host }) => [name, host])) };
 }
 
 /** Runs the command; returns its exit code: 0 proved, 1 a tier failed or a host does not answer, 2 wrong flags. */
@@ -162,7 +123,7 @@ export async function main(
     return 0;
   }
   try {
-    const proofs = await proveHosts(await stackOf(flags.stack ?? "local", flags.host));
+    const proofs = await proveHosts(await stackOf(flags));
     write(flags.json ? `${JSON.stringify(proofs, null, 2)}\n` : proofReport(proofs));
     return Object.values(proofs).every(allProved) ? 0 : 1;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { moonEnvFile, moonEnvironmentD, moonPamBlock, moonProfileBlock } from "./moon-env.ts";
 import { MOON_REMOTE_CLASH, moonRemoteBlock } from "./moon-remote-block.ts";
+import { moonWrapper } from "./moon-wrapper.ts";
 import { below, scriptPath } from "./paths.ts";
 import { head, type ResourceInput } from "./resource.ts";
 import { resourceScript, type Step } from "./script.ts";
@@ -18,9 +19,20 @@ export function moonScript(input: ResourceInput): string {
   const blocks = host.moon.workspaces.filter((workspace) => workspace.remote_block);
   return resourceScript(head(input, "moon"), [
     { do: "put", path: envPath, mode: "0644", check: "sh", text: moonEnvFile(input) },
+    ...(host["bazel-remote"].enabled ? [frontStep(input)] : []),
     ...(host.scope === "system" ? systemSteps(input) : userSteps(input)),
     ...blocks.map(({ path }) => workspaceBlock(input, path)),
   ]);
+}
+
+/** moon as `warmbox-run` finds it: ended when its server hangs, which it would wait for. */
+function frontStep({ host, paths, tools }: ResourceInput): Step {
+  const text = moonWrapper({
+    moonPath: tools.moon,
+    httpGetPath: `${paths.bin}/http-get`,
+    httpAddress: host["bazel-remote"].http_address,
+  });
+  return { do: "put", path: scriptPath(paths, `${paths.front}/moon`), mode: "0755", check: "sh", text };
 }
 
 /** After the distribution's own files, so that ours win. */

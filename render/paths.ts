@@ -8,6 +8,10 @@ export type HostPaths = {
   share: string;
   /** Our programs: `rustc-wrapper`, `warmbox-run`. */
   bin: string;
+  /** Fronts that `warmbox-run` puts before the real programs on PATH: `moon`. */
+  front: string;
+  /** Tickets of builds that wait for their turn; of all users of the host in system scope. */
+  queue: string;
   /** Run scripts of the `process` service kind. */
   run: string;
   /** Ledgers. */
@@ -41,6 +45,8 @@ export function hostPaths(
       ...shared,
       share,
       bin: `${share}/bin`,
+      front: `${share}/front`,
+      queue: "/var/cache/warmbox-queue",
       run: `${share}/run`,
       state: "/var/lib/warmbox",
       log: "/var/log/warmbox",
@@ -56,6 +62,8 @@ export function hostPaths(
     ...shared,
     share,
     bin: `${share}/bin`,
+    front: `${share}/front`,
+    queue: `${share}/queue`,
     run: `${share}/run`,
     state,
     log: `${state}/log`,

@@ -16,7 +16,7 @@ export type ResourceInput = {
   /** What keeps daemons running there. */
   kind: ServiceKind;
   /** Absolute paths of the programs on the host. */
-  tools: { sccache: string; "bazel-remote": string };
+  tools: { sccache: string; "bazel-remote": string; moon: string };
   store: Store;
   /** User that system units of sccache run as: the one that builds. */
   user: string;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -140,16 +140,4 @@ function open(port: number): Promise<boolean> {
   });
 }
 
-const given = new Set<number>();
-
-/** A TCP port on 127.0.0.1 that nobody has at this moment, and that this file was not given before. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === "string") throw new Error("no TCP address");
-  if (given.has(address.port)) return await freePort();
-  given.add(address.port);
-  return address.port;
-}
+export { freePort } from "../free-port.ts";

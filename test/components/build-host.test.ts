@@ -10,7 +10,11 @@ import { type Recorded, record } from "./recorder.ts";
 
 const OURS = [/^warmbox:index:/, /^command:local:Command$/];
 
-const library = { warmbox: "# the library\n", supervise: "#!/bin/sh\n# the supervisor\n" };
+const library = {
+  warmbox: "# the library\n",
+  supervise: "#!/bin/sh\n# the supervisor\n",
+  prove: "prove() { :; }\n",
+};
 
 function boxOf(
   declared: Record<string, unknown> = {},
@@ -43,6 +47,7 @@ describe("BuildHost", () => {
       "command:local:Command box-cargo",
       "command:local:Command box-library",
       "command:local:Command box-moon",
+      "command:local:Command box-proof",
       "command:local:Command box-sccache",
       "command:local:Command box-tools",
       "warmbox:index:BazelRemote box-bazel-remote",
@@ -50,6 +55,7 @@ describe("BuildHost", () => {
       "warmbox:index:CargoRegistry box-cargo",
       "warmbox:index:HostTools box-tools",
       "warmbox:index:MoonWorkspace box-moon",
+      "warmbox:index:Proof box-proof",
       "warmbox:index:Sccache box-sccache",
     ]);
   });
@@ -59,10 +65,12 @@ describe("BuildHost", () => {
     const names = namesOf(await resourcesOf({ moon: off, "bazel-remote": off, cargo: off }));
     expect(names).toEqual([
       "command:local:Command box-library",
+      "command:local:Command box-proof",
       "command:local:Command box-sccache",
       "command:local:Command box-tools",
       "warmbox:index:BuildHost box",
       "warmbox:index:HostTools box-tools",
+      "warmbox:index:Proof box-proof",
       "warmbox:index:Sccache box-sccache",
     ]);
   });
@@ -139,6 +147,17 @@ describe("the generation line", () => {
       'box: sccache was last applied by stack "s3"; this stack, "local", takes it over on up.',
     ]);
     expect(warningsFor(boxOf({}, ledgers("")).host, "sccache")).toEqual([]);
+  });
+});
+
+describe("the proof", () => {
+  const proofOf = async (...args: Parameters<typeof boxOf>): Promise<unknown> =>
+    commandOf(await resourcesOf(...args), "box-proof").stdin;
+  const drifted = { library: null, ledgers: { sccache: { owner: "local", generation: 7, drift: "-a\n" } } };
+
+  it("runs again when a tier's script changes, and not for a repair", async () => {
+    expect(await proofOf({}, drifted)).toBe(await proofOf());
+    expect(await proofOf({ sccache: { max_size: "7GiB" } })).not.toBe(await proofOf());
   });
 });
 

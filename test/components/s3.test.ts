@@ -15,7 +15,11 @@ const ENDPOINT = { kind: "endpoint", url: "http://s3.lan:9000", bucket: "builds"
 /** How a secret arrives at a mock. */
 const SECRET = "4dabf18193072939515e22adb298388d";
 
-const library = { warmbox: "# the library\n", supervise: "#!/bin/sh\n# the supervisor\n" };
+const library = {
+  warmbox: "# the library\n",
+  supervise: "#!/bin/sh\n# the supervisor\n",
+  prove: "prove() { :; }\n",
+};
 
 interface Case {
   readonly s3: object;

@@ -12,9 +12,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { freePort } from "../free-port.ts";
+
+export { freePort } from "../free-port.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 
@@ -129,20 +131,9 @@ function writeStack(project: string, name: string, ports: Box["ports"], host: Re
     },
   };
   // JSON is YAML: no library needed to write a stack file that a person would write by hand.
-  const config = { config: { "warmbox:hosts": { box: merged } } };
+  // Each `up` of a test is followed by its own look at the host; the proof has tests of its own.
+  const config = { config: { "warmbox:hosts": { box: merged }, "warmbox:proof": false } };
   writeFileSync(join(project, "stacks", `Pulumi.${name}.yaml`), `${JSON.stringify(config, null, 2)}\n`);
-}
-
-/** A TCP port that nothing listens on now. */
-export async function freePort(): Promise<number> {
-  return await new Promise((done, fail) => {
-    const server = createServer().once("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      if (address === null || typeof address === "string") return fail(new Error("no TCP address"));
-      server.close(() => done(address.port));
-    });
-  });
 }
 
 async function finish(argv: readonly string[], cwd: string, env: Record<string, string>): Promise<Finished> {

@@ -34,7 +34,11 @@ async function box(home: string): Promise<ResourceInput> {
       sccache: { ...plan.sccache, max_size: mib(123), dir: join(home, ".cache/sccache") },
       bazelRemote: { ...plan.bazelRemote, max_size: gib(3), dir: join(home, ".cache/bazel-remote") },
     },
-    tools: { sccache: await toolPath("sccache"), "bazel-remote": await toolPath("bazel-remote") },
+    tools: {
+      sccache: await toolPath("sccache"),
+      "bazel-remote": await toolPath("bazel-remote"),
+      moon: await toolPath("moon"),
+    },
   };
 }
 

@@ -34,7 +34,7 @@ export function boxInput(
     plan: planHost(facts, host, "box"),
     paths,
     kind: "process",
-    tools: { sccache: tool("sccache"), "bazel-remote": tool("bazel-remote") },
+    tools: { sccache: tool("sccache"), "bazel-remote": tool("bazel-remote"), moon: tool("moon") },
     store: storeOf(config, "warmbox-created"),
     user: "ci",
   };

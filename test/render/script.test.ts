@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { cargoScript } from "../../render/cargo-resource.ts";
-import { libraryScript } from "../../render/library-resource.ts";
+import { libraryScript, warmboxRunText } from "../../render/library-resource.ts";
 import { moonScript } from "../../render/moon-resource.ts";
 import { hostPaths } from "../../render/paths.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
@@ -114,7 +114,9 @@ describe("libraryScript", () => {
 put <.local/share/warmbox/warmbox.sh> <0644> <from=${temporary}>
 put <.local/share/warmbox/supervise.sh> <0755> <check=sh>
 #!/bin/sh
-done
+directory <.local/share/warmbox/queue> <0700> <purge>
+put <.local/share/warmbox/bin/warmbox-run> <0755> <check=sh>
+${warmboxRunText(input)}done
 `,
       stderr: "",
     });

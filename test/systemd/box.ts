@@ -29,6 +29,9 @@ export const TOOLS = {
   "bazel-remote": `/usr/local/share/warmbox/tools/bazel-remote/${PINNED["bazel-remote"]}/bazel-remote`,
 } as const;
 
+/** moon runs in no unit: it is not installed in the container. */
+const NO_MOON = { moon: "" };
+
 /** A file for the container: absolute path and content. */
 export type BoxFile = { path: string; text: string };
 
@@ -89,7 +92,16 @@ export function boxOf(scope: UnitScope, sizes: { "bazel-remote": string; sccache
     { path: sccacheConf, text: sccacheConfig(plan, host.sccache, NO_STORE) },
   ];
   const input: ResourceInput = {
-    ...{ owner: "local", generation: 1, host, plan, paths, store: NO_STORE, user: USER, tools: TOOLS },
+    ...{
+      owner: "local",
+      generation: 1,
+      host,
+      plan,
+      paths,
+      store: NO_STORE,
+      user: USER,
+      tools: { ...TOOLS, ...NO_MOON },
+    },
     kind: `systemd-${scope}`,
   };
   return { input, plan, paths, files: [...settings, ...Object.values(units)], units };

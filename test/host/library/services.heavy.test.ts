@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../free-port.ts";
 import { heredoc, TestHost } from "./host.ts";
 import { type Shell, shells } from "./shells.ts";
 
@@ -21,15 +21,6 @@ function hostOf(shell: Shell): TestHost {
   onTestFinished(() => host.dispose());
   host.installLibrary();
   return host;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => done(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }
 
 const service = (port: number, words = "ready_timeout=30 stop_timeout=5") =>

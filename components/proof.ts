@@ -1,0 +1,42 @@
+import { createHash } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { bazelRemoteScript } from "../render/bazel-remote-resource.ts";
+import { cargoScript } from "../render/cargo-resource.ts";
+import { moonScript } from "../render/moon-resource.ts";
+import { proofResourceScript } from "../render/proof-resource.ts";
+import type { ResourceInput } from "../render/resource.ts";
+import { sccacheScript } from "../render/sccache-resource.ts";
+import type { TierArgs } from "./build-host.ts";
+import { hostResource } from "./host-resource.ts";
+
+/** A proof of one host. */
+export interface ProofArgs extends TierArgs {
+  /** Text of `host/prove.sh`. */
+  readonly prove: string;
+}
+
+/**
+ * The last child of a host: shows that every tier really hits, since each of them fails silently. It runs when a tier's
+ * script changed, takes seconds, and fails the `up` with the cause and the next step.
+ */
+export class Proof extends pulumi.ComponentResource {
+  constructor(name: string, args: ProofArgs, opts: pulumi.ComponentResourceOptions) {
+    super("warmbox:index:Proof", name, {}, opts);
+    const script = (): string => proofResourceScript(args.prove, checksum(args.input), args.input);
+    hostResource({ host: args.host, resource: "proof", script }, { parent: this });
+    this.registerOutputs({});
+  }
+}
+
+/** Of all tiers' scripts but for their ownership, so that a repair alone proves nothing anew. */
+function checksum(input: TierArgs["input"]): string {
+  const whole: ResourceInput = { ...input, owner: "", generation: 0 };
+  const { sccache, cargo, moon, "bazel-remote": remote } = input.host;
+  const scripts = [
+    sccache.enabled ? sccacheScript(whole) : "",
+    remote.enabled ? bazelRemoteScript(whole) : "",
+    cargo.enabled ? cargoScript(whole) : "",
+    moon.enabled ? moonScript(whole) : "",
+  ];
+  return createHash("sha256").update(scripts.join("\0")).digest("hex").slice(0, 16);
+}
