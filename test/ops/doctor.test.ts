@@ -1,0 +1,158 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parseProbe } from "../../host/facts.ts";
+import { parseEvidence } from "../../ops/doctor/evidence.ts";
+import type { Finding } from "../../ops/doctor/finding.ts";
+import { findingsOf, notesOf } from "../../ops/doctor/judge.ts";
+import { doctorReport } from "../../ops/doctor.ts";
+import { parseStackConfig } from "../../stacks/config.ts";
+
+/** The answer of a real box. What follows are causes that cannot be made on demand; the others are caused in doctor.heavy.test.ts. */
+const HEALTHY = readFileSync(join(import.meta.dirname, "doctor/healthy.txt"), "utf8");
+
+const { box: host } = parseStackConfig({
+  hosts: {
+    box: {
+      agents: { total: 4, active: 2 },
+      "bazel-remote": { max_size: "2GiB" },
+      sccache: { max_size: "3GiB" },
+    },
+  },
+}).hosts;
+
+function evidenceOf(edit: (text: string) => string, own: Record<string, string> | null = null) {
+  if (host === undefined) throw new Error("no host box");
+  const text = edit(HEALTHY);
+  return parseEvidence(text, { name: "box", host, probe: parseProbe(text, { name: "box" }), own });
+}
+
+const found = (edit: (text: string) => string, own: Record<string, string> | null = null): Finding[] =>
+  findingsOf(evidenceOf(edit, own));
+const ids = (findings: readonly Finding[]): string[] => findings.map(({ id }) => id);
+
+/** Edits what stands in one section, from its head line to the next. */
+const section = (head: string, edit: (text: string) => string) => (text: string) => {
+  const start = text.indexOf(`@@warmbox ${head}`);
+  expect(start, head).toBeGreaterThanOrEqual(0);
+  const next = text.indexOf("\n@@warmbox ", start) + 1;
+  return text.slice(0, start) + edit(text.slice(start, next)) + text.slice(next);
+};
+const all =
+  (...edits: ((text: string) => string)[]) =>
+  (text: string) =>
+    edits.reduce((now, edit) => edit(now), text);
+
+const silent = (name: string) =>
+  section(`${name}\n`, () => `@@warmbox ${name}\n|silent no answer within 5 s\n`);
+const gone = (name: string) => section(name, () => "");
+
+describe("a healthy box", () => {
+  it("yields nothing", () => {
+    expect(found((text) => text)).toEqual([]);
+  });
+
+  it("of whose own shell only a note is made", () => {
+    const evidence = evidenceOf((text) => text, {});
+    expect(findingsOf(evidence)).toEqual([]);
+    expect(notesOf(evidence)).toEqual([
+      "this shell itself has no MOON_REMOTE_HOST; for moon in it: . /home/ci/.config/warmbox/env",
+    ]);
+  });
+});
+
+describe("causes that cannot be made on demand", () => {
+  it("a server that runs and answers nobody", () => {
+    const [one, ...more] = found(silent("sccache"));
+    expect([one?.id, more]).toEqual(["sccache-hung", []]);
+    expect(one?.mend).toMatch(/^kill \d+$/);
+    expect(ids(found(silent("bazel-remote")))).toEqual(["bazel-remote-hung"]);
+  });
+
+  it("an index that is still being read, by the log of a real start", () => {
+    const half = section("log bazel-remote", (text) => text.replace(/^\|.*Sorting cache files[\s\S]*$/m, ""));
+    const [one, ...more] = found(all(half, gone("bazel-remote\n")));
+    expect([one?.id, more]).toEqual(["bazel-remote-loading", []]);
+    expect(one?.evidence.join("\n")).toMatch(/Scanning cache directory/);
+  });
+
+  it("a user's units without linger, and with", () => {
+    const unit = section("service sccache process", (text) =>
+      text
+        .replace("sccache process", "sccache systemd-user")
+        .replace(/\|restarts/, "|UnitFileState enabled\n|restarts"),
+    );
+    expect(ids(found(unit))).toEqual(["no-linger"]);
+    expect(found(unit)[0]?.mend).toBe("sudo loginctl enable-linger ci");
+    expect(
+      found(
+        all(
+          unit,
+          section("systemd", (text) => `${text}|linger ci\n`),
+        ),
+      ),
+    ).toEqual([]);
+  });
+});
+
+describe("judging", () => {
+  it("does not tell twice what a cause explains", () => {
+    const drift = "|--- service sccache (applied)\n|+++ service sccache (now)\n";
+    const drifted = section("ledger sccache", (text) => text + drift);
+    expect(ids(found(drifted))).toEqual(["not-as-applied"]);
+    expect(ids(found(all(drifted, silent("sccache"))))).toEqual(["sccache-hung"]);
+  });
+
+  it("makes one finding of what several sessions have", () => {
+    const wrong = (text: string) => text.replaceAll("|MOON_CACHE=read-write", "|MOON_CACHE=read-only");
+    const [one, ...more] = found(wrong, { MOON_CACHE: "read-only" });
+    expect([one?.id, more]).toEqual(["moon-cache-word", []]);
+    expect(one?.evidence).toEqual(
+      expect.arrayContaining([
+        "login shell (bash -l): MOON_CACHE=read-only",
+        "this shell: MOON_CACHE=read-only",
+      ]),
+    );
+  });
+});
+
+describe("what may be a secret", () => {
+  const ask = (line: string, input = "") =>
+    spawnSync("sh", ["-c", `. ./host/doctor.sh; pr_section() { :; }; ${line}`], {
+      cwd: join(import.meta.dirname, "../.."),
+      input,
+      encoding: "utf8",
+    }).stdout;
+
+  it("stays on the host: of a session's variables", () => {
+    const said = ask(
+      "do_variables",
+      "CARGO_REGISTRY_TOKEN=abc\nSCCACHE_REDIS_PASSWORD=abc\nMOON_CACHE=read\nHOME=/x\n",
+    );
+    expect(said).toBe("|CARGO_REGISTRY_TOKEN=(hidden)\n|SCCACHE_REDIS_PASSWORD=(hidden)\n|MOON_CACHE=read\n");
+  });
+
+  it("and of the files that set them", () => {
+    expect(ask("do_shell_file /dev/stdin", "export CARGO_REGISTRY_TOKEN=abc\nexport MOON_CACHE=read\n")).toBe(
+      "|1\t\texport CARGO_REGISTRY_TOKEN=(hidden)\n|2\t\texport MOON_CACHE=read\n",
+    );
+  });
+});
+
+describe("the report", () => {
+  it("has each symptom once, then cause, evidence and command", () => {
+    const findings = found(silent("sccache"), { SCCACHE_CACHE_SIZE: "30GiB" });
+    expect(
+      doctorReport([{ name: "box", host: host as never, value: { findings, notes: ["a note"] } }]),
+    ).toMatchSnapshot();
+  });
+
+  it("shows a host that does not answer, and the others", () => {
+    const text = doctorReport([
+      { name: "far", host: host as never, fault: "cannot be asked: ssh: no route to host" },
+      { name: "box", host: host as never, value: { findings: [], notes: [] } },
+    ]);
+    expect(text).toBe("far: cannot be asked: ssh: no route to host\n\nbox: nothing found\n");
+  });
+});
