@@ -1,0 +1,155 @@
+/** tiers.md: the figures of the tiers bench as a page, written by the program. */
+import { median } from "./paired.ts";
+import { type PhaseName, type Timed, WHAT } from "./tiers-phases.ts";
+
+/** One phase of one round. */
+export interface Measured extends Timed {
+  /** Threads of other work that ran or waited for a core just before. */
+  readonly others: number;
+}
+
+/** One round: every phase once. */
+export type Round = Readonly<Record<PhaseName, Measured>>;
+
+/** What the figures were taken on. */
+export interface Machine {
+  readonly cores: number;
+  readonly processor: string;
+  readonly ram: string;
+  /** Size of the program that `hot-program` fetches. */
+  readonly program: string;
+  /** Tools by name, in the order of the report. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** Names of the phases, in the order of the report. */
+export const NAMES = Object.keys(WHAT) as PhaseName[];
+/** The usual claims for such a set-up, as multiples of cold. */
+export const CLAIM = { warm: 6, hot: 60 } as const;
+
+/** The page. Ratios are of a phase and the cold phase of the same round, so that a slow round slows both. */
+export function tiersReport(machine: Machine, rounds: readonly Round[]): string {
+  const versions = Object.entries(machine.versions).map(([tool, version]) => `${tool} ${version}`);
+  return `<!-- Written by npm run bench -- tiers -->
+# What each tier is worth
+
+Build and test of [bench/workspace](workspace): eight members over the crates of a usual service.
+${machine.cores} cores (${machine.processor}), ${machine.ram} RAM; ${versions.join(", ")}.
+${rounds.length} ${rounds.length === 1 ? "round" : "rounds"}, new and empty caches in each; crates fetched before, network off for cargo. ${loadOf(rounds)}
+
+![Seconds by phase, on a logarithmic scale](tiers.svg)
+
+| phase | what it is | cargo build, s | × cold | build and test, s | × cold | sccache: hits / misses / uncached |
+|---|---|---|---|---|---|---|
+${NAMES.map((name) => row(name, rounds)).join("\n")}
+
+Seconds are medians with least and most in brackets; \`× cold\` is how many times faster than the same round's cold.
+Uncached calls of rustc are programs, tests, build scripts and proc macros, which sccache never keeps. Every phase was held
+against the caches' own counters: warm has no miss, hot has every task \`cached-from-remote\` and no call of rustc at all.
+
+## 6× warm, 60× hot?
+
+${warmVerdict(rounds)}
+
+${hotVerdict(rounds, machine)}
+
+## Rounds
+
+Build and test, seconds; in brackets the threads of other work that ran or waited for a core just before.
+
+| round | ${NAMES.join(" | ")} |
+|---|${NAMES.map(() => "---|").join("")}
+${rounds.map((round, at) => `| ${at + 1} | ${NAMES.map((name) => cell(round[name])).join(" | ")} |`).join("\n")}
+`;
+}
+
+/** All seconds of a phase. */
+export function seconds(rounds: readonly Round[], name: PhaseName): number[] {
+  return rounds.map((round) => round[name].seconds);
+}
+
+/** `cargo build` of cold over that of a phase, round by round; empty where moon ran all of it. */
+function buildRatios(rounds: readonly Round[], name: PhaseName): number[] {
+  return rounds.flatMap(({ cold, [name]: { buildSeconds } }) =>
+    cold.buildSeconds === null || buildSeconds === null ? [] : [cold.buildSeconds / buildSeconds],
+  );
+}
+
+/** Cold over a phase, round by round. */
+export function ratios(rounds: readonly Round[], name: PhaseName): number[] {
+  return rounds.map((round) => round.cold.seconds / round[name].seconds);
+}
+
+function row(name: PhaseName, rounds: readonly Round[]): string {
+  const builds = rounds.flatMap((round) => round[name].buildSeconds ?? []);
+  const cells = [
+    ...[name, WHAT[name], shown(builds), times(buildRatios(rounds, name))],
+    ...[shown(seconds(rounds, name)), times(ratios(rounds, name)), calls(name, rounds)],
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+function shown(values: readonly number[]): string {
+  return values.length === 0 ? "–" : spread(values);
+}
+
+function times(values: readonly number[]): string {
+  if (values.length === 0) return "–";
+  return values.every((value) => value === 1) ? "1" : `${spread(values)}×`;
+}
+
+function calls(name: PhaseName, rounds: readonly Round[]): string {
+  const each = rounds.map(({ [name]: { calls } }) => `${calls.hits} / ${calls.misses} / ${calls.uncached}`);
+  return [...new Set(each)].join("; ");
+}
+
+function spread(values: readonly number[]): string {
+  return `${figure(median(values))} (${figure(Math.min(...values))} … ${figure(Math.max(...values))})`;
+}
+
+/** Three digits at most: more would not be found again. */
+function figure(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function cell({ seconds, others }: Measured): string {
+  return `${figure(seconds)} (${others.toFixed(1)})`;
+}
+
+/** Fewer other threads than this, and the machine counts as quiet. */
+const QUIET = 0.5;
+
+function loadOf(rounds: readonly Round[]): string {
+  const others = rounds.flatMap((round) => NAMES.map((name) => round[name].others));
+  const seen = `Just before a phase ${spread(others)} threads of other work ran or waited for a core`;
+  const quiet = median(others) < QUIET;
+  return `${seen}: ${quiet ? "a quiet machine" : "not a quiet machine, so that the ratios say more than the seconds"}.`;
+}
+
+function warmVerdict(rounds: readonly Round[]): string {
+  const [same, other] = [median(ratios(rounds, "warm")), median(ratios(rounds, "warm-other"))];
+  const { uncached } = middle(rounds, "warm");
+  const { hits, misses } = middle(rounds, "warm-other");
+  const verdict =
+    same < CLAIM.warm ? "does not hold" : other < CLAIM.warm ? "holds at the same path only" : "holds";
+  return `**${CLAIM.warm}× warm ${verdict}** here: ${figure(same)}× at the same path and ${figure(other)}× in another worktree (\`cargo build\` alone ${figure(median(buildRatios(rounds, "warm")))}× and ${figure(median(buildRatios(rounds, "warm-other")))}×), since even with every \
+cacheable call a hit the ${uncached} programs, tests, build scripts and proc macros compile and link anew, and another path makes ${misses} \
+of ${hits + misses} cacheable calls miss (members, and all above a crate that includes from its OUT_DIR, as serde does).`;
+}
+
+function hotVerdict(rounds: readonly Round[], { program: size }: Machine): string {
+  const [results, program] = [median(ratios(rounds, "hot")), median(ratios(rounds, "hot-program"))];
+  const costs = median(seconds(rounds, "hot"));
+  const verdict =
+    results < CLAIM.hot ? "does not hold" : program < CLAIM.hot ? "holds for results without files" : "holds";
+  return `**${CLAIM.hot}× hot ${verdict}** here: ${figure(results)}× for results alone and ${figure(program)}× with the program of ${size} fetched, \
+since a hit starts neither cargo nor rustc and costs moon's ${figure(costs)} s whatever the build would cost: the ratio is the size of the build, \
+and ${CLAIM.hot}× is any work of more than ${figure(CLAIM.hot * costs)} s cold whose results, not whose \`target\`, are wanted.`;
+}
+
+/** Counts of the middle round; they hardly differ between rounds. */
+function middle(rounds: readonly Round[], name: PhaseName): Measured["calls"] {
+  const round = rounds[Math.floor(rounds.length / 2)];
+  if (round === undefined) throw new Error("no rounds");
+  return round[name].calls;
+}
