@@ -97,7 +97,8 @@ export const s3Schema = z.discriminatedUnion(
       }),
       dir: doc(directory().exactOptional(), {
         what: "Where its objects are kept.",
-        computed: "`.local/share/warmbox/s3` below the home directory, `/var/cache/warmbox-s3` in scope system",
+        computed:
+          "`.local/share/warmbox/s3` below the home directory, `/var/cache/warmbox-s3` in scope system",
       }),
       bucket: doc(bucket.default("warmbox"), { what: "Bucket that is made in it." }),
       region: doc(region.default("us-east-1"), { what: "Region that it signs for." }),
