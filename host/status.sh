@@ -51,6 +51,7 @@ st_services() {
 			pr_section "service $st_name $st_kind"
 			case $st_kind in
 			process) st_supervised ;;
+			container) st_container "${st_file##*/}" ;;
 			*) st_unit "${st_file##*/}" ;;
 			esac
 		done <"$st_ledger"
@@ -66,6 +67,18 @@ st_supervised() {
 		daemon) if wb_alive "$st_pid" "$st_tick" "$st_boot"; then st_process "$st_pid"; fi ;;
 		esac
 	done <"$wb_state/run/$st_name.pid"
+}
+
+st_container() {
+	st_shown=$(pr_bounded "$PR_ANSWER_SECONDS" docker inspect --type container --format \
+		'ActiveState={{.State.Status}} pid={{.State.Pid}} restarts={{.RestartCount}} policy={{.HostConfig.RestartPolicy.Name}}' "$1" 2>/dev/null)
+	for st_word in $st_shown; do
+		case $st_word in
+		pid=0) ;;
+		pid=*) st_process "${st_word#*=}" ;;
+		*=*) pr_fact "${st_word%%=*} ${st_word#*=}" ;;
+		esac
+	done
 }
 
 st_unit() {

@@ -54,6 +54,7 @@ export function restart(evidence: Evidence, service: "sccache" | "bazel-remote")
   const { kind, pid } = evidence.status.services[service] ?? {};
   if (kind === "systemd-user") return `systemctl --user restart ${service}`;
   if (kind === "systemd-system") return `sudo systemctl restart ${service}`;
+  if (kind === "container") return "docker restart $(docker ps --all --quiet --filter label=warmbox.port)";
   return pid ? `kill ${pid}` : "npm run up";
 }
 

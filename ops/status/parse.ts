@@ -222,7 +222,10 @@ function serviceOf(kind: string, lines: string[], linger: boolean): ServiceStatu
     pid: number("pid"),
     runningSeconds: number("age"),
     restarts: number("restarts"),
-    survivesReboot: enabled && (kind === "systemd-system" || linger),
+    survivesReboot:
+      kind === "container"
+        ? /^(unless-stopped|always)$/.test(wordOf(lines, "policy") ?? "")
+        : enabled && (kind === "systemd-system" || linger),
     memoryBytes: rss === null ? null : rss * 1024,
     openFiles: number("fds"),
     openFilesLimit: number("nofile"),

@@ -18,6 +18,8 @@ import {
 import { connect } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { hostScript } from "../../ops/host-script.ts";
+import { parseStatus } from "../../ops/status/parse.ts";
 import { gib, mib } from "../../plan/bytes.ts";
 import {
   bazelRemoteContainer,
@@ -207,6 +209,19 @@ describe("bazel-remote in a container", () => {
     ]);
   });
 
+  it("is a service that status knows", async () => {
+    await up();
+    const asked = await hostScript(input.host, ["warmbox.sh", "probe.sh", "status.sh"], "status");
+    const { stdout } = await sent(asked, "apply");
+    const { services } = parseStatus(stdout, input.host);
+    expect(services["bazel-remote"]).toMatchObject({
+      kind: "container",
+      state: "running",
+      restarts: 0,
+      survivesReboot: true,
+    });
+  });
+
   it("ends by itself when asked to, within its time", async () => {
     await up();
     await engine.docker("stop", input.container.name);
@@ -346,7 +361,7 @@ describe("taking turns", () => {
     };
     await up(other);
     expect((await inspected()).State.Status).toBe("exited");
-    expect((await inspected(other)).State.Status).toBe("running");
+    expect(await inspected(other)).toMatchObject({ State: { Status: "running" }, RestartCount: 0 });
     expect(await answers()).toBe(true);
   });
 
