@@ -142,6 +142,12 @@ describe("a connection that is cut in the middle of an apply", () => {
       "flock .local/state/warmbox/lock grep -o 'max_size: .*' .config/bazel-remote/config.yaml",
     );
 
+  beforeAll(async () => {
+    know();
+    hosts({ one: one(), two: two("1GiB"), three: three("2GiB") });
+    await runs("up");
+  });
+
   async function masters(): Promise<number[]> {
     const folder = join(fleet.operator.connections);
     const pids = await Promise.all(
