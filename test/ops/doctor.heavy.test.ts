@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Finding } from "../../ops/doctor/finding.ts";
 import { type Box, freePort, makeBox } from "../e2e/box.ts";
@@ -93,10 +94,17 @@ async function sccache(args: string[], env: Record<string, string>): Promise<voi
   expect(done.code, done.output).toBe(0);
 }
 
+/** A program of somebody else on a port; the one that had it may take a moment to be gone. */
 async function occupy(port: number): Promise<void> {
-  const server: Server = createServer((socket) => socket.on("error", () => {}));
-  await new Promise<void>((done, fail) => server.once("error", fail).listen(port, "127.0.0.1", () => done()));
-  strangers.push(server);
+  for (let tries = 0; ; tries++) {
+    const server: Server = createServer((socket) => socket.on("error", () => {}));
+    const taken = await new Promise<boolean>((done) =>
+      server.once("error", () => done(false)).listen(port, "127.0.0.1", () => done(true)),
+    );
+    if (taken) return void strangers.push(server);
+    if (tries > 100) throw new Error(`port ${port} does not come free`);
+    await sleep(100);
+  }
 }
 
 function leave(): void {
