@@ -88,7 +88,7 @@ wa_default_steps() {
 # What the caches' contents depend on. A cache directory that was made anew has another number.
 wa_key() {
 	printf 'commit %s\n' "$wa_commit"
-	sha256sum <"$wa_workspace/Cargo.lock" 2>/dev/null
+	[ ! -f "$wa_workspace/Cargo.lock" ] || sha256sum <"$wa_workspace/Cargo.lock"
 	(cd "$wa_workspace" && cargo -V && rustc -V) 2>/dev/null </dev/null
 	for wa_at in $wa_dirs "$wa_cargo/registry"; do
 		case $wa_at in */registry) mkdir -p "$wa_at" ;; esac
