@@ -4,12 +4,19 @@ import { dirname, join } from "node:path";
 
 const MARK = "# warmbox stand-in";
 
-/** The text of a launcher: runs one of our TypeScript programs under the Node that is running now. */
+/** Variable with the engine/ of the checkout that runs now: several checkouts share one launcher. */
+export const ENGINE_VARIABLE = "WARMBOX_ENGINE";
+
+/**
+ * The text of a launcher: runs one of our TypeScript programs under the Node that is running now. The checkout that
+ * started Pulumi wins over the one that wrote the launcher.
+ */
 export function launcherText(program: string, node = process.execPath): string {
   return `#!/bin/sh
 ${MARK}: runs in place of Pulumi's released plugin, which could not be downloaded.
 # Written by warmbox (npm run up); gone as soon as the released plugin can be had.
 program=${shellQuote(program)}
+[ ! -f "\${${ENGINE_VARIABLE}:-}/\${program##*/}" ] || program=$${ENGINE_VARIABLE}/\${program##*/}
 [ -f "$program" ] || {
   echo "warmbox: $program is gone; next: run 'npm run up' in a warmbox folder, or: pulumi plugin install resource command" >&2
   exit 1

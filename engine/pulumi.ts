@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { homedir, userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { findPulumi, pulumiHome } from "./cli.ts";
+import { ENGINE_VARIABLE } from "./launcher.ts";
 import { passphraseVariables } from "./passphrase.ts";
 import { ensureCommandPlugin } from "./plugins.ts";
 import { type Project, readProject } from "./project.ts";
@@ -83,6 +84,7 @@ function quietVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     PATH: [dirname(process.execPath), env.PATH].filter(Boolean).join(delimiter),
     PULUMI_CONTINUE_ON_ERROR: env.PULUMI_CONTINUE_ON_ERROR ?? "true",
+    [ENGINE_VARIABLE]: import.meta.dirname,
     PULUMI_SKIP_UPDATE_CHECK: env.PULUMI_SKIP_UPDATE_CHECK ?? "true",
     NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? join(warmboxCache(env), "node-compile-cache"),
   };

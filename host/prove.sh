@@ -6,7 +6,7 @@
 # Output: `@@warmbox prove TIER proved|failed|skipped`, then `|fact …`, `|cause …`, `|next …` lines.
 
 PV_BUILD_SECONDS=12   # a build of two tiny crates takes about one
-PV_MOON_SECONDS=6     # a moon run of one task that writes a file takes about one
+PV_MOON_SECONDS=10    # a moon run of one task that writes a file takes about one, on a loaded box several
 PV_WARM_SECONDS=18    # the first moon of a HOME compiles its built-in plugin: four seconds of processor time
 PV_ANSWER_SECONDS=5   # a question to a running server takes milliseconds
 PV_BLOB_BYTES=5242880 # above the 4 MiB that one gRPC message holds

@@ -34,8 +34,8 @@ export interface Box {
   readonly project: string;
   readonly env: Record<string, string>;
   readonly ports: { readonly sccache: number; readonly http: number; readonly grpc: number };
-  /** Writes `stacks/Pulumi.<stack>.yaml` for one host, keeping the box's own ports. */
-  stack(name: string, host: Record<string, unknown>): void;
+  /** Writes `stacks/Pulumi.<stack>.yaml` for one host, keeping the box's own ports; with a proof only if asked for. */
+  stack(name: string, host: Record<string, unknown>, proof?: boolean): void;
   /** Runs one of the project's commands (`up`, `preview`, `destroy`, …) as `npm run` would. */
   warmbox(...args: string[]): Promise<Finished>;
   /** Runs any command with the box's environment. */
@@ -60,7 +60,7 @@ export async function makeBox(): Promise<Box> {
     project,
     env,
     ports,
-    stack: (name, host) => writeStack(project, name, ports, host),
+    stack: (name, host, proof = false) => writeStack(project, name, ports, host, proof),
     warmbox: (...args) => run([process.execPath, "engine/run.mjs", ...args], project),
     run,
     remove: () => rmSync(root, { recursive: true, force: true }),
@@ -120,7 +120,13 @@ function boxEnvironment(home: string): Record<string, string> {
   };
 }
 
-function writeStack(project: string, name: string, ports: Box["ports"], host: Record<string, unknown>): void {
+function writeStack(
+  project: string,
+  name: string,
+  ports: Box["ports"],
+  host: Record<string, unknown>,
+  proof: boolean,
+): void {
   const merged = {
     ...host,
     sccache: { port: ports.sccache, ...(host.sccache as object | undefined) },
@@ -132,7 +138,7 @@ function writeStack(project: string, name: string, ports: Box["ports"], host: Re
   };
   // JSON is YAML: no library needed to write a stack file that a person would write by hand.
   // Each `up` of a test is followed by its own look at the host; the proof has tests of its own.
-  const config = { config: { "warmbox:hosts": { box: merged }, "warmbox:proof": false } };
+  const config = { config: { "warmbox:hosts": { box: merged }, "warmbox:proof": proof } };
   writeFileSync(join(project, "stacks", `Pulumi.${name}.yaml`), `${JSON.stringify(config, null, 2)}\n`);
 }
 

@@ -203,6 +203,30 @@ describe("drift shows in a plain preview, and up repairs it", () => {
   });
 });
 
+describe("the proof", () => {
+  const max = { ...HOST, "bazel-remote": { max_size: "4GiB" } };
+
+  it("ends an up that changed a tier, and is no part of the next", async () => {
+    box.stack("local", max, true);
+    expect(await up()).toMatch(/command:local:Command box-proof created/);
+    await expectNoChanges();
+  });
+
+  it("fails the up with the tier and the cause where a tier does not hit", async () => {
+    const config = join(box.home, ".cargo/config.toml");
+    const intact = readFileSync(config, "utf8");
+    writeFileSync(config, `${intact}\n[build]\nrustc-wrapper = ""\n`);
+    box.stack("local", { ...max, sccache: { max_size: "5GiB" } }, true);
+    const done = await box.warmbox("up");
+    expect(done.code).not.toBe(0);
+    expect(done.output).toMatch(/rustc-wrapper, which wins over warmbox's value/);
+    expect(done.output).toMatch(/warmbox: sccache does not hit:/);
+    writeFileSync(config, intact);
+    await up();
+    await expectNoChanges();
+  });
+});
+
 describe("destroy", () => {
   it("puts the home directory back byte for byte, caches aside", async () => {
     const done = await box.warmbox("destroy", "--yes");
