@@ -145,11 +145,15 @@ do_config() {
 		}' "$1"
 }
 
+# Lines of a file that sessions read; what warmbox wrote itself is not the user's.
 do_shell_file() {
+	case $1 in */60-warmbox.conf | */profile.d/warmbox.sh) return 0 ;; esac
 	[ -r "$1" ] || return 0
 	pr_section "config $1"
 	awk '
-		/^[ \t]*#/ { next }
+		/^# >>> warmbox / { ours = 1 }
+		/^# <<< warmbox / { ours = 0 }
+		ours || /^[ \t]*#/ { next }
 		/(MOON|SCCACHE|CARGO)_[A-Z0-9_]*=|(RUSTFLAGS|RUSTC_WRAPPER)=/ {
 			if ($0 ~ /TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY=|_KEY_ID=/) sub(/=.*/, "=(hidden)")
 			print "|" FNR "\t\t" $0

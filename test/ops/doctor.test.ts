@@ -133,6 +133,12 @@ describe("what may be a secret", () => {
     expect(said).toBe("|CARGO_REGISTRY_TOKEN=(hidden)\n|SCCACHE_REDIS_PASSWORD=(hidden)\n|MOON_CACHE=read\n");
   });
 
+  it("what warmbox wrote itself is not looked at", () => {
+    const block = "# >>> warmbox moon\nMOON_CACHE=off\n# <<< warmbox moon\nexport MOON_CACHE=read\n";
+    expect(ask("do_shell_file /dev/stdin", block)).toBe("|4\t\texport MOON_CACHE=read\n");
+    expect(ask("do_shell_file /etc/environment.d/60-warmbox.conf")).toBe("");
+  });
+
   it("and of the files that set them", () => {
     expect(ask("do_shell_file /dev/stdin", "export CARGO_REGISTRY_TOKEN=abc\nexport MOON_CACHE=read\n")).toBe(
       "|1\t\texport CARGO_REGISTRY_TOKEN=(hidden)\n|2\t\texport MOON_CACHE=read\n",
