@@ -16,6 +16,8 @@ export interface Machine {
   readonly cores: number;
   readonly processor: string;
   readonly ram: string;
+  /** Niceness that the bench ran at; below 0, other work of the machine had to wait for it. */
+  readonly niceness: number;
   /** Size of the program that `hot-program` fetches. */
   readonly program: string;
   /** Tools by name, in the order of the report. */
@@ -35,7 +37,7 @@ export function tiersReport(machine: Machine, rounds: readonly Round[]): string 
 
 Build and test of [bench/workspace](workspace): eight members over the crates of a usual service.
 ${machine.cores} cores (${machine.processor}), ${machine.ram} RAM; ${versions.join(", ")}.
-${rounds.length} ${rounds.length === 1 ? "round" : "rounds"}, new and empty caches in each; crates fetched before, network off for cargo. ${loadOf(rounds)}
+${rounds.length} ${rounds.length === 1 ? "round" : "rounds"}, new and empty caches in each; crates fetched before, network off for cargo. ${loadOf(machine, rounds)}
 
 ![Seconds by phase, on a logarithmic scale](tiers.svg)
 
@@ -119,11 +121,12 @@ function cell({ seconds, others }: Measured): string {
 /** Fewer other threads than this, and the machine counts as quiet. */
 const QUIET = 0.5;
 
-function loadOf(rounds: readonly Round[]): string {
+function loadOf({ niceness }: Machine, rounds: readonly Round[]): string {
   const others = rounds.flatMap((round) => NAMES.map((name) => round[name].others));
   const seen = `Just before a phase ${spread(others)} threads of other work ran or waited for a core`;
   const quiet = median(others) < QUIET;
-  return `${seen}: ${quiet ? "a quiet machine" : "not a quiet machine, so that the ratios say more than the seconds"}.`;
+  const priority = niceness === 0 ? "" : ` The bench ran at niceness ${niceness}.`;
+  return `${seen}: ${quiet ? "a quiet machine" : "not a quiet machine, so that the ratios say more than the seconds"}.${priority}`;
 }
 
 function warmVerdict(rounds: readonly Round[]): string {

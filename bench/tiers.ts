@@ -4,7 +4,7 @@
  * counters: one that did not do what its name says is an error, not a figure. Writes tiers.md and tiers.svg.
  */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, getPriority, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bytes, formatBytes } from "../plan/bytes.ts";
@@ -81,6 +81,7 @@ async function machineFacts({ repository }: Bench): Promise<Machine> {
     cores: cpus().length,
     processor: cpus()[0]?.model.trim() ?? "unknown",
     ram: formatBytes(bytes(totalmem())),
+    niceness: getPriority(),
     program: formatBytes(bytes(statSync(join(repository, "target/debug/hits")).size)),
     versions: {
       rustc: rustc.stdout.split(" ")[1] ?? "unknown",
