@@ -147,11 +147,12 @@ async function finish(argv: readonly string[], cwd: string, env: Record<string, 
   const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let stdout = "";
-  child.stdout.on("data", (chunk: Buffer) => {
+  // setEncoding: a character may be cut between two chunks
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     output += chunk;
     stdout += chunk;
   });
-  child.stderr.on("data", (chunk: Buffer) => {
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
     output += chunk;
   });
   return await new Promise((done, fail) => {
