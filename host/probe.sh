@@ -308,7 +308,7 @@ pr_tool() {
 # The first on PATH or where installers put it, then our own, whose folder is its version.
 pr_candidates() {
 	pr_first=$(command -v "$1" 2>/dev/null)
-	case $pr_first in */warmbox/*) pr_first='' ;; esac
+	case $pr_first in */share/warmbox/* | */lib/warmbox/*) pr_first='' ;; esac
 	for pr_path in "$pr_first" "$pr_cargo/bin/$1" "$HOME/.cargo/bin/$1" "$HOME/.local/bin/$1" "/usr/local/bin/$1"; do
 		case $pr_path in /*) if [ -x "$pr_path" ]; then printf '%s\n' "$pr_path" && break; fi ;; esac
 	done
