@@ -75,8 +75,11 @@ export type HostStatus = {
   pressure: Pressure | null;
   load: number[];
   disks: Record<string, { path: string; mount: string; totalBytes: number; freeBytes: number }>;
-  agents: { total: number; active: number; jobs: number | null; tasks: number | null; queue: string[] };
+  agents: { total: number; active: number; jobs: number | null; tasks: number | null; queue: Build[] };
 };
+
+/** A command in the queue of `warmbox-run`: it builds, or waits at its place. */
+export type Build = { pid: number; state: string; command: string };
 
 /** Live heap of one index entry of bazel-remote, bytes: measured over a million entries. */
 export const INDEX_LIVE_BYTES = 345;
@@ -105,7 +108,7 @@ export function parseStatus(text: string, host: Pick<HostConfig, "agents">): Hos
       ...host.agents,
       jobs: numberOf(wordOf(linesOf(sections, "budget"), "jobs")),
       tasks: numberOf(wordOf(linesOf(sections, "budget"), "tasks")),
-      queue: linesOf(sections, "agents"),
+      queue: linesOf(sections, "agents").flatMap(buildOf),
     },
   };
 }
@@ -121,6 +124,12 @@ function answerOf<T>(
   const lines = linesOf(sections, name);
   if (lines.length === 0) return null;
   return wordOf(lines, "json") === null ? "silent" : read(lines, sections);
+}
+
+/** `PID STATE COMMAND` between tabs, as `warmbox-run --status` prints it; its last line is a sum. */
+function buildOf(line: string): Build[] {
+  const [pid, state, ...command] = line.split("\t");
+  return state === undefined ? [] : [{ pid: Number(pid), state, command: command.join(" ") }];
 }
 
 type Counts = { counts: Record<string, number> };

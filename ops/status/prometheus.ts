@@ -110,6 +110,12 @@ const FAMILIES: readonly Family[] = [
   gauge("warmbox_cargo_crates", "Crates in the shared registry.", (s) => one(s.cargo.crates)),
   gauge("warmbox_agents", "Agents that share the host.", (s) => one(s.agents.total)),
   gauge("warmbox_agents_active", "Agents that may build at once.", (s) => one(s.agents.active)),
+  gauge("warmbox_builds_running", "Builds in the queue of warmbox-run whose turn it is.", (s) =>
+    one(s.agents.queue.filter(({ state }) => state === "builds").length),
+  ),
+  gauge("warmbox_builds_waiting", "Builds in the queue of warmbox-run that wait for their turn.", (s) =>
+    one(s.agents.queue.filter(({ state }) => state !== "builds").length),
+  ),
   gauge("warmbox_memory_available_bytes", "Memory available without swapping.", (s) =>
     one(s.memory.availableBytes),
   ),

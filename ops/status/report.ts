@@ -96,7 +96,7 @@ function facts(status: HostStatus, delta: Delta | null): string[][] {
   const sccache = status.sccache;
   return [
     ["builds", agentWords(status)],
-    ...status.agents.queue.map((line) => ["", line]),
+    ...status.agents.queue.map(({ pid, state, command }) => ["", `${state}: ${command} (process ${pid})`]),
     ...(remote === null || remote === "silent" ? [] : [["index", indexWords(remote)]]),
     ...(sccache === null || sccache === "silent" ? [] : levelRows(sccache.levels)),
     ["memory", memoryWords(status, delta)],

@@ -99,3 +99,18 @@ it("refuses wrong words with the right ones", async () => {
   const stack = await box.warmbox("status", "--stack", "nope");
   expect([stack.code, stack.output]).toEqual([2, expect.stringMatching(/the stack nope has no file/)]);
 });
+
+it("shows who builds", async () => {
+  box.stack("local", HOST);
+  const hold = box.run(
+    [join(box.home, ".local/share/warmbox/bin/warmbox-run"), "--", "sleep", "20"],
+    box.home,
+  );
+  let queue: { state: string; command: string }[] = [];
+  for (let tries = 0; queue.length === 0 && tries < 5; tries++)
+    queue = (await statusJson()).hosts.box.agents.queue;
+  expect(queue).toEqual([
+    { pid: expect.any(Number), state: "builds", command: expect.stringContaining("sleep 20") },
+  ]);
+  await hold;
+});

@@ -38,7 +38,14 @@ describe("parseStatus", () => {
       index: { liveBytes: 14000 * 345, budgetBytes: 175 * 2 ** 20 },
     });
     expect(status.services.sccache).toMatchObject({
-      ...{ kind: "process", state: "running", runningSeconds: 7300, restarts: 2, survivesReboot: false },
+      ...{
+        kind: "process",
+        state: "running",
+        runningSeconds: 7300,
+        restarts: 2,
+        survivesReboot: false,
+        memoryBytes: 8272 * 1024,
+      },
     });
   });
 
@@ -69,6 +76,18 @@ describe("parseStatus", () => {
       );
     expect(at("").services.sccache).toMatchObject({ state: "running", survivesReboot: false, restarts: 3 });
     expect(at("|linger ci\n").services.sccache?.survivesReboot).toBe(true);
+  });
+
+  it("reads the queue of warmbox-run", () => {
+    const said =
+      "@@warmbox agents\n|12\tbuilds\tcargo build\n|13\twaits, place 1\tmoon run :test\n|2 of at most 1 at once\n";
+    const status = parsed((text) => text.replace("@@warmbox end", `${said}@@warmbox end`));
+    expect(status.agents.queue).toEqual([
+      { pid: 12, state: "builds", command: "cargo build" },
+      { pid: 13, state: "waits, place 1", command: "moon run :test" },
+    ]);
+    expect(statusReport([reported(status)])).toContain("waits, place 1: moon run :test (process 13)");
+    expect(prometheusText([reported(status)])).toContain('warmbox_builds_waiting{host="box"} 1\n');
   });
 
   it("refuses an answer that broke off", () => {
