@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Suites that start daemons, containers or whole Pulumi runs: one file at a time, after the light ones. */
+/** Suites that start daemons, containers or whole Pulumi runs: after the light ones. Each has a HOME and ports of its own. */
 const HEAVY = ["test/e2e/**/*.test.ts", "test/systemd/**/*.test.ts", "test/**/*.heavy.test.ts"];
 
 const SECOND = 1_000;
@@ -29,8 +29,7 @@ export default defineConfig({
         test: {
           name: "heavy",
           include: HEAVY,
-          fileParallelism: false,
-          maxWorkers: 1,
+          maxWorkers: 2,
           testTimeout: 20 * MINUTE,
           hookTimeout: 20 * MINUTE,
           sequence: { groupOrder: 1 },

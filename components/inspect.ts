@@ -110,12 +110,12 @@ export function describeHost(known: HostDescription): BuildHostArgs {
     library,
     tools: { ...choices, ...(server ? { versitygw: server.choice } : {}) },
     arch: facts.arch,
-    proof: stack.proof,
+    proof: stack.proof && host.scope === "user",
     input: { ...resourceInput(host, facts, name, choices, stack), ...containerOf(known) },
     ...(server
       ? { server: { config: server.config, toolPath: below(facts.user.home, server.choice.path) } }
       : {}),
-    warnings: [...cargoConflicts(name, facts), ...withoutStore(name, stack)],
+    warnings: [...cargoConflicts(name, facts), ...withoutStore(name, stack), ...unproved(name, host, stack)],
   };
 }
 
@@ -231,6 +231,14 @@ function withoutStore(name: string, stack: StackConfig): string[] {
   if (server === undefined || server === name) return [];
   return [
     `${name}: no S3 behind its caches: the embedded server listens on ${server} alone; next: for a store that hosts share write s3: {kind: endpoint, …}`,
+  ];
+}
+
+/** A proof builds as the user whom the caches serve; scripts of system scope run as root. */
+function unproved(name: string, host: HostConfig, stack: StackConfig): string[] {
+  if (!stack.proof || host.scope === "user") return [];
+  return [
+    `${name}: the proof is skipped, since scope system works as root; next: log in as the build user and run a build twice`,
   ];
 }
 

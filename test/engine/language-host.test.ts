@@ -207,7 +207,7 @@ describe("what the engine asks before a program runs", () => {
       stream.on("end", () => resolve(text));
     });
     expect(output).toMatch(
-      /^Installing dependencies\.\.\.\n\n[\s\S]*up to date[\s\S]*Finished installing dependencies\n\n$/,
+      /^Installing dependencies\.\.\.\n\n[\s\S]*(up to date|added)[\s\S]*Finished installing dependencies\n\n$/,
     );
   });
 });
