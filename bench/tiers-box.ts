@@ -1,5 +1,5 @@
 /** The box of the tiers bench: the workspace as a git repository, its worktrees, and both caches emptied at will. */
-import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PINNED } from "../plan/versions.ts";
 import type { Box, Finished } from "../test/e2e/box.ts";
@@ -28,6 +28,8 @@ export interface Bench {
   run(line: readonly string[], checkout: string, env?: Record<string, string>): Promise<Finished>;
   /** What sccache did since its server started. */
   calls(): Promise<Calls>;
+  /** CPU time that the bench's commands and both daemons, with all that they started, have taken so far. */
+  cpuSeconds(): number;
 }
 
 const WORKSPACE = join(import.meta.dirname, "workspace");
@@ -61,6 +63,7 @@ function benchOf(box: Box, repository: string): Bench {
     run,
     wipe,
     calls: () => calls(box),
+    cpuSeconds: () => cpuSeconds(box),
     emptyCaches: async (round) => {
       wipe(repository);
       await provision(box, round);
@@ -116,4 +119,37 @@ async function calls(box: Box): Promise<Calls> {
     misses: total(stats.cache_misses.counts),
     uncached: stats.requests_not_cacheable,
   };
+}
+
+/** `USER_HZ`, the unit of /proc/PID/stat: the same on every Linux that Rust and Node run on. */
+const TICKS_PER_SECOND = 100;
+
+/**
+ * Ended children count with their parent: the commands' with this process, the compilers' with the sccache server. CPU
+ * time is what a busy machine changes least.
+ * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+ */
+function cpuSeconds(box: Box): number {
+  const daemons = ["sccache", "bazel-remote"].map((name) => times(daemonPid(box, name)));
+  const own = times(process.pid);
+  const ticks = daemons.reduce((sum, daemon) => sum + daemon.self + daemon.children, own.children);
+  return ticks / TICKS_PER_SECOND;
+}
+
+function daemonPid(box: Box, name: string): number {
+  const path = join(box.home, `.local/state/warmbox/run/${name}.pid`);
+  const pid = /^daemon (\d+)/m.exec(readFileSync(path, "utf8"))?.[1];
+  if (pid === undefined) throw new Error(`${path} names no daemon`);
+  return Number(pid);
+}
+
+/** utime + stime, and cutime + cstime, which follow the name in brackets as the 12th to 15th field. */
+function times(pid: number): { self: number; children: number } {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const [utime = 0, stime = 0, cutime = 0, cstime = 0] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 15)
+    .map(Number);
+  return { self: utime + stime, children: cutime + cstime };
 }

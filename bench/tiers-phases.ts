@@ -13,6 +13,8 @@ export interface Timed {
   readonly buildSeconds: number | null;
   /** Build and test. */
   readonly seconds: number;
+  /** CPU time of build and test, the daemons' part with it. */
+  readonly cpuSeconds: number;
   readonly calls: Calls;
 }
 
@@ -99,16 +101,14 @@ async function cargo(
   env: Record<string, string> = {},
   never?: RegExp,
 ): Promise<Timed> {
-  await bench.box.run(["sync"], checkout);
-  const before = await bench.calls();
-  const start = performance.now();
-  const built = await bench.run(["cargo", "build", "--workspace", "--locked"], checkout, env);
-  const buildSeconds = (performance.now() - start) / 1000;
-  const tested = await bench.run(["cargo", "test", "--workspace", "--locked"], checkout, env);
-  const seconds = (performance.now() - start) / 1000;
-  const output = built.output + tested.output;
-  if (never?.test(output)) throw new Error(`cargo did what it should not (${never}):\n${output}`);
-  return { buildSeconds, seconds, calls: since(before, await bench.calls()) };
+  return await watched(bench, checkout, async (elapsed) => {
+    const built = await bench.run(["cargo", "build", "--workspace", "--locked"], checkout, env);
+    const buildSeconds = elapsed();
+    const tested = await bench.run(["cargo", "test", "--workspace", "--locked"], checkout, env);
+    const output = built.output + tested.output;
+    if (never?.test(output)) throw new Error(`cargo did what it should not (${never}):\n${output}`);
+    return buildSeconds;
+  });
 }
 
 /** Tasks by moon, each of which must end in `status`. */
@@ -118,17 +118,31 @@ async function moon(
   tasks: readonly string[],
   status: string,
 ): Promise<Timed> {
+  return await watched(bench, checkout, async () => {
+    const done = await bench.run(["moon", "run", ...tasks.map((task) => `:${task}`)], checkout);
+    const statuses = moonStatuses(checkout);
+    for (const task of tasks) {
+      const seen = statuses[`workspace:${task}`];
+      if (seen !== status) throw new Error(`moon: ${task} is ${seen}, wanted ${status}:\n${done.output}`);
+    }
+    return null;
+  });
+}
+
+/** Time, CPU time and sccache's calls of some work; the work gives the seconds of its build. */
+async function watched(
+  bench: Bench,
+  checkout: string,
+  work: (elapsed: () => number) => Promise<number | null>,
+): Promise<Timed> {
   await bench.box.run(["sync"], checkout);
-  const before = await bench.calls();
+  const calls = await bench.calls();
+  const cpu = bench.cpuSeconds();
   const start = performance.now();
-  const done = await bench.run(["moon", "run", ...tasks.map((task) => `:${task}`)], checkout);
-  const seconds = (performance.now() - start) / 1000;
-  const statuses = moonStatuses(checkout);
-  for (const task of tasks) {
-    const seen = statuses[`workspace:${task}`];
-    if (seen !== status) throw new Error(`moon: ${task} is ${seen}, wanted ${status}:\n${done.output}`);
-  }
-  return { buildSeconds: null, seconds, calls: since(before, await bench.calls()) };
+  const elapsed = (): number => (performance.now() - start) / 1000;
+  const buildSeconds = await work(elapsed);
+  const [seconds, cpuSeconds] = [elapsed(), bench.cpuSeconds() - cpu];
+  return { buildSeconds, seconds, cpuSeconds, calls: since(calls, await bench.calls()) };
 }
 
 function since(before: Calls, now: Calls): Calls {

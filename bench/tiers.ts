@@ -56,11 +56,11 @@ async function measureRound(bench: Bench, number: number): Promise<Round> {
   return round as Round;
 }
 
-function progress(name: PhaseName, { buildSeconds, seconds, calls, others }: Measured): string {
+function progress(name: PhaseName, { buildSeconds, seconds, cpuSeconds, calls, others }: Measured): string {
   const build = buildSeconds === null ? "" : `build ${buildSeconds.toFixed(1)} s, `;
   const what = `${calls.hits} hits, ${calls.misses} misses, ${calls.uncached} uncached`;
-  const times = `${build}all ${seconds.toFixed(1)} s`;
-  return `${name.padEnd(12)} ${times.padEnd(30)} ${what}; ${others.toFixed(1)} other threads running`;
+  const times = `${build}all ${seconds.toFixed(1)} s, CPU ${cpuSeconds.toFixed(1)} s`;
+  return `${name.padEnd(12)} ${times.padEnd(44)} ${what}; ${others.toFixed(1)} other threads running`;
 }
 
 /** Threads of other work that run or wait for a core, while the bench rests: mean of looks at /proc/stat. */
