@@ -32,6 +32,7 @@ beforeAll(async () => {
   const env = {
     ...process.env,
     PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+    npm_config_loglevel: "notice", // an `npm --silent test` hands its own down
     PULUMI_LANGUAGE_NODEJS_RUN_PATH: runner,
   };
   host = await startPlugin("language-host.ts", [ENGINE], { env });
