@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { findPulumi } from "./cli.ts";
 import { demandPrograms } from "./prerequisites.ts";
 import { inForeground } from "./pulumi.ts";
+import { ensureTestPrograms } from "./test-programs.ts";
 import { obtainTool } from "./tools/obtain.ts";
 
 /** What the tests run for real; obtained before the first test, with progress, because it may take minutes. */
@@ -12,6 +13,7 @@ const TEST_TOOLS = ["bazel-remote", "sccache", "moon", "versitygw"] as const;
 export async function runTests(root: string, args: readonly string[]): Promise<number> {
   if (args.length === 0) {
     demandPrograms(["git", "cc", "go", "cargo"]);
+    await ensureTestPrograms();
     await findPulumi();
     for (const tool of TEST_TOOLS) await obtainTool(tool);
   }
