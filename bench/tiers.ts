@@ -41,7 +41,8 @@ try {
     writeFileSync(join(import.meta.dirname, "tiers.svg"), tiersPlot(rounds));
   }
 } finally {
-  await box.warmbox("destroy", "--yes");
+  // A fault of the clean-up must not hide the one that led here.
+  await box.warmbox("destroy", "--yes").catch((fault: Error) => console.error(`destroy: ${fault.message}`));
   box.remove();
 }
 
