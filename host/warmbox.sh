@@ -170,7 +170,8 @@ wb_stage_make() {
     [ -z "$wb_tmp" ] || [ ! -w "$wb_tmp" ] || break
   done
   for wb_stale in "$wb_tmp"/warmbox-*-??????; do
-    wb_pid=${wb_stale##*/warmbox-} wb_pid=${wb_pid%%-*}
+    wb_pid=${wb_stale##*/warmbox-} wb_pid=${wb_pid%-??????}
+    case $wb_pid in '' | *[!0-9]*) continue ;; esac # not a draft of ours: somebody else's folder
     [ -d "/proc/$wb_pid" ] || [ ! -O "$wb_stale" ] || rm -rf "$wb_stale"
   done
   wb_stage=$(mktemp -d "$wb_tmp/warmbox-$$-XXXXXX") || wb_die_write "$wb_tmp"
