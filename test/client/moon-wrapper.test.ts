@@ -31,7 +31,7 @@ async function moonBox(task: string, shell?: readonly string[]): Promise<MoonBox
   );
   await home.file("ws/make.sh", task);
   const env = { ...home.env, MOON_REMOTE_HOST: `grpc://127.0.0.1:${grpc}`, MOON_TELEMETRY: "false" };
-  const git = "git init -q . && git add -A && git -c user.name=a -c user.email=a@b commit -qm all";
+  const git = "git init -q -b master . && git add -A && git -c user.name=a -c user.email=a@b commit -qm all";
   await run(["sh", "-c", git], { env, cwd: workspace });
   const config = `dir: ${home.dir}/bazel\nmax_size: 1\nhttp_address: 127.0.0.1:${http}\ngrpc_address: 127.0.0.1:${grpc}\n`;
   const file = await home.file("bazel-remote.yaml", config);

@@ -109,7 +109,8 @@ function boxEnvironment(home: string): Record<string, string> {
   const inherited = process.env;
   const kept = Object.entries(inherited).filter(
     ([key]) =>
-      !/^(PULUMI_|CARGO|RUSTC|RUSTFLAGS|SCCACHE_|MOON_|XDG_|GO(MOD)?CACHE|VITEST|NODE_OPTIONS)/.test(key),
+      // CI: a test says itself which kind of session it is; moon and Pulumi behave otherwise in a CI job
+      !/^(CI$|PULUMI_|CARGO|RUSTC|RUSTFLAGS|SCCACHE_|MOON_|XDG_|GO(MOD)?CACHE|VITEST|NODE_OPTIONS)/.test(key),
   );
   return {
     ...(Object.fromEntries(kept) as Record<string, string>),
