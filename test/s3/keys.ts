@@ -24,13 +24,14 @@ export function filesHolding(root: string, word: string): string[] {
     .sort();
 }
 
-/** Command lines of the machine's processes that hold the word now. */
-export function commandLinesHolding(word: string): string[] {
+/** Command lines of the machine's processes that hold the word, or a match, now. */
+export function commandLinesHolding(word: string | RegExp): string[] {
+  const held = (line: string): boolean => (typeof word === "string" ? line.includes(word) : word.test(line));
   return readdirSync("/proc").flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return [];
     try {
       const words = readFileSync(`/proc/${pid}/cmdline`, "latin1");
-      return words.includes(word) ? [words.replaceAll("\0", " ")] : [];
+      return held(words) ? [words.replaceAll("\0", " ")] : [];
     } catch {
       return []; // it has ended
     }
@@ -42,7 +43,7 @@ const LOOK_MS = 25;
 
 /** Watches every process's command line while something runs. */
 export async function watched<T>(
-  word: string,
+  word: string | RegExp,
   work: () => Promise<T>,
 ): Promise<{ result: T; seen: string[] }> {
   let running = true;
