@@ -3,6 +3,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { bazelRemoteGiB, formatBytes } from "../plan/bytes.ts";
 import type { ToolChoice } from "../plan/tools.ts";
 import type { ToolName } from "../plan/versions.ts";
+import { hasEnvironment } from "../render/moon-env.ts";
 import type { ResourceInput } from "../render/resource.ts";
 import type { Store } from "../render/store.ts";
 import { BazelRemote } from "./bazel-remote.ts";
@@ -88,7 +89,7 @@ export class BuildHost extends pulumi.ComponentResource {
       ...(input.host.cargo.enabled
         ? [new CargoRegistry(`${host.name}-cargo`, tier, { parent: this, dependsOn: [sccache ?? tools] })]
         : []),
-      ...(input.host.moon.enabled
+      ...(hasEnvironment(input)
         ? [new MoonWorkspace(`${host.name}-moon`, tier, { parent: this, dependsOn: [remote ?? tools] })]
         : []),
     ];

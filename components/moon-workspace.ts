@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { moonEnvironment } from "../render/moon-env.ts";
+import { sessionVariables } from "../render/moon-env.ts";
 import { moonScript } from "../render/moon-resource.ts";
 import type { TierArgs } from "./build-host.ts";
 import { hostResource } from "./host-resource.ts";
 
 /**
- * Tier 2, the client: moon's settings for every workspace of the host, in its environment.
+ * Tier 2, the client: moon's settings for every workspace of the host, in the environment of all that builds there; and
+ * CARGO_HOME beside them, where cargo would take another.
  * @see https://moonrepo.dev/docs/guides/remote-cache
  */
 export class MoonWorkspace extends pulumi.ComponentResource {
@@ -13,7 +14,7 @@ export class MoonWorkspace extends pulumi.ComponentResource {
   public readonly environment: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
-    const environment = moonEnvironment(args.input);
+    const environment = sessionVariables(args.input);
     super("warmbox:index:MoonWorkspace", name, { environment }, opts);
     const script = (ownership: { owner: string; generation: number }) =>
       moonScript({ ...args.input, ...ownership });

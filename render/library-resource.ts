@@ -1,5 +1,7 @@
+import { hasEnvironment } from "./moon-env.ts";
 import { scriptPath } from "./paths.ts";
 import type { ResourceInput } from "./resource.ts";
+import { shellWord } from "./rustc-wrapper.ts";
 import { DELIMITER, resourceLines, type Step, scopeLines } from "./script.ts";
 import { warmboxRun } from "./warmbox-run.ts";
 
@@ -40,22 +42,37 @@ ${library.replace(/\n?$/, "\n")}${DELIMITER}
 ${resourceLines(head, body)}`;
 }
 
-/** `warmbox-run` and the place where its builds queue; the tickets in there are nobody's to keep. */
+/** `warmbox-run`, its link on PATH, and the place where its builds queue; the tickets in there are nobody's to keep. */
 function queueSteps(input: LibraryInput): Step[] {
   const { host, paths } = input;
-  const text = warmboxRunText(input);
-  const mode = host.scope === "system" ? "1777" : "0700"; // every user's builds share the one queue
+  const shared = host.scope === "system"; // every user's builds share the one queue
+  const program = `${paths.bin}/warmbox-run`;
+  const put = (path: string, mode: string, text: string): Step => ({
+    ...({ do: "put", path: scriptPath(paths, path), mode, text } as const),
+    check: "sh",
+  });
   return [
-    { do: "directory", path: scriptPath(paths, paths.queue), mode, purge: true },
-    { do: "put", path: scriptPath(paths, `${paths.bin}/warmbox-run`), mode: "0755", check: "sh", text },
+    { do: "directory", path: scriptPath(paths, paths.queue), mode: shared ? "1777" : "0700", purge: true },
+    ...(shared ? [put(`${paths.queue}/lock`, "0644", LOCK)] : []),
+    put(program, "0755", warmboxRunText(input)),
+    put(`${paths.programs}/warmbox-run`, "0755", runLink(program)),
   ];
 }
 
+/** A sticky directory lets nobody open another user's file for writing, so the lock is there before the first user. */
+const LOCK = "# Builds draw their tickets one at a time under a lock on this file.\n";
+
+/** A file of ours, not a symbolic link: what stood there before comes back when it goes. */
+function runLink(program: string): string {
+  return `#!/bin/sh\n# Written by warmbox: warmbox-run, where PATH has it.\nexec ${shellWord(program)} "$@"\n`;
+}
+
 /** `warmbox-run` of a host. */
-export function warmboxRunText({ paths, plan, tools }: LibraryInput): string {
+export function warmboxRunText(input: LibraryInput): string {
+  const { paths, plan, tools } = input;
   const folder = (path: string): string[] => (path === "" ? [] : [path.slice(0, path.lastIndexOf("/"))]);
   return warmboxRun({
-    envPath: `${paths.config}/env`,
+    envPath: hasEnvironment(input) ? `${paths.config}/env` : undefined,
     active: plan.agents.active,
     stateDir: paths.queue,
     frontDirs: [paths.front],

@@ -1,11 +1,13 @@
 import type { CachePlan } from "../plan/sizing.ts";
 import type { HostConfig } from "../stacks/types.ts";
+import type { HostPaths } from "./paths.ts";
 import { shellWord } from "./rustc-wrapper.ts";
 
 /** What moon's environment depends on. */
 export type MoonEnvInput = {
   plan: Pick<CachePlan, "maxTasks">;
-  host: Pick<HostConfig, "moon" | "bazel-remote">;
+  host: Pick<HostConfig, "moon" | "bazel-remote" | "cargo" | "scope">;
+  paths: Pick<HostPaths, "home" | "cargoHome">;
 };
 
 /**
@@ -26,20 +28,49 @@ export function moonEnvironment({ plan, host }: MoonEnvInput): Record<string, st
   };
 }
 
+/**
+ * The one CARGO_HOME, where cargo would take another; undefined where its own default is the same. Set all the same,
+ * it would be another key in sccache: that hashes every `CARGO_*` variable.
+ */
+export function sharedCargoHome({ host, paths }: Pick<MoonEnvInput, "host" | "paths">): string | undefined {
+  const own = `${paths.home}/.cargo`;
+  return host.cargo.enabled && paths.cargoHome !== own ? paths.cargoHome : undefined;
+}
+
+/** Whether sessions of the host need anything from us. */
+export function hasEnvironment(input: Pick<MoonEnvInput, "host" | "paths">): boolean {
+  return input.host.moon.enabled || sharedCargoHome(input) !== undefined;
+}
+
+/** What every session gets, as far as plain `NAME=value` lines can say it. */
+export function sessionVariables(input: MoonEnvInput): Record<string, string> {
+  const cargoHome = sharedCargoHome(input);
+  // in system scope such a file is for all accounts, and cargo fails in a CARGO_HOME that it may not write
+  const cargo = cargoHome !== undefined && input.host.scope === "user" ? { CARGO_HOME: cargoHome } : {};
+  return { ...(input.host.moon.enabled ? moonEnvironment(input) : {}), ...cargo };
+}
+
 /** Address for moon: never `localhost`, for which it switches the cache off where no terminal is. */
 export function grpcUrl(remote: Pick<HostConfig["bazel-remote"], "grpc_address" | "settings">): string {
   const { tls_cert_file } = remote.settings;
   return `${tls_cert_file === undefined ? "grpc" : "grpcs"}://${remote.grpc_address}`;
 }
 
-const FIRST_LINE = "# Written by warmbox; `pulumi up` writes it again. moon's settings on this host.";
+const FIRST_LINE =
+  "# Written by warmbox; `pulumi up` writes it again. The environment of builds on this host.";
 
 /** File that a POSIX shell sources: login and interactive shells, cron jobs, CI steps, agent launchers. */
 export function moonEnvFile(input: MoonEnvInput): string {
-  const lines = Object.entries(moonEnvironment(input)).map(
-    ([name, value]) => `export ${name}=${shellWord(value)}`,
-  );
-  return `${[FIRST_LINE, ...lines].join("\n")}\n`;
+  const moon = input.host.moon.enabled ? Object.entries(moonEnvironment(input)) : [];
+  const lines = moon.map(([name, value]) => `export ${name}=${shellWord(value)}`);
+  return `${[FIRST_LINE, ...lines, ...cargoLines(sharedCargoHome(input))].join("\n")}\n`;
+}
+
+/** An account that may not write there keeps its own, for cargo fails in such a one. */
+function cargoLines(cargoHome: string | undefined): string[] {
+  if (cargoHome === undefined) return [];
+  const home = shellWord(cargoHome);
+  return [`if [ -w ${home} ]; then export CARGO_HOME=${home}; fi`];
 }
 
 /**
@@ -47,7 +78,7 @@ export function moonEnvFile(input: MoonEnvInput): string {
  * @see https://www.freedesktop.org/software/systemd/man/latest/environment.d.html
  */
 export function moonEnvironmentD(input: MoonEnvInput): string {
-  const lines = Object.entries(moonEnvironment(input)).map(([name, value]) => `${name}=${quoted(value)}`);
+  const lines = Object.entries(sessionVariables(input)).map(([name, value]) => `${name}=${quoted(value)}`);
   return `${[FIRST_LINE, ...lines].join("\n")}\n`;
 }
 
@@ -59,7 +90,7 @@ function quoted(value: string): string {
 
 /** Block of `/etc/environment`, which PAM reads for every kind of session: `ssh HOST COMMAND`, cron, sudo. System scope only. */
 export function moonPamBlock(input: MoonEnvInput): string {
-  const lines = Object.entries(moonEnvironment(input)).map(([name, value]) => `${name}=${value}`);
+  const lines = Object.entries(sessionVariables(input)).map(([name, value]) => `${name}=${value}`);
   return `${lines.join("\n")}\n`;
 }
 

@@ -6,7 +6,8 @@ import { head, type ResourceInput } from "./resource.ts";
 import { resourceScript, type Step } from "./script.ts";
 
 /**
- * Script of the `moon` resource: moon's environment, in every place from which a session takes one.
+ * Script of the `moon` resource: the environment of builds, in every place from which a session takes one: moon's
+ * settings, and CARGO_HOME where that is not cargo's default.
  *
  * User scope: `environment.d` (units, desktop), a file to source, and a line that sources it in `~/.profile` (login
  * shells) and `~/.bashrc` (interactive ones). `~/.pam_environment` is not written: PAM no longer reads it. A shell that
@@ -16,10 +17,10 @@ import { resourceScript, type Step } from "./script.ts";
 export function moonScript(input: ResourceInput): string {
   const { host, paths } = input;
   const envPath = scriptPath(paths, `${paths.config}/env`);
-  const blocks = host.moon.workspaces.filter((workspace) => workspace.remote_block);
+  const blocks = host.moon.workspaces.filter(({ remote_block }) => remote_block && host.moon.enabled);
   return resourceScript(head(input, "moon"), [
     { do: "put", path: envPath, mode: "0644", check: "sh", text: moonEnvFile(input) },
-    ...(host["bazel-remote"].enabled ? [frontStep(input)] : []),
+    ...(host.moon.enabled && host["bazel-remote"].enabled ? [frontStep(input)] : []),
     ...(host.scope === "system" ? systemSteps(input) : userSteps(input)),
     ...blocks.map(({ path }) => workspaceBlock(input, path)),
   ]);

@@ -8,6 +8,8 @@ export type HostPaths = {
   share: string;
   /** Our programs: `rustc-wrapper`, `warmbox-run`. */
   bin: string;
+  /** Directory of local programs that PATH has in most sessions; `warmbox-run` is linked there. */
+  programs: string;
   /** Fronts that `warmbox-run` puts before the real programs on PATH: `moon`. */
   front: string;
   /** Tickets of builds that wait for their turn; of all users of the host in system scope. */
@@ -45,6 +47,7 @@ export function hostPaths(
       ...shared,
       share,
       bin: `${share}/bin`,
+      programs: "/usr/local/bin",
       front: `${share}/front`,
       queue: "/var/cache/warmbox-queue",
       run: `${share}/run`,
@@ -62,6 +65,7 @@ export function hostPaths(
     ...shared,
     share,
     bin: `${share}/bin`,
+    programs: `${home}/.local/bin`,
     front: `${share}/front`,
     queue: `${share}/queue`,
     run: `${share}/run`,

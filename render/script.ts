@@ -70,14 +70,14 @@ export function scopeLines({ scope, home }: Pick<ScriptHead, "scope" | "home">):
   return `${home === undefined ? "" : `HOME=${shellWord(home)}\n`}WARMBOX_SCOPE=system\n`;
 }
 
-/** The script from its `resource` line on. */
-export function resourceLines(head: ScriptHead, body: Step[]): string {
-  const { resource, owner, generation } = head;
-  return `resource ${resource} owner=${shellWord(owner)} generation=${generation}\n${body.map(stepText).join("")}${beforeText(head)}"$@"\n`;
-}
-
-function beforeText({ before }: ScriptHead): string {
-  return before === undefined ? "" : `if [ "\${1:-}" = apply ]; then\n${before}\nfi\n`;
+/**
+ * The script from its `resource` line on. Everything before the last line only reads and remembers, so a script that
+ * was cut on its way changes nothing.
+ */
+export function resourceLines({ resource, owner, generation, before }: ScriptHead, body: Step[]): string {
+  const first = before === undefined ? "" : `first() {\n${before}\n}\n`;
+  const last = before === undefined ? '"$@"' : `[ "\${1:-}" != apply ] || first; "$@"`;
+  return `resource ${resource} owner=${shellWord(owner)} generation=${generation}\n${body.map(stepText).join("")}${first}${last}\n`;
 }
 
 function stepText(step: Step): string {

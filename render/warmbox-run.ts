@@ -2,8 +2,8 @@ import { shellWord } from "./rustc-wrapper.ts";
 
 /** What `warmbox-run` needs to know of its host. */
 export interface WarmboxRun {
-  /** Absolute path of the file with the plan's environment (`export NAME=value` lines). */
-  readonly envPath: string;
+  /** Absolute path of the file with the plan's environment; left out where the host has none. */
+  readonly envPath?: string | undefined;
   /** Builds that may run at once: `agents.active`. */
   readonly active: number;
   /** Absolute directory of the queue. One place for all sessions: XDG_RUNTIME_DIR differs between login and cron. */
@@ -23,11 +23,15 @@ export const TICKET_LIMIT_SECONDS = 10;
  * The script `warmbox-run [--] COMMAND…`: the plan's environment, and at most `active` commands at once, first come
  * first served.
  *
- * A ticket is a file with a number that only grows; the first `active` tickets whose process lives may run. The command
- * replaces the script (exec), so its pid is the ticket's: exit code, signals, terminal and job control are its own, and
- * a killed holder frees its place by being dead. What breaks in the queue is said in one line, and the command runs.
+ * A ticket is a file with a number one above every living one; the first `active` tickets whose process lives may run.
+ * The command replaces the script (exec), so its pid is the ticket's: exit code, signals, terminal and job control are
+ * its own, and a killed holder frees its place by being dead. What breaks in the queue is said in one line, and the
+ * command runs.
+ *
+ * Where several users share the queue, its directory is sticky: each makes and removes only files of its own, and all
+ * only read the lock, which is there before the first of them comes.
  */
-export function warmboxRun({ envPath, active, stateDir, frontDirs, toolDirs }: WarmboxRun): string {
+export function warmboxRun({ envPath = "", active, stateDir, frontDirs, toolDirs }: WarmboxRun): string {
   return `#!/bin/sh
 # Written by warmbox: warmbox-run [--] COMMAND… runs a build when it is its turn, at most ${active} at once.
 active=${active}
@@ -45,19 +49,27 @@ MOON_CACHE=off|read|read-write|write and an empty MOON_REMOTE_HOST of the caller
 WARMBOX-RUN-HELP
 }
 
-# start_time PID: with its pid it names one process for ever.
+# start_time PID: with its pid it names one process for ever. False where it is gone, or dead and not yet reaped: under
+# a process 1 that reaps nobody such a one stays.
 start_time() {
   started=
   IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
   start_time_field \${stat##*) }
+  [ -n "$started" ]
 }
-start_time_field() { started=\${20-}; }
+start_time_field() { case $1 in [ZXx]) ;; *) started=\${20-} ;; esac; }
 
 # holder FILE: reads pid and words; false where that process is gone.
 holder() {
   pid= born= words=
   { read -r pid born words <"$1"; } 2>/dev/null || return 1
-  [ -n "$pid" ] && start_time "$pid" 2>/dev/null && [ "$started" = "$born" ]
+  case $pid in '' | *[!0-9]*) return 1 ;; esac
+  if [ -r "/proc/$pid/stat" ]; then start_time "$pid" 2>/dev/null && [ "$started" = "$born" ]; else hidden; fi
+}
+# A /proc that hides other users' processes (hidepid) shows none, yet a signal to a living one is not permitted.
+hidden() {
+  case $(LC_ALL=C kill -0 "$pid" 2>&1) in *"not permitted"*) return 0 ;; esac
+  return 1
 }
 
 # place TICKET: how many living tickets stand at or before it; the dead are cleared away.
@@ -65,33 +77,49 @@ place() {
   before=0
   for each in "$queue"/ticket.*; do
     [ -e "$each" ] || continue
-    if holder "$each"; then before=$((before + 1)); else rm -f "$each"; fi
+    if holder "$each"; then before=$((before + 1)); else rm -f "$each" 2>/dev/null; fi
     if [ "$each" = "$1" ]; then return 0; fi
   done
   return 1 # somebody took the ticket away
 }
 
 status() {
-  at=0
+  builds=0 waits=0
   for each in "$queue"/ticket.*; do
     if [ ! -e "$each" ] || ! holder "$each"; then continue; fi
-    at=$((at + 1))
-    if [ "$at" -le "$active" ]; then state=builds; else state="waits, place $((at - active))"; fi
+    if [ "$builds" -lt "$active" ]; then
+      builds=$((builds + 1)) state=builds
+    else
+      waits=$((waits + 1))
+      state="waits, place $waits"
+    fi
     printf '%s\\t%s\\t%s\\n' "$pid" "$state" "$words"
   done
-  echo "$at of at most $active at once"
+  echo "$builds of at most $active at once, $waits waiting"
 }
 
-# Prints the ticket. Numbers have one width, so that the shell's own order of names is theirs.
+# number TICKET: the number in its name. Numbers have one width, so that the shell's own order of names is theirs.
+number() {
+  number=\${1#"$queue"/ticket.}
+  number=\${number%%.*}
+  case $number in *[!0-9]* | ?????????????*) number=0 ;; esac
+  while [ "$number" != "\${number#0}" ]; do number=\${number#0}; done # a leading zero would make it octal
+}
+
+# draw STARTED WORDS: prints the ticket. Nothing is written through a name that is there already.
 draw() {
-  mkdir -p "$queue" && exec 9>"$queue/lock" && flock -w ${TICKET_LIMIT_SECONDS} 9 || return 1
+  set -C
+  mkdir -p "$queue"
+  [ -e "$queue/lock" ] || true >"$queue/lock"
+  exec 9<"$queue/lock" && flock -w ${TICKET_LIMIT_SECONDS} 9 || return 1
   last=0
-  if [ -r "$queue/last" ]; then read -r last <"$queue/last"; fi
-  case $last in '' | *[!0-9]*) last=0 ;; esac
-  last=$((last + 1))
-  echo "$last" >"$queue/last.new" && mv "$queue/last.new" "$queue/last" || return 1
-  ticket=$queue/ticket.$(printf '%012d' "$last")
-  printf '%s %s %s\\n' "$$" "$1" "$2" >"$queue/new.$$" && mv "$queue/new.$$" "$ticket" || return 1
+  for each in "$queue"/ticket.*; do
+    if [ -e "$each" ] && holder "$each"; then number "$each" && [ "\${number:-0}" -gt "$last" ] && last=$number; fi
+  done
+  new=$queue/new.$$.$1
+  ticket=$queue/ticket.$(printf '%012d' "$((last + 1))").$$
+  rm -f "$new" "$ticket"
+  printf '%s %s %s\\n' "$$" "$1" "$2" >"$new" && mv "$new" "$ticket" || return 1
   echo "$ticket"
 }
 
@@ -123,6 +151,20 @@ take_turn() {
 }
 broken() { echo "warmbox-run: no queue: $1; running at once (next step: npm run doctor)" >&2; }
 
+# The host's environment, but for what the caller decides. A file that ends its reader is found out in a shell of its own.
+take_environment() {
+  [ -n "$env" ] || return 0
+  if [ ! -r "$env" ] || [ "$(sh -n "$env" 2>/dev/null && { . "$env" </dev/null >/dev/null 2>&1; echo whole; })" != whole ]; then
+    echo "warmbox-run: $env cannot be read; running without the host's environment (next step: npm run up)" >&2
+    return 0
+  fi
+  mode=\${MOON_CACHE-}
+  remote=\${MOON_REMOTE_HOST-on}
+  . "$env"
+  if [ -n "$mode" ]; then MOON_CACHE=$mode && export MOON_CACHE; fi
+  if [ -z "$remote" ]; then MOON_REMOTE_HOST= && export MOON_REMOTE_HOST; fi
+}
+
 case \${1-} in
   --help) usage && exit 0 ;;
   --status) status && exit 0 ;;
@@ -130,28 +172,19 @@ case \${1-} in
   -*) echo "warmbox-run: $1: no such flag; next step: warmbox-run --help" >&2 && exit 64 ;;
 esac
 [ $# -gt 0 ] || { usage >&2 && exit 64; }
+case \${MOON_CACHE-} in
+  '' | off | read | read-write | write) ;;
+  *)
+    # moon takes every other word for read-write, and would write.
+    echo "warmbox-run: MOON_CACHE=$MOON_CACHE: moon has off, read, read-write and write (read-only is read); next step: correct it" >&2
+    exit 64
+    ;;
+esac
 
 take_turn "$@"
 export WARMBOX_RUN_TICKET
-
-if [ -r "$env" ]; then
-  mode=\${MOON_CACHE-}
-  remote=\${MOON_REMOTE_HOST-on}
-  case $mode in
-    '' | off | read | read-write | write) ;;
-    *)
-      # moon takes every other word for read-write, and would write.
-      echo "warmbox-run: MOON_CACHE=$mode: moon has off, read, read-write and write (read-only is read); next step: correct it" >&2
-      exit 64
-      ;;
-  esac
-  . "$env"
-  if [ -n "$mode" ]; then MOON_CACHE=$mode && export MOON_CACHE; fi
-  if [ -z "$remote" ]; then MOON_REMOTE_HOST= && export MOON_REMOTE_HOST; fi
-else
-  echo "warmbox-run: $env cannot be read; running without the host's environment (next step: npm run up)" >&2
-fi
-PATH=${shellWord(frontDirs.map((dir) => `${dir}:`).join(""))}\${PATH:-/usr/local/bin:/usr/bin:/bin}${shellWord(toolDirs.map((dir) => `:${dir}`).join(""))}
+take_environment
+PATH=${shellWord(frontDirs.map((dir) => `${dir}:`).join(""))}\${PATH:-/usr/local/bin:/usr/bin:/bin}${shellWord(toolDirs.map((dir) => `:${dir}`).join(""))}\${HOME:+":$HOME/.cargo/bin"}
 export PATH
 exec "$@"
 `;

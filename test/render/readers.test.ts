@@ -11,7 +11,13 @@ import { bazelRemoteConfig } from "../../render/bazel-remote-config.ts";
 import { bazelRemoteRun } from "../../render/bazel-remote-run.ts";
 import { cargoBlock, cargoBlockClash, cargoConfig } from "../../render/cargo-config.ts";
 import { httpGet } from "../../render/http-get.ts";
-import { moonEnvFile, moonEnvironment, moonProfileBlock } from "../../render/moon-env.ts";
+import {
+  moonEnvFile,
+  moonEnvironment,
+  moonEnvironmentD,
+  moonPamBlock,
+  moonProfileBlock,
+} from "../../render/moon-env.ts";
 import { moonRemoteBlock } from "../../render/moon-remote-block.ts";
 import type { ResourceInput } from "../../render/resource.ts";
 import { sccacheConfig } from "../../render/sccache-config.ts";
@@ -370,6 +376,32 @@ describe("shells", () => {
       });
     },
   );
+
+  it("CARGO_HOME is set where cargo would take another one, and only for who may write there", async () => {
+    const home = await temporaryDirectory();
+    const told = async (declared: Record<string, unknown>) => {
+      const file = await fileOf(home, "env", moonEnvFile(sample(declared)));
+      const said = await run(["sh", "-euc", `. '${file}'; env`], { env: { PATH } });
+      expect(said).toMatchObject({ code: 0, stderr: "" });
+      return said.stdout
+        .split("\n")
+        .filter((line) => /^(CARGO_HOME|MOON_CACHE)=/.test(line))
+        .sort();
+    };
+    expect(await told({ cargo: { home } })).toEqual([`CARGO_HOME=${home}`, "MOON_CACHE=read-write"]);
+    expect(await told({ cargo: { home }, moon: { enabled: false } })).toEqual([`CARGO_HOME=${home}`]);
+    expect(await told({ cargo: { home: `${home}/nobody-made-it` } })).toEqual(["MOON_CACHE=read-write"]);
+    expect(await told({})).toEqual(["MOON_CACHE=read-write"]);
+  });
+
+  it("a file for all accounts sets no CARGO_HOME, for most may not write there", () => {
+    const shared = sample({ scope: "system", cargo: { home: "/srv/cargo" } });
+    expect(moonPamBlock(shared)).not.toContain("CARGO_HOME");
+    expect(moonEnvironmentD(shared)).not.toContain("CARGO_HOME");
+    expect(moonEnvironmentD(sample({ cargo: { home: "/srv/cargo" } }))).toContain(
+      "\nCARGO_HOME=/srv/cargo\n",
+    );
+  });
 
   it("a block without its file is silent", async () => {
     const said = await run(["sh", "-euc", moonProfileBlock("/nonexistent/env")], { env: { PATH } });

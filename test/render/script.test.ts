@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { bazelRemoteFilesScript } from "../../render/bazel-remote-container.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { cargoScript } from "../../render/cargo-resource.ts";
 import { libraryScript, warmboxRunText } from "../../render/library-resource.ts";
@@ -116,7 +118,11 @@ put <.local/share/warmbox/supervise.sh> <0755> <check=sh>
 #!/bin/sh
 directory <.local/share/warmbox/queue> <0700> <purge>
 put <.local/share/warmbox/bin/warmbox-run> <0755> <check=sh>
-${warmboxRunText(input)}done
+${warmboxRunText(input)}put <.local/bin/warmbox-run> <0755> <check=sh>
+#!/bin/sh
+# Written by warmbox: warmbox-run, where PATH has it.
+exec ${input.paths.bin}/warmbox-run "$@"
+done
 `,
       stderr: "",
     });
@@ -124,14 +130,25 @@ ${warmboxRunText(input)}done
   });
 });
 
+/** A script after each of its lines but the last. */
+const cuts = (script: string): string[] => {
+  const lines = script.trimEnd().split("\n");
+  return lines.map((_, at) => lines.slice(0, at).join("\n"));
+};
+
 describe("every resource", () => {
   const user = { moon: { workspaces: [{ path: "it's code", remote_block: true }] } };
   const input = boxInput(user);
   const inline = boxInput({ cargo: { config: "inline" } });
+  const contained = {
+    ...input,
+    container: { name: "br", image: "br@sha256:0", user: "1000:1000", given: false },
+  };
   const scripts = {
     library: libraryScript(input, ECHO),
     sccache: sccacheScript(input),
     "bazel-remote": bazelRemoteScript(input),
+    "bazel-remote, in a container": bazelRemoteFilesScript(contained),
     cargo: cargoScript(input),
     "cargo, inline": cargoScript(inline),
     moon: moonScript(input),
@@ -144,6 +161,27 @@ describe("every resource", () => {
     const said = await told(script, shell.split(" "));
     expect(said).toMatchObject({ code: 0, stderr: "" });
     expect(said.stdout).toMatch(/^resource [\s\S]*\ndone\n$/);
+  });
+
+  it("one that is cut on its way to the host changes nothing, wherever the cut is", async () => {
+    const home = await temporaryDirectory();
+    const library = await readFile(new URL("../../host/warmbox.sh", import.meta.url), "utf8");
+    await run(["mkdir", "-p", `${home}/.local/share/warmbox`]);
+    await fileOf(home, ".local/share/warmbox/warmbox.sh", library);
+    const tree = () => run(["find", home, "-printf", "%p %y %m %i %T@\\n"]);
+    const before = await tree();
+    const cut = [...cuts(sccacheScript(input)), ...cuts(bazelRemoteFilesScript(contained))];
+    expect(cut.length).toBeGreaterThan(50);
+    // docker is in it too: a container of another stack would be stopped
+    const front = `docker() { echo "$*" >>"$HOME/docker"; }\n`;
+    await Promise.all(
+      cut.map(async (text, at) => {
+        const file = await fileOf(await temporaryDirectory(), "cut", `${front}${text}`);
+        const { stdout } = await run(["dash", file, "apply"], { env: { PATH, HOME: home, TMPDIR: "/tmp" } });
+        expect(stdout, `cut ${at}`).toBe("");
+      }),
+    );
+    expect(await tree()).toEqual(before);
   });
 
   it("writes paths below HOME as such, so that a script reads the same for every user", () => {
