@@ -18,13 +18,15 @@ function presentKeys(): string[] {
 
 const config = new pulumi.Config();
 const declared = await Promise.resolve()
-  .then(() => readStack((key) => config.getObject(key), presentKeys()))
+  .then(() => readStack((key) => config.get(key), presentKeys()))
   .catch(refuse);
 const { boxes, unreachable } = await inspectFleet(declared, pulumi.getStack()).catch(refuse);
 const s3 = await sharedS3(declared, (name) => config.getSecret(name)).catch(refuse);
 
 /** What each host got, by its name in the stack. */
-export const hosts = {
-  ...Object.fromEntries(boxes.map((box) => [box.host.name, new BuildHost(box, s3).summary])),
-  ...leaveUnreachable(unreachable, s3),
-};
+export const hosts = await Promise.resolve()
+  .then(() => ({
+    ...Object.fromEntries(boxes.map((box) => [box.host.name, new BuildHost(box, s3).summary])),
+    ...leaveUnreachable(unreachable, s3),
+  }))
+  .catch(refuse);

@@ -39,7 +39,7 @@ export function planReport(facts: HostFacts, host: HostConfig, name?: string): s
 function heading(plan: CachePlan, facts: HostFacts): string {
   const { total, active } = plan.agents;
   const disk = facts.disks["bazel-remote"];
-  return `Plan for ${formatBytes(plan.memory)} of RAM, ${plan.cores} cores and ${formatBytes(disk.free)} free on ${disk.device}: ${total} agents share the box, ${active} build at once.`;
+  return `Plan for ${formatBytes(plan.memory)} of RAM, ${plan.cores} cores and ${formatBytes(disk.free)} free on ${disk.device}: ${counted(total, "agent shares", "agents share")} the box, ${counted(active, "builds", "build")} at once.`;
 }
 
 function budget(plan: CachePlan): string {
@@ -56,8 +56,11 @@ function budget(plan: CachePlan): string {
 
 function reserveSum(plan: CachePlan): string {
   const agents = plan.agents.total * AGENT_RAM.value;
-  return `${formatBytes(bytes(plan.reserve - agents))} system + ${plan.agents.total} agents × ${formatBytes(AGENT_RAM.value)}`;
+  const shared = counted(plan.agents.total, "agent", "agents");
+  return `${formatBytes(bytes(plan.reserve - agents))} system + ${shared} × ${formatBytes(AGENT_RAM.value)}`;
 }
+
+const counted = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
 function terms(plan: CachePlan): string {
   const lines = plan.terms.map((t) => {

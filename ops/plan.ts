@@ -1,24 +1,25 @@
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { parse as parseYaml } from "yaml";
 import { declaredProbe, type HostFacts } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
-import { type Bytes, gib, parseBytes } from "../plan/bytes.ts";
-import { parseStackConfig, readStack } from "../stacks/config.ts";
+import { type Bytes, bytes, formatBytes, gib, parseBytes } from "../plan/bytes.ts";
+import { parseStackConfig } from "../stacks/config.ts";
+import { MAX_CPUS, MIN_RAM } from "../stacks/schema/facts.ts";
+import { MAX_AGENTS } from "../stacks/schema/host.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { planData, planReport } from "./plan-report.ts";
+import { stackHosts, UsageError } from "./stack-hosts.ts";
 
 export { planData, planReport } from "./plan-report.ts";
 
 const HELP = `Prints every number warmbox would set on a machine, and why.
 
-npm run plan                                          this machine
-npm run plan -- --ram 126GiB --cpus 32                a machine that is not there
-npm run plan -- --host NAME [--stack STACK]           a host of a stack (default: local), probed
+npm run plan                                          the stack's one host, else this machine as it has it
+npm run plan -- --host NAME [--stack STACK]           another host of a stack (default: the selected one), probed
+npm run plan -- --ram 126GiB --cpus 32                a machine that is not there, in no stack
 
-  --agents N     builds that share the machine (default: the stack's, else 1)
-  --active N     how many of them build at once (default: the stack's, else 1)
+  --agents N     builds that share the machine (default: the stack's; with --ram 1)
+  --active N     how many of them build at once (default: the stack's; with --ram 1)
   --ram SIZE     RAM, such as 126GiB; needs --cpus
   --cpus N       cores
   --disk SIZE    free on the caches' volume (default with --ram: 1TiB)
@@ -29,17 +30,12 @@ npm run plan -- --host NAME [--stack STACK]           a host of a stack (default
 /** Free disk of a machine that is only thought of. */
 const DISK_DEFAULT: Bytes = gib(1024);
 
-/** A wrong flag: the message is complete. */
-export class UsageError extends Error {
-  override name = "UsageError";
-}
-
 /** What the flags say, checked. */
 export type PlanFlags = {
   help: boolean;
   json: boolean;
   host: string | null;
-  stack: string;
+  stack: string | null;
   machine: { ram: Bytes; cpus: number } | null;
   disk: Bytes | null;
   agents: { total: number | null; active: number | null };
@@ -48,9 +44,10 @@ export type PlanFlags = {
 /** @throws UsageError naming the flag, its value and what to write. */
 export function readFlags(argv: string[]): PlanFlags {
   const values = parsed(argv);
-  const ram = sizeFlag("ram", values.ram);
-  const cpus = countFlag("cpus", values.cpus);
-  const [total, active] = [countFlag("agents", values.agents), countFlag("active", values.active)];
+  const ram = sizeFlag("ram", values.ram, MIN_RAM);
+  const cpus = countFlag("cpus", values.cpus, MAX_CPUS);
+  const total = countFlag("agents", values.agents, MAX_AGENTS);
+  const active = countFlag("active", values.active, MAX_AGENTS);
   if (values.host !== undefined && (ram !== null || cpus !== null)) {
     throw new UsageError("--host probes a machine, --ram and --cpus describe one: leave out one of the two");
   }
@@ -66,9 +63,9 @@ export function readFlags(argv: string[]): PlanFlags {
     help: values.help ?? false,
     json: values.json ?? false,
     host: values.host ?? null,
-    stack: values.stack ?? "local",
+    stack: values.stack ?? null,
     machine: ram !== null && cpus !== null ? { ram, cpus } : null,
-    disk: sizeFlag("disk", values.disk),
+    disk: sizeFlag("disk", values.disk, bytes(0)),
     agents: { total, active },
   };
 }
@@ -98,15 +95,21 @@ function parsed(argv: string[]) {
   }
 }
 
-function countFlag(name: string, text: string | undefined): number | null {
+function countFlag(name: string, text: string | undefined, most: number): number | null {
   if (text === undefined) return null;
-  if (!/^[1-9]\d{0,5}$/.test(text))
-    throw new UsageError(`--${name} ${text}: write a whole number from 1 on, such as 10`);
+  if (!/^[1-9]\d*$/.test(text) || Number(text) > most)
+    throw new UsageError(`--${name} ${text}: write a whole number from 1 to ${most}, such as 10`);
   return Number(text);
 }
 
-function sizeFlag(name: string, text: string | undefined): Bytes | null {
+function sizeFlag(name: string, text: string | undefined, least: Bytes): Bytes | null {
   if (text === undefined) return null;
+  const size = readSize(name, text);
+  if (size < least) throw new UsageError(`--${name} ${text}: write ${formatBytes(least)} or more`);
+  return size;
+}
+
+function readSize(name: string, text: string): Bytes {
   try {
     return parseBytes(text);
   } catch (error) {
@@ -114,11 +117,13 @@ function sizeFlag(name: string, text: string | undefined): Bytes | null {
   }
 }
 
-/** Machine and host of the flags: described, or probed. */
+/** Machine and host of the flags: described, or a stack's and probed. */
 async function subject(flags: PlanFlags): Promise<{ facts: HostFacts; host: HostConfig; name: string }> {
-  const name = flags.host ?? "this";
-  const host = withAgents(flags.host === null ? bareHost() : await stackHost(flags.host, flags.stack), flags);
-  const facts = flags.machine === null ? (await probeHost(name, host)).facts : described(flags.machine);
+  const { name, host: declared } = flags.machine
+    ? { name: "this", host: bareHost() }
+    : await stackHost(flags);
+  const host = withAgents(declared, flags);
+  const facts = flags.machine ? described(flags.machine) : (await probeHost(name, host)).facts;
   return { facts: flags.disk === null ? facts : withDisk(facts, flags.disk), host, name };
 }
 
@@ -149,17 +154,16 @@ function bareHost(): HostConfig {
   return host;
 }
 
-async function stackHost(name: string, stack: string): Promise<HostConfig> {
-  const file = new URL(`../stacks/Pulumi.${stack}.yaml`, import.meta.url);
-  const text = await readFile(file, "utf8").catch(() => {
-    throw new UsageError(`--stack ${stack}: there is no stacks/Pulumi.${stack}.yaml`);
+/** The host that is named; else the only one of the stack, else the one that is this machine. */
+async function stackHost(flags: PlanFlags): Promise<{ name: string; host: HostConfig }> {
+  const { stack, hosts } = await stackHosts({
+    ...(flags.stack === null ? {} : { stack: flags.stack }),
+    ...(flags.host === null ? {} : { host: flags.host }),
   });
-  const config = ((parseYaml(text) ?? {}) as { config?: Record<string, unknown> }).config ?? {};
-  const { hosts } = readStack((key) => config[`warmbox:${key}`]);
-  const host = hosts[name];
-  if (host === undefined)
-    throw new UsageError(`--host ${name}: the stack ${stack} has ${Object.keys(hosts).join(", ")}`);
-  return host;
+  const found = hosts.length === 1 ? hosts[0] : hosts.find(({ host }) => host.reach.kind === "local");
+  if (found !== undefined) return found;
+  const names = hosts.map(({ name }) => name).join(", ");
+  throw new UsageError(`the stack ${stack} has ${names}; next: name one of them with --host`);
 }
 
 /** Runs the command; returns its exit code: 0 done, 1 a plan that does not add up, 2 wrong flags. */

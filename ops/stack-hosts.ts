@@ -52,22 +52,12 @@ export function parseStackFile(text: string): StackConfig {
   const { config = {} } = (parseYaml(text) ?? {}) as { config?: Record<string, unknown> };
   const keys = Object.keys(config).filter((key) => key.startsWith(PREFIX));
   return readStack(
-    (key) => plain(config[PREFIX + key]),
+    (key) => config[PREFIX + key],
     keys.map((key) => key.slice(PREFIX.length)),
   );
 }
 
 const PREFIX = "warmbox:";
-
-/** Pulumi writes a scalar back as text (`"true"`) and reads it as JSON; so does this. */
-function plain(value: unknown): unknown {
-  if (typeof value !== "string") return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
-}
 
 function chosen(config: StackConfig, stack: string, only: string | undefined): StackHosts["hosts"] {
   const all = Object.entries(config.hosts).map(([name, host]) => ({ name, host }));

@@ -82,13 +82,16 @@ export function moonEnvironmentD(input: MoonEnvInput): string {
   return `${[FIRST_LINE, ...lines].join("\n")}\n`;
 }
 
-/** environment.d expands `$` and takes quotes and backslashes as a shell does. */
+/** environment.d takes quotes and backslashes as a shell does; a `$` is written twice, for it expands even when escaped. */
 function quoted(value: string): string {
   if (/^[A-Za-z0-9_@%+=:,./-]*$/.test(value)) return value;
-  return `"${value.replace(/[\\"]/g, "\\$&").replaceAll("$", "\\$")}"`;
+  return `"${value.replace(/[\\"]/g, "\\$&").replaceAll("$", "$$$$")}"`;
 }
 
-/** Block of `/etc/environment`, which PAM reads for every kind of session: `ssh HOST COMMAND`, cron, sudo. System scope only. */
+/**
+ * Block of `/etc/environment`, which PAM reads for every kind of session: `ssh HOST COMMAND`, cron, sudo. System scope only.
+ * PAM has no quoting: the stack's schema refuses what it would change (`#`, quotes).
+ */
 export function moonPamBlock(input: MoonEnvInput): string {
   const lines = Object.entries(sessionVariables(input)).map(([name, value]) => `${name}=${value}`);
   return `${lines.join("\n")}\n`;

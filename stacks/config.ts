@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ConfigError, fault, faultsOf } from "./fault.ts";
+import { ConfigError, type Fault, fault, faultsOf, keyPath, nearest } from "./fault.ts";
 import { doc, flag, object, rule } from "./schema/fields.ts";
 import { hostSchema } from "./schema/host.ts";
 import { gcsSchema, s3Schema } from "./schema/store.ts";
@@ -97,29 +97,55 @@ export const stackSecretKeys = ["s3AccessKeyId", "s3SecretAccessKey"] as const;
 /**
  * Checks a stack's configuration and fills in every default.
  *
+ * @param also faults that are known already, reported with those found here
  * @throws {ConfigError} one error with all faults: key path, value received, bound with unit, next step
  */
-export function parseStackConfig(raw: unknown): StackConfig {
+export function parseStackConfig(raw: unknown, also: Fault[] = []): StackConfig {
   const result = stackSchema.safeParse(raw ?? {});
-  if (result.success) return result.data;
-  throw new ConfigError(faultsOf(result.error, raw ?? {}));
+  if (result.success && also.length === 0) return result.data;
+  throw new ConfigError([...(result.success ? [] : faultsOf(result.error, raw ?? {})), ...also]);
 }
 
 /**
- * Reads and checks the configuration through Pulumi's `Config`, without importing it.
+ * Reads and checks a stack's configuration, without importing Pulumi.
  *
- * @param get what `key => config.getObject(key)` gives
- * @param present names of all keys set below `warmbox:`, where known: one that is not ours is refused
+ * @param get the value of one of {@link stackConfigKeys}; text is read as JSON where it is some, as Pulumi writes it
+ * @param present names of all keys set below `warmbox:`: one that is not ours is refused, its value unread, for it may
+ *   be a misspelt secret
  * @throws {ConfigError} see {@link parseStackConfig}
  */
-export function readStack(get: (key: string) => unknown, present: readonly string[] = []): StackConfig {
+export function readStack(get: (key: string) => unknown, present: readonly string[]): StackConfig {
   const raw: Record<string, unknown> = {};
   for (const key of stackConfigKeys) {
-    const value = get(key);
+    const value = plain(get(key));
     if (value !== undefined) raw[key] = value;
   }
   const known: readonly string[] = [...stackConfigKeys, ...stackSecretKeys];
-  const strange = present.filter((key) => !known.includes(key));
-  for (const key of strange) raw[key] = get(key);
-  return parseStackConfig(raw);
+  return parseStackConfig(raw, present.filter((key) => !known.includes(key)).map(strangeKey));
+}
+
+/** Pulumi keeps a scalar as text (`"true"`) and everything else as JSON; what is neither is a fault of the schema's. */
+function plain(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+function strangeKey(key: string): Fault {
+  const [near, secret] = [nearest(key, stackConfigKeys), nearest(key, stackSecretKeys)];
+  const removed = `run \`pulumi config rm ${key}\``;
+  return {
+    path: keyPath([key]),
+    got: "(not shown)",
+    wanted: `no such key; there are ${stackConfigKeys.join(", ")} and the secrets ${stackSecretKeys.join(", ")}`,
+    next:
+      near !== undefined
+        ? `write ${near}`
+        : secret !== undefined
+          ? `${removed} and \`pulumi config set --secret ${secret}\``
+          : `remove it, or ${removed}`,
+  };
 }

@@ -89,7 +89,10 @@ export function keyPath(path: readonly PropertyKey[]): string {
   return `warmbox:${parts.join("").replace(/^\./, "")}`;
 }
 
-const SECRET_WORD = /secret|token|passw|credential|access_?key|^key$/i;
+/** Keys whose values a report does not show. */
+const SECRET_WORD = /secret|token|passw|credential|(access|shared|account)[-_]?key|^key$/i;
+/** An address with a user and a password in it. */
+export const USERINFO = /(^|:\/\/)[^/\s@:]+:[^/\s@]+@/;
 const SHOWN_LENGTH = 80;
 
 function shown(path: readonly PropertyKey[], raw: unknown): string {
@@ -97,8 +100,12 @@ function shown(path: readonly PropertyKey[], raw: unknown): string {
   for (const part of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
   if (value === undefined) return "nothing";
   if (path.some((part) => SECRET_WORD.test(String(part)))) return "(not shown)";
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value, (key, inside) => (isSecret(key, inside) ? "(not shown)" : inside));
   return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
+}
+
+function isSecret(key: string, value: unknown): boolean {
+  return SECRET_WORD.test(key) || (typeof value === "string" && USERINFO.test(value));
 }
 
 /** The known word at most two edits away, if there is one. */

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { z } from "zod";
 import { gib, kib } from "../../plan/bytes.ts";
 import { fault, nearest } from "../fault.ts";
@@ -57,6 +58,9 @@ const OWNED: Record<string, string> = {
   gcs_proxy: "declare warmbox:gcs",
 };
 
+const SECRET_NEXT =
+  "remove it: bazel-remote takes it from this file alone; write htpasswd_file or tls_ca_file for its users, declare warmbox:s3 or warmbox:gcs for a store";
+
 function refusedSetting(path: string): string | undefined {
   if (path.includes(".")) return undefined;
   if (path in OWNED) return OWNED[path];
@@ -99,6 +103,8 @@ function addressNext(value: string, fallback: string): string | undefined {
     return `write ${fallback}: a socket file left by a killed process stops the next start`;
   const at = hostPort(value);
   if (at === undefined || at.port > 65535) return `write ${fallback}`;
+  if (isIP(at.host) === 0 && !["localhost", ""].includes(at.host))
+    return `write ${fallback}, or the IP address of one of the host's networks`;
   const local = `127.0.0.1:${at.port === 0 ? fallback.split(":")[1] : at.port}`;
   if (at.port === 0) return `write ${local}: port 0 is another port at every start`;
   if (at.port < 1024) return `write ${fallback}: ports below 1024 need root`;
@@ -157,7 +163,7 @@ const fields = object({
     unit: "size",
     computed: "14 KiB",
   }),
-  settings: doc(settings(refusedSetting).prefault({}), {
+  settings: doc(settings(refusedSetting, SECRET_NEXT).prefault({}), {
     what: "More keys of bazel-remote's YAML file, in its spelling, merged last: `enable_endpoint_metrics`, `htpasswd_file` …",
     link: LINK,
   }),

@@ -16,6 +16,9 @@ function refusedSetting(path: string, value: unknown): string | undefined {
   return undefined;
 }
 
+const SECRET_NEXT =
+  "run `cargo login --registry NAME` on the host, which keeps it in its credentials.toml; a proxy's password goes into HTTPS_PROXY there";
+
 /** Largest `jobs` that is taken; beyond it the number is a typing error. */
 const MAX_JOBS = 1024;
 
@@ -39,7 +42,7 @@ export const cargoSchema = object({
     computed: "the plan's: RAM and cores over the active agents",
     link: `${LINK}#buildjobs`,
   }),
-  settings: doc(settings(refusedSetting).prefault({}), {
+  settings: doc(settings(refusedSetting, SECRET_NEXT).prefault({}), {
     what: "More cargo configuration, in its spelling, merged last: `net.retry`, `registries.…`, `source.…`",
     link: LINK,
   }),

@@ -4,6 +4,11 @@ import { directory, doc, flag, line, object, size, whole, word } from "./fields.
 
 const ZERO = { min: bytes(0) };
 
+/** Less RAM than this is a typing error. */
+export const MIN_RAM = mib(256);
+/** More cores than this are a typing error. */
+export const MAX_CPUS = 8192;
+
 /** One mount as sizing sees it. */
 const disk = object({
   path: doc(directory().exactOptional(), { what: "Directory it was measured at." }),
@@ -52,14 +57,14 @@ export const factsSchema = object({
     }).exactOptional(),
     { what: "The host's user." },
   ),
-  memTotal: doc(size({ min: mib(256) }).exactOptional(), { what: "RAM.", unit: "size" }),
-  memLimit: doc(size({ min: mib(256) }).exactOptional(), {
+  memTotal: doc(size({ min: MIN_RAM }).exactOptional(), { what: "RAM.", unit: "size" }),
+  memLimit: doc(size({ min: MIN_RAM }).exactOptional(), {
     what: "The cgroup's memory limit, where there is one.",
     unit: "size",
   }),
   memAvailable: doc(size(ZERO).exactOptional(), { what: "RAM that is free to use now.", unit: "size" }),
   swapTotal: doc(size(ZERO).exactOptional(), { what: "Swap.", unit: "size" }),
-  cpus: doc(whole("cores", 1, 8192).exactOptional(), { what: "Cores that may be used.", unit: "cores" }),
+  cpus: doc(whole("cores", 1, MAX_CPUS).exactOptional(), { what: "Cores that may be used.", unit: "cores" }),
   cpuQuota: doc(cores.exactOptional(), {
     what: "The cgroup's CPU quota, where there is one.",
     unit: "cores",

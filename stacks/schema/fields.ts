@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Bytes, formatBytes, parseBytes } from "../../plan/bytes.ts";
-import { fault } from "../fault.ts";
+import { fault, USERINFO } from "../fault.ts";
 
 /** What the option table says about a key, beside its type and default which the schema knows. */
 export type KeyDoc = {
@@ -22,7 +22,10 @@ export function doc<S extends z.ZodType>(schema: S, about: KeyDoc): S {
 
 /** An object that refuses keys it does not know. */
 export function object<S extends z.core.$ZodLooseShape>(shape: S) {
-  const group = fault("a group of keys", "indent its keys below it, one a line");
+  const group = fault(
+    "a group of keys",
+    "indent its keys below it, one a line, or write {} for the default of each",
+  );
   const known = Object.keys(shape).join(" "); // ../fault.ts makes the sentence of it
   return z.strictObject(shape, { error: (issue) => (issue.code === "invalid_type" ? group : known) });
 }
@@ -60,7 +63,7 @@ export function port() {
 }
 
 /** One line of text. */
-export function line(what: string, next = `write ${what} on one line`) {
+export function line(what: string, next = "write one line of text, in quotes where it looks like a number") {
   const error = fault(what, next);
   // A control character would break the line-based files that the value goes into.
   return z
@@ -118,30 +121,51 @@ export function directory() {
 export function environment(refused: (name: string) => string | undefined) {
   const value = z
     .union([z.string(), z.number(), z.boolean()], {
-      error: fault("text, a number or a boolean", "write one value"),
+      error: fault("text, a number or a boolean", "write one value, or remove the variable"),
     })
     .transform(String)
     .pipe(line("one line of text").or(z.literal("")));
-  return z.record(z.string(), value).superRefine((env, context) => {
-    for (const name of Object.keys(env)) {
+  const error = fault("variables by name", "write NAME: VALUE below it, one a line, or remove the key");
+  return z.record(z.string(), value, { error }).superRefine((env, context) => {
+    for (const [name, text] of Object.entries(env)) {
       const next = /^[A-Za-z_]\w*$/.test(name) ? refused(name) : "write letters, digits and _ only";
-      if (next === undefined) continue;
-      context.addIssue({
-        code: "custom",
-        path: [name],
-        message: fault("a variable that warmbox does not set itself", next),
-      });
+      const wanted = "a variable that warmbox does not set itself";
+      if (next !== undefined)
+        context.addIssue({ code: "custom", path: [name], message: fault(wanted, next) });
+      else if (holdsSecret([name], text))
+        context.addIssue({ code: "custom", path: [name], message: fault(NO_SECRET, "remove it") });
     }
   });
 }
 
-/** A pass-through in the tool's own key names; `refused` says what to do instead for a key path that is not free. */
-export function settings(refused: (path: string, value: unknown) => string | undefined) {
-  return z.record(z.string(), z.unknown()).superRefine((value, context) => {
+const NO_SECRET =
+  "nothing secret: the preview, the state and a file that every account can read would show it";
+const SECRET_NAME = /(^|[_-])(secret|token|password|passwd|(access|secret|shared|account)[_-]?key)$/i;
+
+/** A pass-through value that is a secret by its name, or an address with a password in it. */
+function holdsSecret(path: string[], value: unknown): boolean {
+  if (Array.isArray(value)) return value.some((one) => holdsSecret(path, one));
+  if (typeof value !== "string" && typeof value !== "number") return false;
+  return path.some((name) => SECRET_NAME.test(name)) || USERINFO.test(String(value));
+}
+
+/**
+ * A pass-through in the tool's own key names; `refused` says what to do instead for a key path that is not free.
+ * Secrets are refused: what is rendered stands in previews, in the state and in files that every account can read.
+ * @param secretNext where the tool's secrets belong
+ */
+export function settings(refused: (path: string, value: unknown) => string | undefined, secretNext: string) {
+  const error = fault(
+    "keys of the tool's own configuration",
+    "write KEY: VALUE below it, one a line, or remove the key",
+  );
+  return z.record(z.string(), z.unknown(), { error }).superRefine((value, context) => {
     for (const { path, leaf } of leaves(value, [])) {
       const next = refused(path.join("."), leaf);
-      if (next === undefined) continue;
-      context.addIssue({ code: "custom", path, message: fault("a setting that warmbox does not own", next) });
+      const wanted = "a setting that warmbox does not own";
+      if (next !== undefined) context.addIssue({ code: "custom", path, message: fault(wanted, next) });
+      else if (holdsSecret(path, leaf))
+        context.addIssue({ code: "custom", path, message: fault(NO_SECRET, secretNext) });
     }
   });
 }
@@ -178,9 +202,9 @@ function isRecord(value: unknown): boolean {
   return typeof value === "object" && value !== null;
 }
 
+/** A fault of a field, of something in it, or of the group that it stands in; a strange key beside it is none. */
 function concerns(issue: z.core.$ZodRawIssue, fields: string[]): boolean {
-  const path = (issue.path ?? []).join(".");
-  return path === ""
-    ? issue.code !== "unrecognized_keys"
-    : fields.some((f) => `${path}.`.startsWith(`${f}.`));
+  if (issue.code === "unrecognized_keys") return false;
+  const path = (issue.path ?? []).map((part) => `${String(part)}.`).join("");
+  return fields.some((field) => path.startsWith(`${field}.`) || `${field}.`.startsWith(path));
 }

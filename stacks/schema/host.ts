@@ -55,7 +55,7 @@ const reachSchema = z.discriminatedUnion(
 );
 
 /** Largest number of agents that is taken; beyond it the number is a typing error. */
-const MAX_AGENTS = 10_000;
+export const MAX_AGENTS = 10_000;
 
 const agents = rule(
   object({
@@ -127,23 +127,36 @@ const withPorts = rule(
   },
 );
 
-const withDirs = rule(withPorts, ["sccache.dir", "bazel-remote.dir", "cargo.home"], (host, add) => {
-  const mine = host["bazel-remote"].dir;
-  if (mine === undefined) return;
-  for (const [other, path] of [
-    ["sccache.dir", host.sccache.dir],
-    ["cargo.home", host.cargo.home],
-  ] as const)
-    if (path !== undefined && (`${path}/`.startsWith(`${mine}/`) || `${mine}/`.startsWith(`${path}/`)))
-      add(
-        ["bazel-remote", "dir"],
-        `a directory apart from ${other}, which is ${path}`,
-        "write another one: a stray file there stops bazel-remote's start",
-      );
-});
-
 /** Where systemd keeps the caches of services that have a user of their own. */
-const CACHE_ROOT = "/var/cache/";
+export const CACHE_ROOT = "/var/cache/";
+
+/** A directory and how a person knows it: `sccache.dir`. */
+export type NamedDir = readonly [name: string, path: string];
+
+/** The first of `others` that lies in bazel-remote's directory or around it, with what to say of it. */
+export function dirClash(
+  remote: string,
+  others: readonly NamedDir[],
+): { wanted: string; next: string } | undefined {
+  const inside = (path: string, around: string) => `${path}/`.startsWith(around === "/" ? "/" : `${around}/`);
+  const other = others.find(([, path]) => inside(path, remote) || inside(remote, path));
+  return (
+    other && {
+      wanted: `a directory apart from ${other[0]}, which is ${other[1]}`,
+      next: "write another one: a stray file there stops bazel-remote's start",
+    }
+  );
+}
+
+const withDirs = rule(withPorts, ["scope", "sccache.dir", "bazel-remote", "cargo.home"], (host, add) => {
+  if (!host["bazel-remote"].enabled) return;
+  const caches = host.scope === "system" ? CACHE_ROOT : ".cache/";
+  const clash = dirClash(host["bazel-remote"].dir ?? `${caches}bazel-remote`, [
+    ["sccache.dir", host.sccache.dir ?? `${caches}sccache`],
+    ["cargo.home", host.cargo.home ?? ".cargo"],
+  ]);
+  if (clash) add(["bazel-remote", "dir"], clash.wanted, clash.next);
+});
 
 const withRoot = rule(withDirs, ["scope", "service", "sccache.dir", "bazel-remote.dir"], (host, add) => {
   if (host.scope === "user" || host.service === "process") return;
@@ -158,8 +171,22 @@ const withRoot = rule(withDirs, ["scope", "service", "sccache.dir", "bazel-remot
   }
 });
 
+/** PAM ends a value of `/etc/environment` at `#`, drops quotes and blanks at its ends, and has no way to say otherwise. */
+const NOT_PAMS = /[#"'\\]|^\s|\s$/;
+
+const withPam = rule(withRoot, ["scope", "moon.env"], ({ scope, moon }, add) => {
+  if (scope === "user") return;
+  for (const [name, value] of Object.entries(moon.env))
+    if (NOT_PAMS.test(value))
+      add(
+        ["moon", "env", name],
+        "text without #, quotes, backslashes and blanks at its ends in scope system, where /etc/environment carries it",
+        "write another value, or scope: user",
+      );
+});
+
 /** One host of a stack. */
-export const hostSchema = rule(withRoot, ["scope", "reach"], ({ scope, reach }, add) => {
+export const hostSchema = rule(withPam, ["scope", "reach"], ({ scope, reach }, add) => {
   if (scope === "user" && reach.kind === "ssh" && reach.sudo)
     add(
       ["reach", "sudo"],

@@ -26,6 +26,14 @@ const ENV: [RegExp, string][] = [
   ],
 ];
 
+/** Variables of moon and proto; anything else would be every account's in system scope, whatever it does there. */
+const NAME = /^(MOON|PROTO)_/;
+
+function refusedVariable(name: string): string | undefined {
+  const known = ENV.find(([pattern]) => pattern.test(name))?.[1];
+  return known ?? (NAME.test(name) ? undefined : "write names that begin with MOON_ or PROTO_ only");
+}
+
 /** moon counts its concurrency in a byte in one of its two places. */
 const MAX_CONCURRENCY = 255;
 
@@ -75,8 +83,8 @@ export const moonSchema = object({
     unit: "actions",
     computed: "the plan's maxTasks",
   }),
-  env: doc(environment((name) => ENV.find(([pattern]) => pattern.test(name))?.[1]).prefault({}), {
-    what: "More variables for every moon, such as `MOON_REMOTE_CACHE_INSTANCE_NAME`.",
+  env: doc(environment(refusedVariable).prefault({}), {
+    what: "More variables (`MOON_…`, `PROTO_…`) for every moon, such as `MOON_REMOTE_CACHE_INSTANCE_NAME`.",
     link: "https://moonrepo.dev/docs/guides/remote-cache",
   }),
 });

@@ -43,6 +43,8 @@ function refusedSetting(path: string): string | undefined {
     : "remove it: sccache refuses keys it does not know, and every compile would fail";
 }
 
+const SECRET_NEXT = "remove it: sccache takes it from this file alone, and the file cannot be kept secret";
+
 const ENV: [RegExp, string][] = [
   [
     /^SCCACHE_CACHE_SIZE$/,
@@ -63,6 +65,10 @@ const ENV: [RegExp, string][] = [
   ],
   [/^SCCACHE_(BUCKET|ENDPOINT|REGION|S3_.*)$|^AWS_/, S3],
   [/^SCCACHE_GCS_/, "declare warmbox:gcs"],
+  [
+    /^SCCACHE_(REDIS|MEMCACHED|WEBDAV|AZURE|OSS|COS|GHA)/,
+    "remove it: another store would take the place of the disk cache",
+  ],
 ];
 
 /** Tier 1: what may be said about sccache. */
@@ -86,7 +92,7 @@ export const sccacheSchema = object({
     unit: "TCP port",
     link: LINK,
   }),
-  settings: doc(settings(refusedSetting).prefault({}), {
+  settings: doc(settings(refusedSetting, SECRET_NEXT).prefault({}), {
     what: "More keys of sccache's own file, in its spelling, merged last: `client_side_mode`, `basedirs`, `cache.disk.rw_mode` …",
     link: LINK,
   }),

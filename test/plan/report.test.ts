@@ -68,10 +68,26 @@ test("numbers of agents that do not fit say why", () => {
   expect(report).toContain("  3               at most 2: 8GiB of RAM leave 4.5GiB for rustc, at 2GiB each\n");
 });
 
-test("without flags it plans this machine", async () => {
-  const { out, code } = await run("");
-  expect(code).toBe(0);
-  expect(out).toMatch(/^Plan for .* of RAM, \d+ cores/);
+describe("without --host and --ram it plans a host of the stack", () => {
+  test("the one of Pulumi.local.yaml, with its agents", async () => {
+    const { out, code } = await run("--stack local");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^Plan for .* of RAM, \d+ cores .*: 4 agents share the box, 2 build at once\./);
+  });
+
+  test("--agents and --active win over the stack's", async () => {
+    expect((await run("--stack local --agents 1")).out).toMatch(
+      /: 1 agent shares the box, 1 builds at once\./,
+    );
+  });
+
+  test("none of several that are all elsewhere", async () => {
+    expect(await run("--stack fleet")).toEqual({
+      out: "",
+      err: "plan: the stack fleet has forge-1, forge-2, forge-3; next: name one of them with --host\n",
+      code: 2,
+    });
+  });
 });
 
 test("--help", async () => {
@@ -86,8 +102,11 @@ describe("flags that cannot be meant are one clear error", () => {
     ["--ram 30GB --cpus 4", '--ram "30GB": unknown unit GB: sizes are 1024-based, write 30GiB'],
     ["--ram 30GiB", "--ram alone does not describe a machine: add --cpus, such as 16"],
     ["--cpus 4", "--cpus alone does not describe a machine: add --ram, such as 64GiB"],
-    ["--ram 4GiB --cpus 0", "--cpus 0: write a whole number from 1 on, such as 10"],
-    ["--ram 4GiB --cpus 1.5", "--cpus 1.5: write a whole number from 1 on, such as 10"],
+    ["--ram 4GiB --cpus 0", "--cpus 0: write a whole number from 1 to 8192, such as 10"],
+    ["--ram 4GiB --cpus 1.5", "--cpus 1.5: write a whole number from 1 to 8192, such as 10"],
+    ["--ram 4GiB --cpus 9000", "--cpus 9000: write a whole number from 1 to 8192, such as 10"],
+    ["--agents 10001", "--agents 10001: write a whole number from 1 to 10000, such as 10"],
+    ["--ram 255MiB --cpus 1", "--ram 255MiB: write 256MiB or more"],
     ["--agents 2 --active 3", "--active 3: at most --agents, which is 2: raise --agents"],
     [
       "--host a --ram 4GiB --cpus 4",
@@ -95,10 +114,19 @@ describe("flags that cannot be meant are one clear error", () => {
     ],
     ["--agnets 4", "Unknown option '--agnets': `npm run plan -- --help` lists the flags"],
     ["more", "Unexpected argument 'more': `npm run plan -- --help` lists the flags"],
-    ["--host nobody", "--host nobody: the stack local has this"],
-    ["--host a --stack none", "--stack none: there is no stacks/Pulumi.none.yaml"],
+    ["--host nobody --stack local", "--host nobody: the stack local has this; next: name one of them"],
   ])("%s", async (line, message) => {
     expect(await run(line)).toEqual({ out: "", err: `plan: ${message}\n`, code: 2 });
+  });
+
+  test("a stack that is not there", async () => {
+    const { err, code } = await run("--stack none");
+    expect({ err, code }).toEqual({
+      err: expect.stringMatching(
+        /^plan: the stack none has no file .*Pulumi\.none\.yaml; next: name one that has with --stack NAME\n$/,
+      ),
+      code: 2,
+    });
   });
 
   test("a plan that does not add up is status 1", async () => {

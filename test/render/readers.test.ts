@@ -355,6 +355,9 @@ describe("moon", { timeout: 2 * MINUTES }, () => {
   });
 });
 
+/** What the manager itself runs; comes with systemd. */
+const GENERATOR = "/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator";
+
 describe("shells", () => {
   const value = `a "b" 'c' $d \\ e`;
   const input = sample({ moon: { env: { MOON_X: value } } });
@@ -401,6 +404,18 @@ describe("shells", () => {
     expect(moonEnvironmentD(sample({ cargo: { home: "/srv/cargo" } }))).toContain(
       "\nCARGO_HOME=/srv/cargo\n",
     );
+  });
+
+  it("systemd's user manager gets it from environment.d, by its own generator", async () => {
+    const dir = await temporaryDirectory();
+    await mkdir(join(dir, "environment.d"));
+    await fileOf(dir, "environment.d/60-warmbox.conf", moonEnvironmentD(input));
+    const { stdout, stderr } = await run([GENERATOR], { env: { HOME: dir, XDG_CONFIG_HOME: dir } });
+    expect(stderr).toBe("");
+    const said = await run(["sh", "-c", `${stdout}\nprintf '%s|%s' "$MOON_REMOTE_HOST" "$MOON_X"`], {
+      env: {},
+    });
+    expect(said.stdout).toBe(`${moonEnvironment(input).MOON_REMOTE_HOST}|${value}`);
   });
 
   it("a block without its file is silent", async () => {

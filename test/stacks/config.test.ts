@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ConfigError, parseStackConfig, readStack, stackConfigKeys } from "../../stacks/config.ts";
@@ -23,11 +24,20 @@ function one(path: string, got: string, wanted: string, next: string): string {
     next:   ${next}`;
 }
 
+/** For `toThrow`, which takes a text for a part of the message. */
+const exactly = (message: string) => ({
+  asymmetricMatch: (error: unknown) => (error as Error).message === message,
+});
+
 const CACHE_MODE = "one of off, read, read-write, write";
 const SIZE = "a size in KiB, MiB, GiB or TiB of at least 64MiB";
 const ADDRESS = "HOST:PORT with HOST an IP address of the host and PORT from 1024 to 65535";
 const SETTING = "a setting that warmbox does not own";
 const VARIABLE = "a variable that warmbox does not set itself";
+const NO_SECRET =
+  "nothing secret: the preview, the state and a file that every account can read would show it";
+const BAZEL_REMOTE_SECRET =
+  "remove it: bazel-remote takes it from this file alone; write htpasswd_file or tls_ca_file for its users, declare warmbox:s3 or warmbox:gcs for a store";
 const HOST_KEYS = "reach, scope, service, agents, facts, purge, sccache, bazel-remote, moon, cargo, tools";
 const MOON_KEYS = "enabled, workspaces, cache, compression, concurrency, env";
 const NO_MAX_TASKS =
@@ -282,6 +292,116 @@ const ONE_FAULT: [string, unknown, [string, string, string, string]][] = [
       "write /var/cache/sccache (mount the larger volume there), or scope: user",
     ],
   ],
+  [
+    "one cache inside the other's default",
+    { sccache: { dir: ".cache/bazel-remote" } },
+    [
+      "bazel-remote.dir",
+      "nothing",
+      "a directory apart from sccache.dir, which is .cache/bazel-remote",
+      "write another one: a stray file there stops bazel-remote's start",
+    ],
+  ],
+  [
+    "a cache around the other's default",
+    { "bazel-remote": { dir: ".cache" } },
+    [
+      "bazel-remote.dir",
+      '".cache"',
+      "a directory apart from sccache.dir, which is .cache/sccache",
+      "write another one: a stray file there stops bazel-remote's start",
+    ],
+  ],
+  [
+    "a cache in system scope around the other's default",
+    { scope: "system", "bazel-remote": { dir: "/var/cache/sccache/br" } },
+    [
+      "bazel-remote.dir",
+      '"/var/cache/sccache/br"',
+      "a directory apart from sccache.dir, which is /var/cache/sccache",
+      "write another one: a stray file there stops bazel-remote's start",
+    ],
+  ],
+  [
+    "an address that is none",
+    { "bazel-remote": { http_address: "999.1.1.1:9090" } },
+    [
+      "bazel-remote.http_address",
+      '"999.1.1.1:9090"',
+      ADDRESS,
+      "write 127.0.0.1:9090, or the IP address of one of the host's networks",
+    ],
+  ],
+  [
+    "a group without keys",
+    { sccache: null },
+    [
+      "sccache",
+      "null",
+      "a group of keys",
+      "indent its keys below it, one a line, or write {} for the default of each",
+    ],
+  ],
+  [
+    "a number for a name",
+    { facts: { user: { name: 7 } } },
+    ["facts.user.name", "7", "a user name", "write one line of text, in quotes where it looks like a number"],
+  ],
+  [
+    "a password of bazel-remote's",
+    { "bazel-remote": { settings: { ldap: { bind_password: "hush" } } } },
+    ["bazel-remote.settings.ldap.bind_password", "(not shown)", NO_SECRET, BAZEL_REMOTE_SECRET],
+  ],
+  [
+    "a key of another store",
+    { "bazel-remote": { settings: { azblob_proxy: { shared_key: "hush" } } } },
+    ["bazel-remote.settings.azblob_proxy.shared_key", "(not shown)", NO_SECRET, BAZEL_REMOTE_SECRET],
+  ],
+  [
+    "a password in an address",
+    { "bazel-remote": { settings: { http_proxy: { url: "https://me:hush@cache.lan" } } } },
+    ["bazel-remote.settings.http_proxy.url", '"(not shown)"', NO_SECRET, BAZEL_REMOTE_SECRET],
+  ],
+  [
+    "a token of sccache's",
+    { sccache: { settings: { dist: { auth: { type: "token", token: "hush" } } } } },
+    [
+      "sccache.settings.dist.auth.token",
+      "(not shown)",
+      NO_SECRET,
+      "remove it: sccache takes it from this file alone, and the file cannot be kept secret",
+    ],
+  ],
+  [
+    "a token of a registry",
+    { cargo: { settings: { registries: { inner: { token: "hush" } } } } },
+    [
+      "cargo.settings.registries.inner.token",
+      "(not shown)",
+      NO_SECRET,
+      "run `cargo login --registry NAME` on the host, which keeps it in its credentials.toml; a proxy's password goes into HTTPS_PROXY there",
+    ],
+  ],
+  [
+    "a secret in the environment",
+    { "bazel-remote": { env: { MY_TOKEN: "hush" } } },
+    ["bazel-remote.env.MY_TOKEN", "(not shown)", NO_SECRET, "remove it"],
+  ],
+  [
+    "a variable that is not moon's",
+    { moon: { env: { LD_PRELOAD: "/x.so" } } },
+    ["moon.env.LD_PRELOAD", '"/x.so"', VARIABLE, "write names that begin with MOON_ or PROTO_ only"],
+  ],
+  [
+    "a value that PAM would cut",
+    { scope: "system", moon: { env: { MOON_X: "a # b" } } },
+    [
+      "moon.env.MOON_X",
+      '"a # b"',
+      "text without #, quotes, backslashes and blanks at its ends in scope system, where /etc/environment carries it",
+      "write another value, or scope: user",
+    ],
+  ],
 ];
 
 describe("parseStackConfig", () => {
@@ -392,23 +512,64 @@ describe("parseStackConfig", () => {
   });
 });
 
-describe("readStack", () => {
-  it("reads its keys and no others", () => {
+describe("readStack, on Pulumi's own Config", () => {
+  /** The configuration as the engine hands it over: scalars as text, the rest as JSON. */
+  function read(config: Record<string, string>): { asked: string[]; read: () => unknown } {
     const asked: string[] = [];
-    const stack = readStack((key) => {
+    const named = Object.entries(config).map(([key, value]) => [`warmbox:${key}`, value]);
+    pulumi.runtime.setAllConfig(Object.fromEntries(named));
+    const own = new pulumi.Config("warmbox");
+    const get = (key: string) => {
       asked.push(key);
-      return key === "hosts" ? { this: {} } : undefined;
-    });
+      return own.get(key);
+    };
+    return { asked, read: () => readStack(get, Object.keys(config)) };
+  }
+  const KEYS =
+    "no such key; there are hosts, proof, s3, gcs and the secrets s3AccessKeyId, s3SecretAccessKey";
+
+  it("reads its keys and no others, so that no secret is read", () => {
+    const { asked, read: run } = read({ hosts: '{"this":{}}', proof: "false", s3SecretAccessKey: "hush" });
+    expect(run()).toMatchObject({ hosts: { this: {} }, proof: false });
     expect(asked).toEqual([...stackConfigKeys]);
-    expect(Object.keys(stack.hosts)).toEqual(["this"]);
   });
 
-  it("refuses a key that nobody reads", () => {
-    const get = (key: string) => (key === "hosts" ? { this: {} } : "x");
-    const present = ["hosts", "prof", "s3SecretAccessKey"];
-    expect(() => readStack((key) => (present.includes(key) ? get(key) : undefined), present)).toThrow(
-      one("prof", '"x"', "no such key; there are hosts, proof, s3, gcs", "write proof"),
-    );
+  it.each([
+    ["a flag", { proof: "no" }, one("proof", '"no"', "true or false", "write true or false, without quotes")],
+    [
+      "the hosts",
+      { hosts: "this" },
+      one(
+        "hosts",
+        '"this"',
+        "the hosts of this stack by name",
+        "write `warmbox:hosts:` with `this: {}` below it for this machine",
+      ),
+    ],
+    ["a misspelt key", { prof: "false1" }, one("prof", "(not shown)", KEYS, "write proof")],
+    [
+      "a misspelt secret",
+      { s3AccesKeyId: "hush" },
+      one(
+        "s3AccesKeyId",
+        "(not shown)",
+        KEYS,
+        "run `pulumi config rm s3AccesKeyId` and `pulumi config set --secret s3AccessKeyId`",
+      ),
+    ],
+    [
+      "a strange key",
+      { colour: "x" },
+      one("colour", "(not shown)", KEYS, "remove it, or run `pulumi config rm colour`"),
+    ],
+  ])("text that is no JSON, in %s, is a fault like any other", (_name, config, wanted) => {
+    expect(read({ hosts: '{"this":{}}', ...(config as object) }).read).toThrow(exactly(wanted));
+  });
+
+  it("reports them with all others", () => {
+    const { read: run } = read({ hosts: '{"this":{"sccache":null}}', proof: "no", prof: "hush" });
+    expect(run).toThrow(/^3 faults .*hosts\.this\.sccache\n.*warmbox:proof\n.*warmbox:prof\n/s);
+    expect(run).not.toThrow(/hush/);
   });
 });
 

@@ -1,0 +1,47 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Box, makeBox } from "../e2e/box.ts";
+
+let box: Box;
+beforeAll(async () => {
+  box = await makeBox();
+});
+afterAll(() => box.remove());
+
+/** What the real CLI says of a stack file that is wrong. */
+async function refusal(config: string): Promise<string> {
+  writeFileSync(join(box.project, "stacks/Pulumi.broken.yaml"), config);
+  const { code, output } = await box.warmbox("preview", "--stack", "broken");
+  expect(code).not.toBe(0);
+  expect(output).not.toMatch(/^ *at .*:\d+|Unhandled|is not a valid JSON/m); // no stack trace, nothing of Pulumi's own
+  return output;
+}
+
+it("every mistake of a stack file is in one report, as a person wrote it, without a stack trace", async () => {
+  const output = await refusal(`config:
+  warmbox:hosts:
+    box:
+      sccache:
+        # max_size: 30GiB
+      moon: {cache: read-only}
+  warmbox:proof: no
+  warmbox:prof: false1
+  warmbox:s3AccesKeyId: hush
+`);
+  expect(output).toContain(`error: 5 faults in the stack's configuration; nothing was changed.
+      warmbox:hosts.box.sccache
+        got:    null
+        wanted: a group of keys
+        next:   indent its keys below it, one a line, or write {} for the default of each
+      warmbox:hosts.box.moon.cache
+`);
+  expect(output.match(/^ +warmbox:\S+$/gm)?.map((line) => line.trim())).toEqual([
+    "warmbox:hosts.box.sccache",
+    "warmbox:hosts.box.moon.cache",
+    "warmbox:proof",
+    "warmbox:prof",
+    "warmbox:s3AccesKeyId",
+  ]);
+  expect(output).not.toContain("hush");
+});
