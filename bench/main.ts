@@ -2,7 +2,7 @@
 import { pathToFileURL } from "node:url";
 
 const BENCHES: Readonly<Record<string, string>> = {
-  up: "no-op preview against an empty program; the first up; what a converged up writes; spawns of a probe",
+  up: "the first up, what a converged up writes, spawns of a probe, no-op preview against an empty program, set-up",
   "rustc-wrapper": "cost of the rustc-wrapper per call, against sccache called directly",
   tiers: "cold, filling, warm and hot builds of a real workspace, with table and plot (long)",
 };

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bytes, formatBytes } from "../plan/bytes.ts";
 import { PINNED } from "../plan/versions.ts";
 import { makeBox } from "../test/e2e/box.ts";
+import { roundsAsked } from "./rounds.ts";
 import { type Bench, openBench } from "./tiers-box.ts";
 import { PHASES, type PhaseName, ROUND_ORDERS } from "./tiers-phases.ts";
 import { tiersPlot } from "./tiers-plot.ts";
@@ -21,13 +22,7 @@ const ROUNDS = 5;
 const LOOKS = 20;
 const LOOK_MS = 100;
 
-const asked = Number(process.argv[2] ?? ROUNDS);
-if (!Number.isInteger(asked) || asked < 1) {
-  throw new Error(
-    `ROUNDS: ${process.argv[2]} is no whole number above 0; next step: npm run bench -- tiers ${ROUNDS}`,
-  );
-}
-
+const asked = roundsAsked(ROUNDS, "tiers");
 const box = await makeBox();
 try {
   const bench = await openBench(box);
