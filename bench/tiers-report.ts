@@ -26,6 +26,10 @@ export interface Machine {
 
 /** Names of the phases, in the order of the report. */
 export const NAMES = Object.keys(WHAT) as PhaseName[];
+/** Rounds that a report needs: a median of five bears two disturbed ones. */
+export const ROUNDS = 5;
+/** A cold phase shorter than this is mostly the cost of starting programs, seconds. */
+export const COLD_SECONDS = 60;
 /** The usual claims for such a set-up, as multiples of cold. */
 export const CLAIM = { warm: 6, hot: 60 } as const;
 
@@ -52,7 +56,7 @@ against the caches' own counters: warm has no miss, hot has every task \`cached-
 
 ## 6× warm, 60× hot?
 
-${warmVerdict(rounds)}
+${tooSmall(rounds)}${warmVerdict(rounds)}
 
 ${hotVerdict(rounds, machine)}
 
@@ -137,21 +141,31 @@ function loadOf({ niceness }: Machine, rounds: readonly Round[]): string {
   return `${seen}: ${quiet ? "a quiet machine" : "not a quiet machine, so that the ratios say more than the seconds"}.${priority}`;
 }
 
+/** Says so where the figures are no basis for a verdict: a cold build too short, or rounds too few. */
+function tooSmall(rounds: readonly Round[]): string {
+  const cold = median(seconds(rounds, "cold"));
+  const lacks = [
+    ...(cold < COLD_SECONDS ? [`cold took ${figure(cold)} s, less than ${COLD_SECONDS}`] : []),
+    ...(rounds.length < ROUNDS ? [`${rounds.length} of ${ROUNDS} rounds`] : []),
+  ];
+  return lacks.length === 0 ? "" : `**No basis for a verdict: ${lacks.join("; ")}.**\n\n`;
+}
+
 function warmVerdict(rounds: readonly Round[]): string {
   const { uncached } = middle(rounds, "warm");
   const { hits, misses } = middle(rounds, "warm-other");
-  return `At the same path **${CLAIM.warm}× warm ${verdict(rounds, "warm", CLAIM.warm)}** and in another worktree it \
-**${verdict(rounds, "warm-other", CLAIM.warm)}**: ${both(rounds, "warm")} and ${both(rounds, "warm-other")}, since even with every \
-cacheable call a hit the ${uncached} programs, tests, build scripts and proc macros compile and link anew, and another path makes ${misses} \
-of ${hits + misses} cacheable calls miss (members, and all above a crate that includes from its OUT_DIR, as serde does).`;
+  return `At the same path **${CLAIM.warm}× warm ${verdict(rounds, "warm", CLAIM.warm)}**, in another worktree it \
+**${verdict(rounds, "warm-other", CLAIM.warm)}**: ${both(rounds, "warm")} and ${both(rounds, "warm-other")}. What sets the limit: even \
+with every cacheable call a hit, the ${uncached} programs, tests, build scripts and proc macros compile and link anew; another path \
+makes ${misses} of ${hits + misses} cacheable calls miss (members, and all above a crate that includes from its OUT_DIR, as serde does).`;
 }
 
 function hotVerdict(rounds: readonly Round[], { program }: Machine): string {
   const costs = median(seconds(rounds, "hot"));
-  return `For results alone **${CLAIM.hot}× hot ${verdict(rounds, "hot", CLAIM.hot)}** and with the program of ${program} fetched it \
-**${verdict(rounds, "hot-program", CLAIM.hot)}**: ${both(rounds, "hot")} and ${both(rounds, "hot-program")}, since a hit starts neither \
-cargo nor rustc and costs moon's ${figure(costs)} s whatever the build would cost: the ratio is the size of the build, and ${CLAIM.hot}× \
-is any work of more than ${figure(CLAIM.hot * costs)} s cold whose results, not whose \`target\`, are wanted.`;
+  return `For results alone **${CLAIM.hot}× hot ${verdict(rounds, "hot", CLAIM.hot)}**, with the program of ${program} fetched it \
+**${verdict(rounds, "hot-program", CLAIM.hot)}**: ${both(rounds, "hot")} and ${both(rounds, "hot-program")}. What sets the limit: a hit \
+starts neither cargo nor rustc and costs moon's ${figure(costs)} s whatever the build would cost, so the ratio is the size of the build; \
+${CLAIM.hot}× is any work of more than ${figure(CLAIM.hot * costs)} s cold whose results, not whose \`target\`, are wanted.`;
 }
 
 /** Held against time and CPU time: a claim that only one of them bears is not certain. */

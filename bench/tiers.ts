@@ -14,10 +14,8 @@ import { roundsAsked } from "./rounds.ts";
 import { type Bench, openBench } from "./tiers-box.ts";
 import { PHASES, type PhaseName, ROUND_ORDERS } from "./tiers-phases.ts";
 import { tiersPlot } from "./tiers-plot.ts";
-import { type Machine, type Measured, type Round, tiersReport } from "./tiers-report.ts";
+import { type Machine, type Measured, ROUNDS, type Round, tiersReport } from "./tiers-report.ts";
 
-/** Rounds where none are named: a median of five bears two disturbed ones. */
-const ROUNDS = 5;
 /** The machine is looked at so often, so many milliseconds apart, before each phase. */
 const LOOKS = 20;
 const LOOK_MS = 100;
