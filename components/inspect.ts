@@ -12,6 +12,8 @@ import { embeddedHost, storeOfHost } from "../render/store.ts";
 import { ConfigError, keyPath } from "../stacks/fault.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { BuildHostArgs } from "./build-host.ts";
+import { hostFaults } from "./host-faults.ts";
+import { hostWarnings } from "./host-warnings.ts";
 import { STAND_IN, type UnreachableHost } from "./unreachable.ts";
 
 /** What a stack's hosts answered. */
@@ -96,13 +98,17 @@ export interface HostDescription {
 
 /**
  * From a probe to the arguments of {@link BuildHost}: plan, tools, service kind, warnings. Asks nobody anything.
- * @throws Error where the host lacks what the stack wants of it
+ * @throws ConfigError where the host is not what the stack wants of it
+ * @throws Error where a tool cannot be had for it
  */
 export function describeHost(known: HostDescription): BuildHostArgs {
   const { name, host, stack, owner, library } = known;
   const { facts, observed } = known.probe;
   const choices = enabledTools(host, chooseTools(facts, host, { s3: stack.s3 !== undefined }));
   refuseMissing(name, choices);
+  const input = resourceInput(host, facts, name, choices, stack);
+  const faults = hostFaults({ name, host, facts, paths: input.paths, kind: input.kind });
+  if (faults.length > 0) throw new ConfigError(faults);
   const server = embeddedServer(name, host, stack);
   const nowSeconds = Math.floor(Date.now() / 1000);
   return {
@@ -111,11 +117,11 @@ export function describeHost(known: HostDescription): BuildHostArgs {
     tools: { ...choices, ...(server ? { versitygw: server.choice } : {}) },
     arch: facts.arch,
     proof: stack.proof && host.scope === "user",
-    input: { ...resourceInput(host, facts, name, choices, stack), ...containerOf(known) },
+    input: { ...input, ...containerOf(known) },
     ...(server
       ? { server: { config: server.config, toolPath: below(facts.user.home, server.choice.path) } }
       : {}),
-    warnings: [...cargoConflicts(name, facts), ...withoutStore(name, stack), ...unproved(name, host, stack)],
+    warnings: hostWarnings({ name, host, stack, facts }),
   };
 }
 
@@ -224,29 +230,6 @@ function refuseMissing(name: string, choices: Partial<Record<HostTool, ToolChoic
 function embeddedServer(name: string, host: HostConfig, stack: StackConfig) {
   if (stack.s3?.kind !== "embedded" || embeddedHost(stack) !== name) return undefined;
   return { config: stack.s3, choice: pushedS3Server(host.scope) };
-}
-
-function withoutStore(name: string, stack: StackConfig): string[] {
-  const server = embeddedHost(stack);
-  if (server === undefined || server === name) return [];
-  return [
-    `${name}: no S3 behind its caches: the embedded server listens on ${server} alone; next: for a store that hosts share write s3: {kind: endpoint, …}`,
-  ];
-}
-
-/** A proof builds as the user whom the caches serve; scripts of system scope run as root. */
-function unproved(name: string, host: HostConfig, stack: StackConfig): string[] {
-  if (!stack.proof || host.scope === "user") return [];
-  return [
-    `${name}: the proof is skipped, since scope system works as root; next: log in as the build user and run a build twice`,
-  ];
-}
-
-function cargoConflicts(name: string, facts: HostFacts): string[] {
-  return facts.cargoConfig.conflicts.map(
-    ({ key, line }) =>
-      `${name}: ${facts.cargoConfig.path}:${line} sets ${key}, which wins over warmbox's value; next: delete that line, or leave it and know that this tier does not work as planned`,
-  );
 }
 
 async function libraryTexts(): Promise<BuildHostArgs["library"]> {

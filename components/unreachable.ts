@@ -27,7 +27,7 @@ export const STAND_IN: DeclaredFacts = {
     "bazel-remote": { total: gib(1024 ** 2), free: gib(1024 ** 2) },
   },
   docker: "0",
-  systemd: { pid1: true, version: 257, userManager: true, linger: true },
+  systemd: { pid1: true, linger: true },
 };
 
 /**

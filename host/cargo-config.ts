@@ -11,7 +11,6 @@ export function cargoConfigFacts(lines: string[]): HostFacts["cargoConfig"] {
   const entries = lines.map(entryOf).filter((entry) => entry !== null);
   return {
     path,
-    exists: lines.includes("exists"),
     includes: entries.some(
       (e) => e.kind === "include" && /["'](?:.*\/)?warmbox\.toml["']/.test(withoutComment(e.text)),
     ),

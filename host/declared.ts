@@ -25,16 +25,11 @@ export function settledFacts(seen: SeenFacts, host: DeclaredHost): HostFacts {
     });
   };
   const settled: HostFacts = {
-    hostname: host.name,
-    os: "linux",
-    kernel: "unknown",
     libc: "unknown",
     memLimit: null,
-    swapTotal: bytes(0),
     cpuQuota: null,
     openFiles: null,
-    systemd: { pid1: false, version: null, userManager: false, linger: false },
-    container: null,
+    systemd: NO_SYSTEMD,
     docker: null,
     tools: {
       sccache: null,
@@ -46,12 +41,11 @@ export function settledFacts(seen: SeenFacts, host: DeclaredHost): HostFacts {
       node: null,
     },
     cargoHome: `${home}/.cargo`,
-    cargoConfig: { path: "", exists: false, includes: false, conflicts: [] },
+    cargoConfig: { path: "", includes: false, conflicts: [] },
     ports: [],
     ...facts,
     arch: needed(facts.arch, ["arch"], "the processor architecture, x86_64 or aarch64", "x86_64"),
     memTotal: needed(facts.memTotal, ["memTotal"], "the host's RAM", "16GiB"),
-    memAvailable: facts.memAvailable ?? facts.memTotal ?? bytes(0),
     cpus: needed(facts.cpus, ["cpus"], "the number of processors that may be used", "8"),
     user: { uid: 1000, gid: 1000, name: home?.split("/").at(-1) || "unknown", ...facts.user, home },
     disks: {
@@ -64,15 +58,16 @@ export function settledFacts(seen: SeenFacts, host: DeclaredHost): HostFacts {
   return settled;
 }
 
+const NO_SYSTEMD: HostFacts["systemd"] = { pid1: false, linger: false };
+
 /** Where declared facts are given they win, down to single keys of groups. */
 function merged(seen: SeenFacts, declared: DeclaredFacts): SeenFacts {
   const { disks, user, systemd, ...rest } = declared;
-  const base = { pid1: false, version: null, userManager: false, linger: false };
   return {
     ...seen,
     ...rest,
     user: { ...seen.user, ...user },
-    systemd: { ...base, ...seen.systemd, ...systemd },
+    systemd: { ...NO_SYSTEMD, ...seen.systemd, ...systemd },
     disks: {
       sccache: { ...seen.disks.sccache, ...disks?.sccache },
       "bazel-remote": { ...seen.disks["bazel-remote"], ...disks?.["bazel-remote"] },
@@ -92,7 +87,6 @@ function settledDisk(
     mount: "/",
     device: "unknown",
     fs: "unknown",
-    options: [],
     held: bytes(0),
     applied: null,
     ...seen,

@@ -7,7 +7,7 @@ export type SeenDisk = Partial<Disk>;
 
 const NAMES = ["sccache", "bazel-remote", "cargo"] as const;
 
-/** The volumes of the three caches: `df` of each, its mount's options, and what the cache on it holds. */
+/** The volumes of the three caches: `df` of each, its file system, and what the cache on it holds. */
 export function seenDisks(sections: Section[]): Record<keyof HostFacts["disks"], SeenDisk> {
   const lines = linesOf(sections, "disks");
   const volumes = wordsOf(lines, "df").map(dfLine);
@@ -31,10 +31,10 @@ function dfLine(line: string): SeenDisk {
   return { device, mount, total: kib(Number(blocks)), free: kib(Math.max(0, Number(available))) };
 }
 
-/** Type and options of a mount point; of two mounts on one place the later is the one that is seen. */
+/** Type of the file system at a mount point; of two mounts on one place the later is the one that is seen. */
 function mountOf(mount: string | undefined, mounts: string[]): SeenDisk {
   const last = mounts.map((l) => l.split(" ")).findLast(([, at = ""]) => unescaped(at) === mount);
-  return last === undefined ? {} : { fs: last[2] ?? "", options: (last[3] ?? "").split(",") };
+  return last === undefined ? {} : { fs: last[2] ?? "" };
 }
 
 /** /proc/mounts writes a space, tab, line end or backslash as three octal digits. */

@@ -1,7 +1,6 @@
-import { type Bytes, bytes } from "../plan/bytes.ts";
+import type { Bytes } from "../plan/bytes.ts";
 import type { DeclaredFacts } from "../stacks/types.ts";
 import { cargoConfigFacts } from "./cargo-config.ts";
-import { containerOf } from "./container.ts";
 import { settledFacts } from "./declared.ts";
 import { type SeenDisk, seenDisks } from "./disks.ts";
 import { cpuCount, cpuQuota, meminfo, memoryLimit } from "./limits.ts";
@@ -20,8 +19,6 @@ export type Disk = {
   device: string;
   /** `ext4`, `xfs`, `btrfs`, `overlay`, … */
   fs: string;
-  /** Mount options. */
-  options: string[];
   total: Bytes;
   /** What this user may still write. */
   free: Bytes;
@@ -39,17 +36,12 @@ export type CargoConflict = { key: string; line: number };
 
 /** What a machine is. Produced by {@link parseProbe}, or from declared facts alone. */
 export type HostFacts = {
-  hostname: string;
-  os: "linux";
-  kernel: string;
   arch: "x86_64" | "aarch64";
   libc: "glibc" | "musl" | "unknown";
   user: { name: string; uid: number; gid: number; home: string };
   memTotal: Bytes;
   /** The smallest limit of the cgroups above the probe, where it is below `memTotal`. */
   memLimit: Bytes | null;
-  memAvailable: Bytes;
-  swapTotal: Bytes;
   /** Processors this user may run on (affinity, cpuset). */
   cpus: number;
   /** Cores that the cgroups' CPU quota allows, where one is set; may be a fraction. */
@@ -57,14 +49,13 @@ export type HostFacts = {
   /** Hard limit of open files; null = unlimited or unknown. */
   openFiles: number | null;
   disks: { sccache: Disk; "bazel-remote": Disk; cargo: Disk };
-  systemd: { pid1: boolean; version: number | null; userManager: boolean; linger: boolean };
-  /** What kind of container this is (`docker`, `podman`, `lxc`, `systemd-nspawn`, `container`), or null. */
-  container: string | null;
+  /** `linger`: the user's units outlive the session. */
+  systemd: { pid1: boolean; linger: boolean };
   /** Version of the docker server that this user can talk to, or null. */
   docker: string | null;
   tools: Record<"sccache" | "bazel-remote" | "moon" | "cargo" | "rustc" | "git" | "node", Tool | null>;
   cargoHome: string;
-  cargoConfig: { path: string; exists: boolean; includes: boolean; conflicts: CargoConflict[] };
+  cargoConfig: { path: string; includes: boolean; conflicts: CargoConflict[] };
   /** TCP ports that something which is not ours listens on. */
   ports: number[];
 };
@@ -137,20 +128,15 @@ function seenFacts(sections: Section[]): SeenFacts {
   const memTotal = meminfo(memory, "MemTotal");
   const cpus = cpuCount(status[0]?.split(/\s+/)[1] ?? null);
   return {
-    ...unameFacts(wordOf(host, "uname") ?? ""),
+    ...archOf(wordOf(host, "uname") ?? ""),
     libc: libcOf(wordsOf(host, "libc")),
     user: userOf(host),
     ...(memTotal !== null && { memTotal, memLimit: memoryLimit(limits, memTotal) }),
-    ...(memTotal !== null && {
-      memAvailable: meminfo(memory, "MemAvailable") ?? meminfo(memory, "MemFree") ?? memTotal,
-    }),
-    swapTotal: meminfo(memory, "SwapTotal") ?? bytes(0),
     ...(cpus !== null && { cpus }),
     cpuQuota: cpuQuota(limits),
     openFiles: countOf(wordOf(host, "openfiles")),
     disks: seenDisks(sections),
     systemd: systemdOf(linesOf(sections, "systemd")),
-    container: containerOf(linesOf(sections, "container")),
     docker: wordOf(linesOf(sections, "slow"), "docker"),
     tools: toolsOf(linesOf(sections, "slow")),
     ...(wordOf(cargo, "home") !== null && { cargoHome: wordOf(cargo, "home") as string }),
@@ -166,11 +152,10 @@ const ARCHS: Record<string, HostFacts["arch"]> = {
   arm64: "aarch64",
 };
 
-/** `Linux NODE RELEASE MACHINE`. */
-function unameFacts(uname: string): Partial<HostFacts> {
-  const [, hostname, kernel, machine = ""] = uname.split(" ");
-  const arch = ARCHS[machine];
-  return { os: "linux", ...(hostname && { hostname }), ...(kernel && { kernel }), ...(arch && { arch }) };
+/** `Linux MACHINE`. */
+function archOf(uname: string): Pick<SeenFacts, "arch"> {
+  const arch = ARCHS[uname.split(" ").at(-1) ?? ""];
+  return arch === undefined ? {} : { arch };
 }
 
 /** glibc where both are: then musl is an extra package. */
@@ -191,12 +176,7 @@ function userOf(lines: string[]): SeenFacts["user"] {
 }
 
 function systemdOf(lines: string[]): HostFacts["systemd"] {
-  return {
-    pid1: wordOf(lines, "pid1") === "systemd",
-    version: countOf(/^systemd (\d+)/.exec(wordOf(lines, "version") ?? "")?.[1] ?? null),
-    userManager: wordOf(lines, "manager") !== null,
-    linger: wordOf(lines, "linger") !== null,
-  };
+  return { pid1: wordOf(lines, "pid1") === "systemd", linger: wordOf(lines, "linger") !== null };
 }
 
 const countOf = (text: string | null): number | null =>

@@ -24,7 +24,6 @@ probe() {
 	pr_files
 	pr_cgroups
 	pr_systemd
-	pr_container
 	pr_cargo
 	pr_processes
 	pr_ledgers
@@ -89,7 +88,7 @@ pr_as_builder() {
 
 pr_host() {
 	pr_section host
-	pr_fact "uname $(uname -s -n -r -m)"
+	pr_fact "uname $(uname -s -m)"
 	# shellcheck disable=SC2086 # no word at all where it is empty
 	pr_id=$(id $pr_builder)
 	pr_fact "$pr_id"
@@ -113,7 +112,7 @@ pr_files() {
 		FNR == 1 { print "@@warmbox file " FILENAME }
 		FILENAME ~ /\/tcp6?$/ { if ($4 == "0A") print "|" $2, $8, $10; next }
 		FILENAME ~ /status$/ { if ($1 == "Cpus_allowed_list:") print "|" $0; next }
-		FILENAME ~ /meminfo$/ { if ($1 ~ /^(MemTotal|MemAvailable|MemFree|SwapTotal):$/) print "|" $0; next }
+		FILENAME ~ /meminfo$/ { if ($1 ~ /^MemTotal:$/) print "|" $0; next }
 		{ print "|" $0 }
 	' "$@"
 }
@@ -163,32 +162,12 @@ pr_systemd() {
 	pr_line=''
 	if [ -r /proc/1/comm ]; then pr_first_line /proc/1/comm; fi
 	pr_fact "pid1 $pr_line"
-	for pr_file in "/run/user/$pr_uid/systemd/private" "/run/user/$pr_uid/bus"; do
-		if [ -S "$pr_file" ]; then pr_fact "manager $pr_file"; fi
-	done
 	if [ -e "/var/lib/systemd/linger/$pr_user" ]; then pr_fact "linger $pr_user"; fi
-	if [ -d /run/systemd/system ] && pr_found systemctl; then
-		pr_bounded "$PR_ANSWER_SECONDS" systemctl --version 2>/dev/null | sed -n '1s/^/|version /p'
-	fi
-}
-
-pr_container() {
-	pr_section container
-	for pr_file in /.dockerenv /run/.containerenv /run/systemd/container; do
-		if [ -e "$pr_file" ]; then
-			pr_line=''
-			pr_first_line "$pr_file" 2>/dev/null
-			pr_fact "file $pr_file $pr_line"
-		fi
-	done
-	if [ -r /proc/1/cgroup ]; then
-		while IFS= read -r pr_line; do pr_fact "cgroup $pr_line"; done </proc/1/cgroup
-	fi
-	if pr_found systemd-detect-virt; then pr_fact "detect $(pr_bounded "$PR_ANSWER_SECONDS" systemd-detect-virt -c 2>/dev/null)"; fi
 }
 
 # Names of the settings in the user's cargo configuration, with line numbers; their values may be secrets and stay here,
-# except those of `include` and of tables written on one line, whose quoted parts are emptied.
+# except those of `include` and of tables written on one line, whose quoted parts are emptied. Our own block is no
+# setting of the user's; its tables are named, for what stands below it belongs to the last of them.
 pr_cargo() {
 	pr_section cargo
 	pr_fact "home $pr_cargo"
@@ -199,9 +178,12 @@ pr_cargo() {
 	pr_fact exists
 	awk '
 		{ sub(/\r$/, "") }
+		$0 == "# >>> warmbox cargo" { ours = 1 }
+		$0 == "# <<< warmbox cargo" { ours = 0 }
 		open { print "|" FNR " include " $0; if ($0 ~ /\]/) open = 0; next }
 		/^[ \t]*\[/ { line = $0; sub(/[ \t]*(#.*)?$/, "", line); sub(/^[ \t]*/, "", line); print "|" FNR " table " line; inside = 1; next }
 		!inside && /^[ \t]*"?include"?[ \t]*=/ { print "|" FNR " include " $0; if ($0 !~ /\]/ && $0 ~ /\[/) open = 1; next }
+		ours { next }
 		/^[ \t]*[A-Za-z0-9_"'\''.-][^=]*=[ \t]*\{/ { line = $0; gsub(/"[^"]*"/, "\"\"", line); gsub(/'\''[^'\'']*'\''/, "\"\"", line); print "|" FNR " inline " line; next }
 		/^[ \t]*[A-Za-z0-9_"'\''.-][^=]*=/ { line = $0; sub(/[ \t]*=.*/, "", line); sub(/^[ \t]*/, "", line); print "|" FNR " key " line }
 	' "$pr_file"

@@ -16,12 +16,12 @@ export type WhatIf = { agents: number; plan: CachePlan } | { agents: number; ref
 export type PlanData = { plan: CachePlan; whatIf: WhatIf[] };
 
 /** The plan of one host, and of the same host if other numbers of agents shared it and built at once. */
-export function planData(facts: HostFacts, host: HostConfig, name?: string): PlanData {
+export function planData(facts: HostFacts, host: HostConfig, name: string): PlanData {
   const plan = planHost(facts, host, name);
   return { plan, whatIf: WHAT_IF.map((agents) => whatIf(facts, host, agents, name)) };
 }
 
-function whatIf(facts: HostFacts, host: HostConfig, agents: number, name?: string): WhatIf {
+function whatIf(facts: HostFacts, host: HostConfig, agents: number, name: string): WhatIf {
   try {
     return { agents, plan: planHost(facts, { ...host, agents: { total: agents, active: agents } }, name) };
   } catch (error) {
@@ -31,7 +31,7 @@ function whatIf(facts: HostFacts, host: HostConfig, agents: number, name?: strin
 }
 
 /** The whole plan of one host for people: the budget, every term with its reason, and the comparison. Pure. */
-export function planReport(facts: HostFacts, host: HostConfig, name?: string): string {
+export function planReport(facts: HostFacts, host: HostConfig, name: string): string {
   const { plan, whatIf } = planData(facts, host, name);
   return [heading(plan, facts), budget(plan), terms(plan), comparison(whatIf)].join("\n\n").concat("\n");
 }

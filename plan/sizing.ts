@@ -43,7 +43,7 @@ export type CachePlan = {
  * @param name the host's key in the stack, for messages
  * @throws ConfigError with every fault, where the machine or the stack's numbers do not add up
  */
-export function planHost(facts: HostFacts, host: HostConfig, name: string = facts.hostname): CachePlan {
+export function planHost(facts: HostFacts, host: HostConfig, name: string): CachePlan {
   const box = boxOf(facts);
   const shares = memoryShares(box.memory, host);
   const builders = buildersOf(box, shares, host, name);

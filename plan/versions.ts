@@ -155,6 +155,12 @@ export function judge(tool: HostTool, version: string | null, { s3 }: JudgeOptio
   return { verdict: rule.verdict, reason: `${tool} ${version}: ${rule.reason} (${rule.link})` };
 }
 
+/** Whether a version comes before another; false for a word that is none. */
+export function olderVersion(version: string, than: string): boolean {
+  const [one, other] = [versionParts(version), versionParts(than)];
+  return one !== null && other !== null && compare(one, other) < 0;
+}
+
 function within(parts: Parts, rule: VersionRule): boolean {
   return (
     (rule.from === undefined || compare(parts, must(rule.from)) >= 0) &&

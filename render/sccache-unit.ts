@@ -97,11 +97,7 @@ export function sccacheUnit(plan: SccacheUnitPlan, input: SccacheUnitInput): str
 
 function buildsAs(user: string): string {
   if (user !== "root") return unitWord(user);
-  throw new Error(
-    "sccache: user root: any account of the machine could run programs as root through the server; " +
-      "log in as the user whose builds it serves and write reach.sudo: true, or name that user in facts.user.name, " +
-      "or write sccache.enabled: false",
-  );
+  throw new Error("sccache: user root: any account of the machine could run programs as root through it");
 }
 
 /** As many as the plan's builders run, and no more than there are cores. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConfigError, type Fault, fault, faultsOf, keyPath, nearest } from "./fault.ts";
 import { doc, flag, object, rule } from "./schema/fields.ts";
-import { hostSchema } from "./schema/host.ts";
+import { CACHE_ROOT, hostSchema } from "./schema/host.ts";
 import { gcsSchema, s3Schema } from "./schema/store.ts";
 import type { HostConfig, StackConfig } from "./types.ts";
 
@@ -76,15 +76,27 @@ export const stackSchema = rule(oneDoorEach, ["s3", "gcs", "hosts"], ({ s3, gcs,
           `a port of its own; hosts.${name}.${key} has ${at} already`,
           `write ${at + 1}, or another free port`,
         );
+  const server = hosts[s3.host ?? Object.keys(hosts)[0] ?? ""];
+  if (server?.scope === "system" && s3.dir !== undefined && !s3.dir.startsWith(CACHE_ROOT))
+    add(
+      ["s3", "dir"],
+      `a directory below ${CACHE_ROOT} on a host in scope system, where the server has a user of its own`,
+      `write ${CACHE_ROOT}warmbox-s3 (mount the larger volume there), or scope: user`,
+    );
 });
 
-function portsOf(host: HostConfig): [string, number][] {
+/** Ports that a host's daemons listen on, by key below the host. */
+export function portsOf(host: HostConfig): [key: string, port: number][] {
   const remote = host["bazel-remote"];
   const port = (address: string) => Number(address.replace(/^.*:/, ""));
   return [
-    ["sccache.port", host.sccache.port],
-    ["bazel-remote.http_address", port(remote.http_address)],
-    ["bazel-remote.grpc_address", port(remote.grpc_address)],
+    ...(host.sccache.enabled ? [["sccache.port", host.sccache.port] as [string, number]] : []),
+    ...(remote.enabled
+      ? (["http_address", "grpc_address"] as const).map((key): [string, number] => [
+          `bazel-remote.${key}`,
+          port(remote[key]),
+        ])
+      : []),
   ];
 }
 

@@ -11,18 +11,9 @@ export const MAX_CPUS = 8192;
 
 /** One mount as sizing sees it. */
 const disk = object({
-  path: doc(directory().exactOptional(), { what: "Directory it was measured at." }),
   mount: doc(line("a mount point").exactOptional(), { what: "Mount point." }),
   device: doc(line("a device").exactOptional(), { what: "Device; caches on the same one share its space." }),
   fs: doc(line("a file system type").exactOptional(), { what: "File system type." }),
-  options: doc(
-    z
-      .array(line("a mount option"), { error: "a list of mount options\nwrite [rw, relatime]" })
-      .exactOptional(),
-    {
-      what: "Mount options, such as `relatime`.",
-    },
-  ),
   total: doc(size(ZERO).exactOptional(), { what: "Size of the volume.", unit: "size" }),
   free: doc(size(ZERO).exactOptional(), { what: "Free for this user.", unit: "size" }),
   held: doc(size(ZERO).exactOptional(), { what: "What that cache holds there now.", unit: "size" }),
@@ -35,8 +26,6 @@ const cores = z.number({ error: "a number of cores above 0\nwrite a number such 
 
 /** Facts told instead of probed. */
 export const factsSchema = object({
-  hostname: doc(line("a host name").exactOptional(), { what: "Name of the host." }),
-  kernel: doc(line("a kernel release").exactOptional(), { what: "Kernel release." }),
   arch: doc(word(["x86_64", "aarch64"], { amd64: "write x86_64", arm64: "write aarch64" }).exactOptional(), {
     what: "Processor architecture.",
   }),
@@ -62,8 +51,6 @@ export const factsSchema = object({
     what: "The cgroup's memory limit, where there is one.",
     unit: "size",
   }),
-  memAvailable: doc(size(ZERO).exactOptional(), { what: "RAM that is free to use now.", unit: "size" }),
-  swapTotal: doc(size(ZERO).exactOptional(), { what: "Swap.", unit: "size" }),
   cpus: doc(whole("cores", 1, MAX_CPUS).exactOptional(), { what: "Cores that may be used.", unit: "cores" }),
   cpuQuota: doc(cores.exactOptional(), {
     what: "The cgroup's CPU quota, where there is one.",
@@ -72,9 +59,6 @@ export const factsSchema = object({
   openFiles: doc(whole("open files", 256, 1_073_741_824).exactOptional(), {
     what: "Hard limit of open files.",
     unit: "files",
-  }),
-  container: doc(line("a kind of container").exactOptional(), {
-    what: "Kind of container the host is, where it is one.",
   }),
   docker: doc(line("a version").exactOptional(), { what: "Version of the Docker server there." }),
   disks: doc(
@@ -88,8 +72,6 @@ export const factsSchema = object({
   systemd: doc(
     object({
       pid1: doc(flag().exactOptional(), { what: "systemd runs as process 1." }),
-      version: doc(whole("a systemd version", 1, 9999).exactOptional(), { what: "Its version." }),
-      userManager: doc(flag().exactOptional(), { what: "The user has a running user manager." }),
       linger: doc(flag().exactOptional(), { what: "The user's units outlive the session." }),
     }).exactOptional(),
     { what: "What systemd there is." },

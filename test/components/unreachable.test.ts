@@ -48,7 +48,7 @@ describe("root", () => {
   });
 
   it("runs no daemon by itself: system scope is systemd's", () => {
-    const systemd = { pid1: false, version: null, userManager: false, linger: false };
+    const systemd = { pid1: false, linger: false };
     expect(() => serviceKind("box", { service: "auto", scope: "system" }, { systemd })).toThrow(
       "hosts.box.scope: system, wanted a host whose process 1 is systemd, and service: auto, systemd or docker, for anything else would run the daemons as root; next: write scope: user",
     );

@@ -1,5 +1,13 @@
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,8 +15,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Probe, parseProbe } from "../../host/facts.ts";
 import { declaredFacts, probeHost, probeScript } from "../../host/probe.ts";
+import { cargoScript } from "../../render/cargo-resource.ts";
 import type { HostConfig } from "../../stacks/types.ts";
 import { hostOf } from "../plan/machine.ts";
+import { boxInput } from "../render/box.ts";
+import { LIBRARY } from "./library/host.ts";
 
 /** The shells that hosts have; one that is missing here is an error, not a pass. */
 const SHELLS = ["dash", "bash", "busybox sh"];
@@ -57,7 +68,7 @@ describe.each(SHELLS)("under %s", (line) => {
       Number(new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(readFileSync("/proc/meminfo", "utf8"))?.[1]);
     expect(facts.memTotal).toBe(kib("MemTotal") * 1024);
     expect(facts.cpus).toBe(Number(execFileSync("nproc", { encoding: "utf8" })));
-    expect(facts.kernel).toBe(execFileSync("uname", ["-r"], { encoding: "utf8" }).trim());
+    expect(facts.arch).toBe(execFileSync("uname", ["-m"], { encoding: "utf8" }).trim());
     expect(facts.user.home).toBe(home);
     expect(facts.disks.sccache.path).toBe(`${home}/.cache/sccache`);
     expect(facts.disks.sccache.total).toBeGreaterThan(facts.disks.sccache.free);
@@ -65,7 +76,6 @@ describe.each(SHELLS)("under %s", (line) => {
     expect(facts.tools.node?.version).toMatch(/^\d+\.\d+\.\d+$/);
     expect(facts.cargoConfig).toEqual({
       path: `${home}/.cargo/config.toml`,
-      exists: false,
       includes: false,
       conflicts: [],
     });
@@ -112,6 +122,32 @@ describe.each(SHELLS)("under %s", (line) => {
       (error) => error,
     );
     expect(found).toEqual([30 * 1024 ** 3, 46 * 1024 ** 3]);
+  });
+
+  test("takes the block that cargo.config: inline writes for ours, before and after the second apply", async () => {
+    text(".local/share/warmbox/warmbox.sh", readFileSync(LIBRARY, "utf8"));
+    text(".cargo/config.toml", '[alias]\nb = "build"\n');
+    const input = boxInput({ cargo: { config: "inline" } });
+    const [program = "sh", ...args] = shell;
+    const apply = () =>
+      execFileSync(program, [...args, "-s", "--", "apply"], {
+        env: { HOME: home, PATH: process.env.PATH },
+        input: cargoScript(input),
+      });
+    for (const _ of ["first", "second"]) {
+      apply();
+      const { facts, observed } = await ask(shell);
+      expect(facts.cargoConfig).toMatchObject({ includes: false, conflicts: [] });
+      expect(observed.ledgers.cargo).toMatchObject({
+        owner: "local",
+        generation: input.generation,
+        drift: "",
+      });
+    }
+    appendFileSync(join(home, ".cargo/config.toml"), "\n[build]\njobs = 1\n");
+    const lines = readFileSync(join(home, ".cargo/config.toml"), "utf8").split("\n");
+    const line = lines.lastIndexOf("jobs = 1") + 1;
+    expect((await ask(shell)).facts.cargoConfig.conflicts).toEqual([{ key: "build.jobs", line }]);
   });
 
   test("reads the names of cargo's settings, never their values", async () => {

@@ -9,7 +9,6 @@ export function disk(path: string, total: Bytes, over: Partial<Disk> = {}): Disk
     mount: "/",
     device: "/dev/vda1",
     fs: "ext4",
-    options: ["rw", "relatime"],
     held: bytes(0),
     applied: null,
   };
@@ -24,16 +23,11 @@ export function machine(
   over: Partial<HostFacts> = {},
 ): HostFacts {
   return {
-    hostname: "box",
-    os: "linux",
-    kernel: "6.12.0",
     arch: "x86_64",
     libc: "glibc",
     user: { name: "ci", uid: 1000, gid: 1000, home: "/home/ci" },
     memTotal,
     memLimit: null,
-    memAvailable: memTotal,
-    swapTotal: bytes(0),
     cpus,
     cpuQuota: null,
     openFiles: null,
@@ -42,8 +36,7 @@ export function machine(
       "bazel-remote": disk("/home/ci/.cache/bazel-remote", diskTotal),
       cargo: disk("/home/ci/.cargo", diskTotal),
     },
-    systemd: { pid1: true, version: 257, userManager: true, linger: true },
-    container: null,
+    systemd: { pid1: true, linger: true },
     docker: null,
     tools: {
       sccache: null,
@@ -55,7 +48,7 @@ export function machine(
       node: null,
     },
     cargoHome: "/home/ci/.cargo",
-    cargoConfig: { path: "/home/ci/.cargo/config.toml", exists: false, includes: false, conflicts: [] },
+    cargoConfig: { path: "/home/ci/.cargo/config.toml", includes: false, conflicts: [] },
     ports: [],
     ...over,
   };

@@ -500,6 +500,17 @@ describe("parseStackConfig", () => {
     );
   });
 
+  it("keeps the embedded S3 server's objects where systemd can give them to its user", () => {
+    expect(report({ scope: "system" }, { s3: { kind: "embedded", dir: "/data/s3" } })).toBe(
+      one(
+        "s3.dir",
+        '"/data/s3"',
+        "a directory below /var/cache/ on a host in scope system, where the server has a user of its own",
+        "write /var/cache/warmbox-s3 (mount the larger volume there), or scope: user",
+      ),
+    );
+  });
+
   it("gives the embedded S3 server a port of its own", () => {
     expect(report({}, { s3: { kind: "embedded", port: 9092 } })).toBe(
       one(

@@ -1,0 +1,64 @@
+import type { HostFacts } from "../host/facts.ts";
+import { embeddedHost } from "../render/store.ts";
+import { portsOf } from "../stacks/config.ts";
+import type { HostConfig, StackConfig } from "../stacks/types.ts";
+
+/** One host of a stack, and what it is. */
+export type WarnedHost = {
+  readonly name: string;
+  readonly host: HostConfig;
+  readonly stack: StackConfig;
+  readonly facts: HostFacts;
+};
+
+/** What a person should know of a host although the run goes on. */
+export function hostWarnings(warned: WarnedHost): string[] {
+  return [...cargoConflicts(warned), ...strangers(warned), ...withoutStore(warned), ...unproved(warned)];
+}
+
+/** Settings of ours that only matter with sccache in front of rustc. */
+const SCCACHES = /^build\.rustc-wrapper$|\.incremental$/;
+
+function cargoConflicts({ name, host, facts }: WarnedHost): string[] {
+  if (!host.cargo.enabled) return [];
+  const conflicts = facts.cargoConfig.conflicts.filter(
+    ({ key }) => host.sccache.enabled || !SCCACHES.test(key),
+  );
+  return conflicts.map(
+    ({ key, line }) =>
+      `${name}: ${facts.cargoConfig.path}:${line} sets ${key}, which wins over warmbox's value; next: delete that line, or leave it and know that this tier does not work as planned`,
+  );
+}
+
+/** Ports of ours that something else holds. A container's processes are not the user's, so its ports cannot be told. */
+function strangers({ name, host, stack, facts }: WarnedHost): string[] {
+  const s3 = stack.s3?.kind === "embedded" && embeddedHost(stack) === name ? stack.s3.port : undefined;
+  const wanted: [key: string, port: number][] = [
+    ...portsOf(host)
+      .filter(([key]) => host.service !== "docker" || !key.startsWith("bazel-remote."))
+      .map(([key, port]): [string, number] => [`hosts.${name}.${key}`, port]),
+    ...(s3 === undefined ? [] : [["s3.port", s3] as [string, number]]),
+  ];
+  return wanted
+    .filter(([, port]) => facts.ports.includes(port))
+    .map(
+      ([key, port]) =>
+        `${name}: something that is not warmbox's listens on TCP port ${port}, and up would fail at it; next: write another port in ${key}, or end that process (\`ss -ltnp 'sport = :${port}'\` names it)`,
+    );
+}
+
+function withoutStore({ name, stack }: WarnedHost): string[] {
+  const server = embeddedHost(stack);
+  if (server === undefined || server === name) return [];
+  return [
+    `${name}: no S3 behind its caches: the embedded server listens on ${server} alone; next: for a store that hosts share write s3: {kind: endpoint, …}`,
+  ];
+}
+
+/** A proof builds as the user whom the caches serve; scripts of system scope run as root. */
+function unproved({ name, host, stack }: WarnedHost): string[] {
+  if (!stack.proof || host.scope === "user") return [];
+  return [
+    `${name}: the proof is skipped, since scope system works as root; next: log in as the build user and run a build twice`,
+  ];
+}

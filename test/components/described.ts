@@ -1,0 +1,33 @@
+import type { BuildHostArgs } from "../../components/build-host.ts";
+import { describeHost } from "../../components/inspect.ts";
+import type { HostFacts, Observed } from "../../host/facts.ts";
+import { gib } from "../../plan/bytes.ts";
+import { parseStackConfig } from "../../stacks/config.ts";
+import { machine } from "../plan/machine.ts";
+
+/** What a test says of its one host, `box`, beside every default. */
+export type Declared = {
+  host?: Record<string, unknown>;
+  stack?: Record<string, unknown>;
+  facts?: Partial<HostFacts>;
+  observed?: Observed;
+};
+
+/** The texts that run on a host are other tests' matter. */
+const library = {
+  warmbox: "# the library\n",
+  supervise: "#!/bin/sh\n# the supervisor\n",
+  prove: "prove() { :; }\n",
+};
+
+/** The arguments of the component of a machine with 16 GiB, 8 cores and 400 GiB of disk. */
+export function described({ host = {}, stack = {}, facts = {}, observed }: Declared = {}): BuildHostArgs {
+  const config = parseStackConfig({ hosts: { box: host }, ...stack });
+  const box = config.hosts.box;
+  if (box === undefined) throw new Error("no host box");
+  const probe = {
+    facts: machine(gib(16), 8, gib(400), facts),
+    observed: observed ?? { library: null, ledgers: {} },
+  };
+  return describeHost({ name: "box", host: box, stack: config, owner: "local", library, probe });
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { type Declared, described } from "./described.ts";
+
+const warnings = (declared: Declared) => described(declared).warnings;
+
+it("an ordinary host has none", () => expect(warnings({})).toEqual([]));
+
+describe("a key of the user's cargo configuration that wins over ours", () => {
+  const conflicts = [
+    { key: "build.jobs", line: 3 },
+    { key: "profile.dev.incremental", line: 8 },
+  ];
+  const facts = { cargoConfig: { path: "/home/ci/.cargo/config.toml", includes: true, conflicts } };
+  const said = (line: number, key: string) =>
+    `box: /home/ci/.cargo/config.toml:${line} sets ${key}, which wins over warmbox's value; next: delete that line, or leave it and know that this tier does not work as planned`;
+
+  it("is named with file and line", () =>
+    expect(warnings({ facts })).toEqual([said(3, "build.jobs"), said(8, "profile.dev.incremental")]));
+  it("is the user's own affair where warmbox sets none", () =>
+    expect(warnings({ facts, host: { cargo: { enabled: false } } })).toEqual([]));
+  it("matters without sccache only as far as we still set it", () =>
+    expect(warnings({ facts, host: { sccache: { enabled: false } } })).toEqual([said(3, "build.jobs")]));
+});
+
+describe("a stranger on a port of ours", () => {
+  const said = (port: number, key: string) =>
+    `box: something that is not warmbox's listens on TCP port ${port}, and up would fail at it; next: write another port in ${key}, or end that process (\`ss -ltnp 'sport = :${port}'\` names it)`;
+  const facts = { ports: [22, 4226, 7070, 9090, 9092] };
+
+  it("is named with the key that moves ours", () =>
+    expect(warnings({ facts, stack: { s3: { kind: "embedded" } } })).toEqual([
+      said(4226, "hosts.box.sccache.port"),
+      said(9090, "hosts.box.bazel-remote.http_address"),
+      said(9092, "hosts.box.bazel-remote.grpc_address"),
+      said(7070, "s3.port"),
+    ]));
+  it("does no harm to what is off", () =>
+    expect(
+      warnings({ facts, host: { sccache: { enabled: false }, "bazel-remote": { enabled: false } } }),
+    ).toEqual([]));
+  it("cannot be told from bazel-remote in a container", () =>
+    expect(warnings({ facts: { ...facts, docker: "27" }, host: { service: "docker" } })).toEqual([
+      said(4226, "hosts.box.sccache.port"),
+    ]));
+});
