@@ -1,5 +1,5 @@
+export function removeStaged(target: string): void;
 export const NODE_VERSION: string;
-export const NODE_MINIMUM: readonly [number, number];
 export class SetupError extends Error {}
 export function cacheDirectory(environment?: NodeJS.ProcessEnv): string;
 export function runsTypeScript(version?: string): boolean;

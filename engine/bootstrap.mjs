@@ -23,8 +23,11 @@ import { basename, delimiter, dirname, join } from "node:path";
 
 /** The Node that is brought where the running one is too old. Keep equal to engine/node/<arch>/package.json. */
 export const NODE_VERSION = "24.21.0";
-/** First Node that runs TypeScript without a flag. */
-export const NODE_MINIMUM = [22, 18];
+/**
+ * First minor release of each line that runs TypeScript without a flag and without a warning; 23 never got there, and
+ * later lines do it from the start. https://nodejs.org/api/typescript.html
+ */
+const NODE_MINIMUMS = { 22: 18, 24: 3 };
 
 const NPM_QUIET = ["--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--loglevel=error"];
 const STAMP = ".warmbox-stamp";
@@ -45,7 +48,8 @@ export function cacheDirectory(environment = process.env) {
 /** True for a Node version that runs the project's TypeScript as it is. */
 export function runsTypeScript(version = process.versions.node) {
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major > NODE_MINIMUM[0] || (major === NODE_MINIMUM[0] && minor >= NODE_MINIMUM[1]);
+  if (major > 24) return true;
+  return minor >= (NODE_MINIMUMS[major] ?? Number.POSITIVE_INFINITY);
 }
 
 /** The first executable of that name on PATH, or undefined. */
@@ -98,8 +102,11 @@ export async function withLock(key, work) {
       connections.add(socket);
       socket.on("error", () => {});
     });
-    const listening = await new Promise((resolve) => {
-      server.once("error", () => resolve(false));
+    const listening = await new Promise((resolve, reject) => {
+      server.once("error", (error) => {
+        if (error.code === "EADDRINUSE") resolve(false);
+        else reject(new SetupError(`the lock ${JSON.stringify(address)} cannot be taken: ${error.message}`));
+      });
       server.listen(address, () => resolve(true));
     });
     if (listening) {
@@ -182,7 +189,7 @@ export async function ensureNode(root, cache = cacheDirectory()) {
     if (existsSync(binary)) return;
     const npm = demandNpm();
     const staged = `${target}.${process.pid}`;
-    rmSync(staged, { recursive: true, force: true });
+    removeStaged(target);
     mkdirSync(dirname(staged), { recursive: true });
     cpSync(source, staged, { recursive: true });
     const done = showProgress(`Node.js ${NODE_VERSION} (yours is ${process.versions.node})`);
@@ -200,6 +207,16 @@ export async function ensureNode(root, cache = cacheDirectory()) {
     }
   });
   return binary;
+}
+
+/** Removes what earlier makers of `target` left under `target.PID`; for use under its lock, where nobody else makes it. */
+export function removeStaged(target) {
+  const parent = dirname(target);
+  if (!existsSync(parent)) return;
+  for (const name of readdirSync(parent)) {
+    const pid = name.startsWith(`${basename(target)}.`) ? name.slice(basename(target).length + 1) : "";
+    if (/^\d+$/.test(pid)) rmSync(join(parent, name), { recursive: true, force: true });
+  }
 }
 
 function sha256(...parts) {

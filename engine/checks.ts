@@ -1,8 +1,8 @@
 /** `npm test`, `npm run check` and `npm run format`. */
 import { join } from "node:path";
 import { findPulumi } from "./cli.ts";
+import { inForeground } from "./foreground.ts";
 import { demandPrograms } from "./prerequisites.ts";
-import { inForeground } from "./pulumi.ts";
 import { ensureTestPrograms } from "./test-programs.ts";
 import { obtainTool } from "./tools/obtain.ts";
 
@@ -45,10 +45,6 @@ async function step(name: string, work: () => Promise<number>): Promise<number> 
 }
 
 async function node(root: string, program: string, args: readonly string[]): Promise<number> {
-  return await inForeground(
-    process.execPath,
-    [join(root, "node_modules", program), ...args],
-    root,
-    process.env,
-  );
+  const argv = [process.execPath, join(root, "node_modules", program), ...args];
+  return await inForeground(argv, { cwd: root, env: process.env });
 }

@@ -9,7 +9,7 @@ import { sha256Of, thisArch } from "./tools/cache.ts";
 import { downloadFile, downloadText } from "./tools/download.ts";
 import { type Progress, startProgress } from "./tools/progress.ts";
 import { CHECKSUM_HOST, RELEASE_HOST, reachable, rememberUnreachable } from "./vendor.ts";
-import { PULUMI_VERSION } from "./versions.ts";
+import { GO_VERSION, PULUMI_VERSION } from "./versions.ts";
 
 const MIB = 1024 * 1024;
 const PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
@@ -56,7 +56,7 @@ async function downloadChecked(directory: string, hosts: ReleaseHosts, progress:
   return archive;
 }
 
-/** Builds the CLI at `out` from the Go module that engine/go/pulumi pins with every dependency by go.sum. */
+/** Builds the CLI at `out`, with `directory` for what only the build needs, from the Go module that engine/go/pulumi pins with every dependency by go.sum. */
 export async function buildCli(out: string, directory: string): Promise<void> {
   demandGo();
   mkdirSync(directory, { recursive: true });
@@ -67,6 +67,8 @@ export async function buildCli(out: string, directory: string): Promise<void> {
     const version = `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${PULUMI_VERSION}`;
     const tool = { module: join(import.meta.dirname, "go", "pulumi"), pkg: PACKAGE, ldflags: version };
     await buildGo(tool, thisArch(), out, directory, progress);
+    // Kept until now so that an interrupted build goes on where it was: 1.4 GB that nobody needs from here on.
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
     progress.end("built");
   } catch (error) {
     progress.end("failed");
@@ -82,6 +84,6 @@ export async function buildCli(out: string, directory: string): Promise<void> {
 function demandGo(): void {
   if (isOnPath("go")) return;
   throw new UserError(
-    `Pulumi is not installed, its release cannot be downloaded, and go is not on PATH to build it. Next: install Pulumi ${PULUMI_VERSION} or newer (https://www.pulumi.com/docs/install/), or Go 1.25.11 or newer`,
+    `Pulumi is not installed, its release cannot be downloaded, and go is not on PATH to build it. Next: install Pulumi ${PULUMI_VERSION} or newer (https://www.pulumi.com/docs/install/), or Go ${GO_VERSION} or newer`,
   );
 }

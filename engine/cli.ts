@@ -16,12 +16,13 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { removeStaged } from "./bootstrap.mjs";
 import { buildCli, downloadCli } from "./cli-obtain.ts";
 import { installLauncher } from "./launcher.ts";
 import { warmboxCache } from "./tools/cache.ts";
 import { withLock } from "./tools/lock.ts";
 import { RELEASE_HOST, worthAsking } from "./vendor.ts";
-import { PULUMI_VERSION } from "./versions.ts";
+import { olderThan, PULUMI_VERSION } from "./versions.ts";
 
 /** A CLI that can be run, and whether it is Pulumi's release or our build of it. */
 export type PulumiCli = { path: string; version: string; origin: "installed" | "released" | "built" };
@@ -65,7 +66,7 @@ function ready(cli: PulumiCli): PulumiCli {
 
 async function obtain(home: string, env: NodeJS.ProcessEnv): Promise<PulumiCli> {
   const staged = `${home}.${process.pid}`;
-  rmSync(staged, { recursive: true, force: true });
+  removeStaged(home);
   mkdirSync(staged, { recursive: true });
   try {
     if (await downloadCli(staged)) writeFileSync(join(staged, "released"), `${RELEASE_HOST}\n`);
@@ -120,16 +121,6 @@ function lackOf(path: string, version: string, env: NodeJS.ProcessEnv): string |
   return [beside, ...onPath].some((place) => existsSync(place))
     ? undefined
     : `there is no ${LANGUAGE_HOST} beside it`;
-}
-
-/** Compares the numbers of two versions; what is no version counts as older than all. */
-export function olderThan(version: string, bound: string): boolean {
-  const numbers = (text: string): number[] =>
-    text.replace(/^v/, "").split("-", 1)[0]?.split(".").map(Number) ?? [];
-  const [left, right] = [numbers(version), numbers(bound)];
-  if (left.length < 3 || left.some(Number.isNaN)) return true;
-  const index = left.findIndex((part, position) => part !== right[position]);
-  return index >= 0 && (left[index] ?? 0) < (right[index] ?? 0);
 }
 
 /** `pulumi version` takes half a second, so its answer is kept until the file changes. */

@@ -3,6 +3,7 @@
  * and an end when the engine that started the program is gone.
  */
 import { createRequire } from "node:module";
+import { setTimeout as sleep } from "node:timers/promises";
 import type * as Grpc from "@grpc/grpc-js";
 import type * as Structs from "google-protobuf/google/protobuf/struct_pb.js";
 import type { Bag } from "./command/values.ts";
@@ -12,6 +13,9 @@ const MIB = 1024 * 1024;
 /** Largest message in either direction; the engine's own bound. */
 export const MAX_MESSAGE_BYTES = 400 * MIB;
 const PARENT_POLL_MILLISECONDS = 2000;
+/** How long the end waits for what runs: a program that ignores its SIGINT is killed after 5 s. */
+const END_MILLISECONDS = 7000;
+const END_POLL_MILLISECONDS = 20;
 
 /** The gRPC library, loaded when first needed. */
 export const grpc = require("@grpc/grpc-js") as typeof Grpc;
@@ -33,13 +37,18 @@ export function unimplemented(method: string): never {
 
 type Handler<Request, Response> = (request: Request) => Response | Promise<Response>;
 
+/** Calls that are being answered: each may have a command or a program of the user under way. */
+let running = 0;
+
 /** Makes a gRPC method of an async function. */
 export function unary<Request, Response>(
   handler: Handler<Request, Response>,
 ): Grpc.handleUnaryCall<Request, Response> {
   return (call, callback) => {
+    running++;
     Promise.resolve()
       .then(() => handler(call.request))
+      .finally(() => running--)
       .then(
         (response) => callback(null, response),
         (error: unknown) => callback(statusOf(error)),
@@ -68,8 +77,14 @@ export function engineAddress(args: readonly string[]): string | undefined {
   return args.filter((arg, index) => !arg.startsWith("-") && args[index - 1] !== "--tracing")[0];
 }
 
-/** Serves until the process ends; the port goes to stdout as its first line, which is what the engine reads. */
-export async function serve(register: (server: Grpc.Server) => void): Promise<Grpc.Server> {
+/**
+ * Serves until the process ends; the port goes to stdout as its first line, which is what the engine reads. `cancelled`
+ * is aborted before the end, so that nothing the process started goes on without it.
+ */
+export async function serve(
+  register: (server: Grpc.Server) => void,
+  cancelled: AbortController,
+): Promise<Grpc.Server> {
   const server = new grpc.Server({
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
@@ -81,17 +96,24 @@ export async function serve(register: (server: Grpc.Server) => void): Promise<Gr
     );
   });
   process.stdout.write(`${port}\n`);
-  endWithParent();
+  endWithParent(cancelled);
   return server;
 }
 
 /** The engine ends a plugin with SIGINT; an engine that was killed cannot, so the parent is watched. */
-function endWithParent(): void {
+function endWithParent(cancelled: AbortController): void {
   const parent = process.ppid;
-  const end = (): never => process.exit(0);
+  const end = (): void => void endInOrder(cancelled);
   process.once("SIGINT", end);
   process.once("SIGTERM", end);
   setInterval(() => {
     if (process.ppid !== parent) end();
   }, PARENT_POLL_MILLISECONDS).unref();
+}
+
+async function endInOrder(cancelled: AbortController): Promise<void> {
+  cancelled.abort();
+  const until = Date.now() + END_MILLISECONDS;
+  while (running > 0 && Date.now() < until) await sleep(END_POLL_MILLISECONDS);
+  process.exit(0);
 }

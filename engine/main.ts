@@ -4,6 +4,7 @@ import { enableCompileCache } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UserError } from "./errors.ts";
+import { demandNothingTaken } from "./npm-flags.ts";
 
 const ROOT = dirname(import.meta.dirname);
 
@@ -22,12 +23,12 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 export async function runCommand(args: readonly string[]): Promise<number> {
   enableCompileCache();
   const [command = "", ...rest] = args;
+  demandNothingTaken(command, rest);
   switch (command) {
     case "up":
     case "preview":
     case "destroy":
     case "refresh": {
-      demandNothingTaken(rest);
       const { runPulumi } = await import("./pulumi.ts");
       return await runPulumi(ROOT, [command, ...rest]);
     }
@@ -43,18 +44,6 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     }
     default:
       return await runProgram(command, rest);
-  }
-}
-
-/** npm keeps flags that stand before `--` for itself and passes them as variables: say so at once. */
-function demandNothingTaken(args: readonly string[]): void {
-  for (const flag of ["stack", "diff"]) {
-    const value = process.env[`npm_config_${flag}`];
-    if (value === undefined || value === "") continue;
-    const example = [`--${flag}`, ...(value === "true" ? args : [value])].join(" ");
-    throw new UserError(
-      `npm kept --${flag} for itself. Next: put -- before Pulumi's flags: npm run up -- ${example}`,
-    );
   }
 }
 

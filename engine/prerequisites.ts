@@ -2,6 +2,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { UserError } from "./errors.ts";
+import { GO_VERSION } from "./versions.ts";
 
 /** A program, what warmbox needs it for, and how to get it. */
 const PROGRAMS = {
@@ -12,7 +13,7 @@ const PROGRAMS = {
   },
   go: {
     purpose: "building bazel-remote and Pulumi",
-    next: "install Go 1.25.11 or newer, https://go.dev/dl/",
+    next: `install Go ${GO_VERSION} or newer, https://go.dev/dl/`,
   },
   cargo: { purpose: "building sccache and Rust test builds", next: "install Rust, https://rustup.rs" },
 } as const;

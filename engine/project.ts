@@ -1,5 +1,6 @@
 /** What the wrapper has to know of a Pulumi project: its name, where stack files are, which backend holds state. */
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 
 /** One project folder. */
@@ -23,4 +24,30 @@ export function readProject(root: string, env: NodeJS.ProcessEnv = process.env):
     backend:
       env.PULUMI_BACKEND_URL || scalar(/^backend:[ \t]*(?:#.*)?\n(?:[ \t]+.*\n)*?[ \t]+url:[ \t]*(\S+)/m),
   };
+}
+
+/**
+ * The project's folder as the user's shell spells it. Pulumi notes the selected stack under that spelling, so a clone
+ * reached by a symbolic link must be spelled the same here. Default: `root`.
+ */
+export function spelledFolder(root: string, env: NodeJS.ProcessEnv): string {
+  try {
+    return env.PWD && realpathSync(env.PWD) === realpathSync(root) ? env.PWD : root;
+  } catch {
+    return root; // PWD is gone
+  }
+}
+
+/** The backend's URL with `~` as HOME says, which is how Pulumi may note it too. */
+export function expandedBackend(backend: string, env: NodeJS.ProcessEnv): string {
+  return backend.replace(/^file:\/\/~(?=\/|$)/, `file://${env.HOME || homedir()}`);
+}
+
+/** Where a backend of files keeps locks, stacks and history; undefined for any other backend. */
+export function fileBackend(project: Project, env: NodeJS.ProcessEnv): string | undefined {
+  if (!project.backend.startsWith("file://")) return undefined;
+  const directory = expandedBackend(project.backend, env)
+    .replace(/^file:\/\//, "")
+    .replace(/\?.*$/, "");
+  return join(directory.startsWith("/") ? directory : join(project.root, directory), ".pulumi");
 }

@@ -1,12 +1,13 @@
 /** `npm run up`, `preview`, `destroy` and `pulumi`: Pulumi itself, with what it needs made present first. */
-import { spawn } from "node:child_process";
 import { homedir, userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { findPulumi, pulumiHome } from "./cli.ts";
+import { inForeground } from "./foreground.ts";
+import { clearInterrupted } from "./interrupted.ts";
 import { ENGINE_VARIABLE } from "./launcher.ts";
 import { passphraseVariables } from "./passphrase.ts";
 import { ensureCommandPlugin } from "./plugins.ts";
-import { type Project, readProject } from "./project.ts";
+import { expandedBackend, type Project, readProject, spelledFolder } from "./project.ts";
 import { ensureStack } from "./stack.ts";
 import { warmboxCache } from "./tools/cache.ts";
 
@@ -22,18 +23,20 @@ export async function runPulumi(
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<number> {
-  const variables = { ...env, ...quietVariables(env) };
+  const folder = spelledFolder(root, env);
+  const variables: NodeJS.ProcessEnv = { ...env, ...quietVariables(env), PWD: folder };
   const cli = await findPulumi(variables);
   await ensureCommandPlugin(cli, variables);
-  const project = readProject(root, variables);
+  const project = readProject(folder, variables);
   Object.assign(variables, homeVariables(project, variables));
   Object.assign(variables, passphraseVariables(project, variables));
   const command = args[0] ?? "";
   if (ON_A_STACK.includes(command)) {
-    ensureStack(project, cli, ALIASES[command] ?? command, args.slice(1), variables);
+    const stack = ensureStack(project, cli, ALIASES[command] ?? command, args.slice(1), variables);
+    if (stack !== undefined) clearInterrupted({ project, stack, cli: cli.path, env: variables });
   }
   const words = withoutQuestions(withLazyPlugins(args), isInteractive(variables));
-  return await inForeground(cli.path, words, root, variables);
+  return await inForeground([cli.path, ...words], { cwd: folder, env: variables, hangUp: "interrupt" });
 }
 
 /** Pulumi's own notion: a terminal on both ends, and no CI. */
@@ -70,10 +73,18 @@ export function withoutQuestions(args: readonly string[], interactive: boolean):
  * because Pulumi notes the selected stack under the URL's very text and a plain `pulumi` has to find it there.
  */
 function homeVariables(project: Project, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const home = env.HOME || homedir();
-  if (home === userInfo().homedir) return {};
-  const backend = project.backend.replace(/^file:\/\/~(?=\/|$)/, `file://${home}`);
+  if ((env.HOME || homedir()) === accountHome()) return {};
+  const backend = expandedBackend(project.backend, env);
   return { PULUMI_HOME: pulumiHome(env), ...(backend === "" ? {} : { PULUMI_BACKEND_URL: backend }) };
+}
+
+/** The home directory of the password file; undefined for a uid that has no entry there, as in some containers. */
+function accountHome(): string | undefined {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -88,27 +99,4 @@ function quietVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     PULUMI_SKIP_UPDATE_CHECK: env.PULUMI_SKIP_UPDATE_CHECK ?? "true",
     NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? join(warmboxCache(env), "node-compile-cache"),
   };
-}
-
-/** Runs a program on our terminal. Ctrl-C reaches it by the terminal, so here it is only not to end us first. */
-export function inForeground(
-  program: string,
-  args: readonly string[],
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-): Promise<number> {
-  const child = spawn(program, args, { cwd, env, stdio: "inherit" });
-  const ignore = (): void => {};
-  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
-  process.on("SIGINT", ignore);
-  process.on("SIGTERM", pass);
-  process.on("SIGHUP", pass);
-  return new Promise<number>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve(code ?? 1));
-  }).finally(() => {
-    process.off("SIGINT", ignore);
-    process.off("SIGTERM", pass);
-    process.off("SIGHUP", pass);
-  });
 }

@@ -46,11 +46,13 @@ async function main(args) {
   return await runCommand(args);
 }
 
-/** Runs main.ts under another Node; signals of a terminal reach it by themselves, others are passed on. */
+/** Runs main.ts under another Node; a terminal's Ctrl-C reaches it by itself, other signals are passed on. */
 function handOver(node, args) {
   const child = spawn(node, [join(ROOT, "engine", "run.mjs"), ...args], { stdio: "inherit" });
-  process.on("SIGINT", () => {});
-  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  const onTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
+  if (onTerminal) process.on("SIGINT", () => {});
+  for (const signal of ["SIGTERM", "SIGHUP", ...(onTerminal ? [] : ["SIGINT"])])
+    process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) => {

@@ -1,12 +1,11 @@
 /** Chooses the stack a command works on, and makes it in the backend when only its file is there. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { type PulumiCli, pulumiHome } from "./cli.ts";
 import { UserError } from "./errors.ts";
-import type { Project } from "./project.ts";
+import { expandedBackend, fileBackend, type Project } from "./project.ts";
 
 /** The stack that is made and selected when none is. */
 export const DEFAULT_STACK = "local";
@@ -25,22 +24,28 @@ export function namedStack(args: readonly string[]): string | undefined {
 /** Which commands may make a stack. */
 const MAKING = ["up", "preview", "refresh"];
 
-/** Sees to it that the stack the command names, or the selected one, exists. Says in a line what it made. */
+/**
+ * Sees to it that the stack the command names, or the selected one, exists; says in a line what it made. Returns its
+ * bare name, or undefined where the arguments lead elsewhere (--cwd) or only ask for help.
+ */
 export function ensureStack(
   project: Project,
   cli: PulumiCli,
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-): void {
-  if (args.some((arg) => ["--help", "-h", "-C", "--cwd"].includes(arg) || arg.startsWith("--cwd="))) return;
+): string | undefined {
+  if (args.some((arg) => ["--help", "-h", "-C", "--cwd"].includes(arg) || arg.startsWith("--cwd="))) {
+    return undefined;
+  }
   const named = namedStack(args) ?? env.PULUMI_STACK;
-  const name = named ?? selectedStack(project, env) ?? DEFAULT_STACK;
-  const selected = named !== undefined || selectedStack(project, env) !== undefined;
+  const noted = selectedStack(project, env);
+  const name = named ?? noted ?? selectedStack(physical(project), env) ?? DEFAULT_STACK;
+  const selected = named !== undefined || noted !== undefined;
   const bare = name.split("/").at(-1) ?? name;
   if (existsInBackend(project, cli, bare, env)) {
     if (!selected) pulumi(cli, ["stack", "select", name], project, env);
-    return;
+    return bare;
   }
   demandStackFile(project, bare, command);
   pulumi(
@@ -50,6 +55,7 @@ export function ensureStack(
     env,
   );
   process.stderr.write(`warmbox: made the stack ${name} in ${project.backend || "the backend"}\n`);
+  return bare;
 }
 
 function demandStackFile(project: Project, name: string, command: string): void {
@@ -71,36 +77,30 @@ function known(project: Project): string {
   return `Next: name one that has a file: ${names.join(", ") || "there is none yet"}`;
 }
 
-/** The selected stack as Pulumi itself notes it; asking the CLI would take half a second. */
+/** The project under its folder's own path: a stack that was selected there counts when it is reached by a link too. */
+function physical(project: Project): Project {
+  return { ...project, root: realpathSync(project.root) };
+}
+
+/** The selected stack as Pulumi itself notes it, by the folder's path as it was spelled; asking the CLI would take half a second. */
 export function selectedStack(project: Project, env: NodeJS.ProcessEnv = process.env): string | undefined {
   const hash = createHash("sha1").update(join(project.root, "Pulumi.yaml")).digest("hex");
   const file = join(pulumiHome(env), "workspaces", `${project.name}-${hash}-workspace.json`);
   try {
     const { stack, stacks = {} } = JSON.parse(readFileSync(file, "utf8"));
-    const found = stacks[project.backend] ?? stacks[expanded(project.backend, env)] ?? stack;
+    const found = stacks[project.backend] ?? stacks[expandedBackend(project.backend, env)] ?? stack;
     return typeof found === "string" && found !== "" ? found.split("/").at(-1) : undefined;
   } catch {
     return undefined;
   }
 }
 
-function expanded(backend: string, env: NodeJS.ProcessEnv): string {
-  return backend.replace(/^file:\/\/~/, `file://${env.HOME || homedir()}`);
-}
-
 /** A file backend is looked at directly; any other is asked through the CLI. */
 function existsInBackend(project: Project, cli: PulumiCli, name: string, env: NodeJS.ProcessEnv): boolean {
-  if (project.backend.startsWith("file://")) {
-    const directory = expanded(project.backend, env)
-      .replace(/^file:\/\//, "")
-      .replace(/\?.*$/, "");
-    const base = join(
-      directory.startsWith("/") ? directory : join(project.root, directory),
-      ".pulumi",
-      "stacks",
-    );
+  const files = fileBackend(project, env);
+  if (files !== undefined) {
     return ["json", "json.gz", "json.zst"].some((suffix) =>
-      existsSync(join(base, project.name, `${name}.${suffix}`)),
+      existsSync(join(files, "stacks", project.name, `${name}.${suffix}`)),
     );
   }
   const listed = spawnSync(cli.path, ["stack", "ls", "--json", "--non-interactive"], {

@@ -4,7 +4,7 @@
  * here, once, and pushed to a host that lacks them, so a host needs neither internet nor toolchain.
  */
 import { spawn } from "node:child_process";
-import { createReadStream } from "node:fs";
+import { createReadStream, realpathSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -174,7 +174,8 @@ async function main(action: string | undefined): Promise<void> {
   else throw new Error(`usage: node host/push-tools.ts apply|remove, not ${action}`);
 }
 
-if (import.meta.main) {
+// Not import.meta.main, which older Nodes do not have: this file would then do nothing and report success.
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) {
   try {
     await main(process.argv[2]);
   } catch (error) {

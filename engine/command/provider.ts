@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { type Changes, changesBetween } from "./diff.ts";
 import { bareInputs, checkInputs, type Failure, INPUT_TYPES, inputsOf } from "./inputs.ts";
+import { COMMAND_TYPE, nameOf, typeOf } from "./names.ts";
 import { type CommandOutputs, type LineSink, runCommand } from "./run.ts";
 import {
   type Bag,
@@ -21,20 +22,8 @@ import {
 
 /** The released plugin that this provider stands in for. */
 export const COMMAND_VERSION = "1.2.1";
-/** The one resource type served. */
-export const COMMAND_TYPE = "command:local:Command";
 /** The one function served. */
 export const RUN_FUNCTION = "command:local:run";
-
-/** The name part of a resource's URN. */
-export function nameOf(urn: string): string {
-  return urn.split("::").slice(3).join("::");
-}
-
-/** The type part of a resource's URN, without its parents. */
-export function typeOf(urn: string): string {
-  return urn.split("::")[2]?.split("$").at(-1) ?? "";
-}
 
 /** Validates new inputs and fills in the default. */
 export function check(urn: string, news: Bag): { inputs: Bag; failures: Failure[] } {

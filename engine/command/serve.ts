@@ -179,4 +179,4 @@ function diffResponse(changes: ReturnType<typeof provider.diff>): ProviderMessag
   return response;
 }
 
-await serve((server) => server.addService(rpc.ResourceProviderService, implementation));
+await serve((server) => server.addService(rpc.ResourceProviderService, implementation), cancelled);

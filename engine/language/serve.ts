@@ -144,4 +144,4 @@ function versionOf(program: string): Promise<string> {
   );
 }
 
-await serve((server) => server.addService(rpc.LanguageRuntimeService, implementation));
+await serve((server) => server.addService(rpc.LanguageRuntimeService, implementation), cancelled);

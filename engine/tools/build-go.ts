@@ -1,6 +1,7 @@
 /** Builds a tool from its Go module: a small wrapper module under engine/go pins it and every dependency by go.sum. */
-import { access } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { GO_VERSION, olderThan } from "../versions.ts";
 import type { Arch } from "./cache.ts";
 import type { Progress } from "./progress.ts";
 import { environment, run } from "./run.ts";
@@ -19,9 +20,7 @@ export async function buildGo(
 ): Promise<void> {
   const own = { GOWORK: "off", CGO_ENABLED: "0", GOOS: "linux", GOARCH: GO_ARCH[arch] };
   const env = environment(/^(GOOS|GOARCH|GOAMD64|GOARM64|GOEXPERIMENT|GOBIN)$/, own);
-  // A user who has a module cache shares it; one who has none gets no ~/go from us.
-  const modules = (await run({ argv: ["go", "env", "GOMODCACHE"], cwd: tool.module, env })).trim();
-  if (!(await exists(modules))) env.GOMODCACHE = join(dir, "go-mod");
+  await useCaches(tool, env, dir);
   const common = ["-mod=readonly", "-modcacherw"];
   let downloaded = 0;
   const list = await run({
@@ -51,6 +50,30 @@ export async function buildGo(
     env,
     onLine: (line) => !line.startsWith("go: ") && progress.count(++compiled, total, "packages"),
   });
+}
+
+/** A user who has Go's caches shares them; one who has none gets no ~/go and no ~/.cache/go-build from us. */
+async function useCaches(tool: GoTool, env: NodeJS.ProcessEnv, dir: string): Promise<void> {
+  const argv = ["go", "env", "GOVERSION", "GOMODCACHE", "GOCACHE"] as const;
+  const [version = "", modules = "", builds = ""] = (await run({ argv, cwd: tool.module, env })).split("\n");
+  await demandGoVersion(tool, version);
+  if (!(await exists(modules))) env.GOMODCACHE = join(dir, "go-mod");
+  if (builds !== "off" && !(await exists(builds))) env.GOCACHE = join(dir, "go-build");
+}
+
+/** Throws where the `go` on PATH is older than the module asks for. `version` is as `go env GOVERSION` has it. */
+async function demandGoVersion(tool: GoTool, version: string): Promise<void> {
+  const wanted = /^go (\S+)/m.exec(await readFile(join(tool.module, "go.mod"), "utf8"))?.[1];
+  const found = /^go(\d+\.\d+(?:\.\d+)?)/.exec(version)?.[1];
+  if (!wanted || !found || !olderThan(padded(found), padded(wanted))) return;
+  throw new Error(
+    `go on PATH is ${found}, needed is ${GO_VERSION} or newer. Next: install it, https://go.dev/dl/`,
+  );
+}
+
+/** Go leaves the last part out where it is 0. */
+function padded(version: string): string {
+  return version.split(".").length < 3 ? `${version}.0` : version;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -11,16 +11,19 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   cacheDirectory,
   ensurePackages,
   NODE_VERSION,
   onPath,
   packagesMatch,
+  removeStaged,
   runsTypeScript,
+  withLock,
 } from "../../engine/bootstrap.mjs";
 
 const ENGINE = join(import.meta.dirname, "../../engine");
@@ -41,7 +44,10 @@ test.each([
   ["20.20.2", false],
   ["22.17.1", false],
   ["22.18.0", true],
-  ["24.0.0", true],
+  ["23.11.1", false],
+  ["24.2.0", false],
+  ["24.3.0", true],
+  ["26.0.0", true],
 ])("Node %s runs TypeScript as it is: %s", (version, expected) => {
   expect(runsTypeScript(version)).toBe(expected);
 });
@@ -78,6 +84,22 @@ test("the lock file names every platform's packages, as npm ci demands, and no h
       if (/^\d/.test(version)) expect(found.version, name).toBe(version);
     }
   }
+});
+
+test("what killed makers left is removed, and nothing else", () => {
+  for (const name of ["24.1-x64.17/a", "24.1-x64.9999999/b", "24.1-x64/kept", "24.1-x64.tmp/kept"])
+    write(name, "");
+  removeStaged(join(root, "24.1-x64"));
+  expect(readdirSync(root).sort()).toEqual(["24.1-x64", "24.1-x64.tmp"]);
+});
+
+test("a lock that cannot be had is an error and no endless wait", async () => {
+  const listen = vi.spyOn(Server.prototype, "listen").mockImplementation(function (this: Server) {
+    setImmediate(() => this.emit("error", Object.assign(new Error("EACCES"), { code: "EACCES" })));
+    return this;
+  });
+  await expect(withLock("key", async () => {})).rejects.toThrow(/^the lock .* cannot be taken: EACCES$/);
+  listen.mockRestore();
 });
 
 describe("packages", () => {

@@ -2,11 +2,12 @@
  * The real Pulumi CLI through the same door as `npm run up`, in a project of its own with an empty HOME:
  * what a user sees from the first `up` to `destroy`, without one line of warning.
  */
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -15,7 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { findPulumi } from "../../engine/cli.ts";
 import { warmboxCache } from "../../engine/tools/cache.ts";
 
@@ -50,6 +51,8 @@ const second = new local.Command("second", {
   triggers: [config.get("trigger") ?? "a"],
 }, { dependsOn: cache });
 export const length = second.stdout;
+const slow = config.get("slow");
+if (slow) new local.Command("slow", { create: slow, logging: "none" }, { dependsOn: second });
 if (config.getBoolean("fail")) throw new pulumi.RunError("the stack file is wrong: size");
 `;
 
@@ -74,20 +77,15 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** Runs one command as `npm run pulumi -- ARGS` does, in the project and with the empty HOME. */
-async function pulumi(...args: string[]): Promise<{ code: number; output: string }> {
+/** Starts one command as `npm run pulumi -- ARGS` does, in the project and with the empty HOME, in a session of its own. */
+function start(args: readonly string[], cwd = project): { child: ChildProcess; output: () => string } {
   const script = `import { runPulumi } from ${JSON.stringify(join(ROOT, "engine/pulumi.ts"))};
-process.exitCode = await runPulumi(process.cwd(), ${JSON.stringify(args)});`;
-  const env = {
-    HOME: home,
-    PATH: process.env.PATH,
-    XDG_CACHE_HOME: dirname(warmboxCache()),
-    WARMBOX_TOOLS_DIR: process.env.WARMBOX_TOOLS_DIR,
-  };
+process.exitCode = await runPulumi(${JSON.stringify(project)}, ${JSON.stringify(args)});`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
-    cwd: project,
-    env,
+    cwd,
+    env: { ...environment(), PWD: cwd },
     stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -95,9 +93,24 @@ process.exitCode = await runPulumi(process.cwd(), ${JSON.stringify(args)});`;
       output += text;
     });
   }
+  return { child, output: () => output };
+}
+
+function environment(): NodeJS.ProcessEnv {
+  return {
+    HOME: home,
+    PATH: process.env.PATH,
+    XDG_CACHE_HOME: dirname(warmboxCache()),
+    WARMBOX_TOOLS_DIR: process.env.WARMBOX_TOOLS_DIR,
+  };
+}
+
+/** Runs one command to its end. */
+async function pulumi(...args: string[]): Promise<{ code: number; output: string }> {
+  const { child, output } = start(args);
   const [code] = await once(child, "close");
-  expect(output).not.toMatch(NOISE);
-  return { code, output };
+  expect(output()).not.toMatch(NOISE);
+  return { code, output: output() };
 }
 
 /** The lines of an output without the dots of running previews, joined. */
@@ -188,6 +201,101 @@ describe("a stack from the first up to destroy", () => {
     expect(code).not.toBe(0);
     expect(output).toMatch(/exit status [12]: running "apply":/);
     await pulumi("config", "set", "file", join(home, "made.yaml"));
+  });
+
+  test("in a folder reached by a symbolic link the selected stack is the same, and stays selected for plain Pulumi", async () => {
+    const link = join(home, "link");
+    symlinkSync(project, link);
+    const { child, output } = start(["preview", "--expect-no-changes"], link);
+    const [code] = await once(child, "close");
+    expect(code, output()).toBe(0);
+    const { path } = await findPulumi();
+    const env = { ...environment(), PULUMI_HOME: join(home, ".pulumi"), PWD: link };
+    const plain = execFileSync(path, ["stack", "--show-name", "--non-interactive"], {
+      cwd: link,
+      env: { ...env, PULUMI_BACKEND_URL: `file://${home}` },
+      encoding: "utf8",
+    });
+    expect(plain).toBe("local\n");
+  });
+
+  describe("a run that is broken off", () => {
+    const mark = () => join(home, "mark");
+    const begun: ChildProcess[] = [];
+    afterEach(() => {
+      for (const child of begun.splice(0)) if (child.exitCode === null) child.kill("SIGTERM");
+    });
+    const locks = (): string[] =>
+      readdirSync(join(home, ".pulumi/locks/organization/demo/local")).filter((name) =>
+        name.endsWith(".json"),
+      );
+    const state = () => readFileSync(join(home, ".pulumi/stacks/demo/local.json"), "utf8");
+    /** The process ids of the run's commands that name the mark. */
+    const commands = (): string[] =>
+      readdirSync("/proc").filter(
+        (name) => /^\d+$/.test(name) && words(name).includes(`touch '${mark()}'; exec`),
+      );
+    const words = (pid: string): string => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      } catch {
+        return "";
+      }
+    };
+    const childOf = (child: ChildProcess): number =>
+      Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim());
+
+    /** Starts an `up` whose last command takes long, and waits until that command runs. */
+    const startSlow = async () => {
+      rmSync(mark(), { force: true });
+      await pulumi("config", "set", "slow", `touch '${mark()}'; exec sleep 300`);
+      const run = start(["up", "--skip-preview"]);
+      begun.push(run.child);
+      await expect.poll(() => existsSync(mark()), { timeout: 60_000 }).toBe(true);
+      return run;
+    };
+    const finish = async (): Promise<string> => {
+      await pulumi("config", "set", "slow", "true");
+      const { code, output } = await pulumi("up");
+      expect(code, output).toBe(0);
+      expect(shown(await pulumi("up"))).toContain("4 unchanged");
+      await pulumi("config", "rm", "slow");
+      expect((await pulumi("up")).code).toBe(0);
+      return output;
+    };
+
+    test("by a closed terminal: Pulumi ends in good order, and the next up does the rest", async () => {
+      const { child, output } = await startSlow();
+      process.kill(-(child.pid as number), "SIGHUP"); // what the kernel does to all processes of a closed terminal
+      await once(child, "close");
+      expect(output()).toMatch(/signal: killed: running "touch '.*mark'; exec sleep 300"/);
+      expect(locks()).toEqual([]);
+      expect(await finish()).not.toContain("removed the lock");
+    });
+
+    test("by the kernel: the lock and the note of what was under way are cleared away", async () => {
+      const { child } = await startSlow();
+      process.kill(childOf(child), "SIGKILL");
+      await once(child, "close");
+      expect(locks()).toHaveLength(1);
+      expect(state()).toContain('"pending_operations":[{');
+      await expect.poll(commands, { timeout: 30_000 }).toEqual([]); // the stand-in ended it
+      expect(await finish()).toMatch(
+        /warmbox: removed the lock of stack local that process \d+ left at .*\nwarmbox: the last run was killed while creating slow; that is done again\n/,
+      );
+    });
+
+    test("a lock that somebody holds stays", async () => {
+      const { child } = await startSlow();
+      const { code, output } = await pulumi("up");
+      expect(code).not.toBe(0);
+      expect(output).toContain("the stack is currently locked by 1 lock(s)");
+      expect(output).not.toContain("removed the lock");
+      child.kill("SIGTERM");
+      await once(child, "close");
+      expect(locks()).toEqual([]);
+      await finish();
+    });
   });
 
   test("destroy puts the machine back, and the stack can be removed", async () => {

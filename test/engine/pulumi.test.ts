@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -18,7 +19,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { findPulumi, olderThan } from "../../engine/cli.ts";
+import { findPulumi } from "../../engine/cli.ts";
 import { downloadCli } from "../../engine/cli-obtain.ts";
 import { shellWords } from "../../engine/language/options.ts";
 import { installLauncher, isLauncher, launcherText } from "../../engine/launcher.ts";
@@ -26,11 +27,11 @@ import { passphraseVariables } from "../../engine/passphrase.ts";
 import { closingLine } from "../../engine/plain-reporter.ts";
 import { ensureCommandPlugin } from "../../engine/plugins.ts";
 import { demandPrograms } from "../../engine/prerequisites.ts";
-import { readProject } from "../../engine/project.ts";
+import { readProject, spelledFolder } from "../../engine/project.ts";
 import { withoutQuestions } from "../../engine/pulumi.ts";
 import { ensureStack, namedStack, selectedStack } from "../../engine/stack.ts";
 import { rememberUnreachable, worthAsking } from "../../engine/vendor.ts";
-import { PULUMI_VERSION } from "../../engine/versions.ts";
+import { olderThan, PULUMI_VERSION } from "../../engine/versions.ts";
 
 let root: string;
 let env: NodeJS.ProcessEnv;
@@ -157,6 +158,19 @@ describe("stack", () => {
     expect(selectedStack(project(), env)).toBe("s3");
     select({ stack: "old" });
     expect(selectedStack(project(), env)).toBe("old");
+  });
+
+  test("a clone reached by a symbolic link keeps the stack that was selected, by either path", () => {
+    const real = project().root;
+    const link = join(root, "link");
+    symlinkSync(real, link);
+    expect(spelledFolder(real, { PWD: link })).toBe(link);
+    expect(spelledFolder(real, { PWD: root })).toBe(real);
+    expect(spelledFolder(real, { PWD: join(root, "gone") })).toBe(real);
+    inBackend("s3");
+    select({ stack: "s3" }); // under the folder's own path
+    ensureStack({ ...project(), root: link }, cli(), "up", [], env);
+    expect(calls()).toEqual(["stack select s3 --non-interactive"]); // so that Pulumi knows it under the link's too
   });
 
   test("with none selected, local is made and selected", () => {

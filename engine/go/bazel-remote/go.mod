@@ -1,6 +1,6 @@
 module warmbox/bazel-remote
 
-go 1.26
+go 1.25.0
 
 tool github.com/buchgr/bazel-remote/v2
 

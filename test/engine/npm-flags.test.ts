@@ -1,0 +1,38 @@
+/** Flags that npm keeps for itself, with npm itself. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { demandNothingTaken } from "../../engine/npm-flags.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+describe("a flag that npm kept", () => {
+  test.each([
+    ["destroy", ["--preview-only"], "npm run destroy -- --preview-only"],
+    ["up", ["--stack", "s3"], "npm run up -- --stack s3"],
+    ["up", ["--target=urn:x", "--diff"], "npm run up -- --diff --target urn:x"],
+    ["pulumi", ["refresh", "--skip-preview"], "npm run pulumi -- refresh --skip-preview"],
+    ["status", ["--host", "box"], "npm run status -- --host box"],
+  ])("npm run %s %j does nothing and says how it is meant", (command, args, next) => {
+    const env = { ...process.env, npm_config_update_notifier: "false" };
+    const done = spawnSync("npm", ["run", "--silent", command, ...args], {
+      cwd: ROOT,
+      env,
+      encoding: "utf8",
+    });
+    expect(done.stderr).toMatch(/^warmbox: npm kept --.* for itself, nothing was done\. Next: /m);
+    expect(done.stderr).toContain(`put -- before the flags: ${next}\n`);
+    expect(done.status).toBe(1);
+  });
+
+  test("what npm sets by itself is no flag", () => {
+    demandNothingTaken("up", [], { npm_config_diff: "", npm_config_message: "%s", npm_config_cache: "/c" });
+  });
+
+  test("--yes is only told of, for a user's npmrc may hold it for npm", () => {
+    const told = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    demandNothingTaken("up", [], { npm_config_yes: "true" });
+    expect(told).toHaveBeenCalledWith("warmbox: npm kept --yes for itself; with it: npm run up -- --yes\n");
+    told.mockRestore();
+  });
+});
