@@ -51,7 +51,6 @@ export function settledFacts(seen: SeenFacts, host: DeclaredHost): HostFacts {
     disks: {
       sccache: disk("sccache"),
       "bazel-remote": disk("bazel-remote"),
-      cargo: cargoDisk(facts, home, host.dirs?.cargo ?? facts.cargoHome ?? ".cargo"),
     },
   };
   if (faults.length > 0) throw new ConfigError(faults);
@@ -71,7 +70,6 @@ function merged(seen: SeenFacts, declared: DeclaredFacts): SeenFacts {
     disks: {
       sccache: { ...seen.disks.sccache, ...disks?.sccache },
       "bazel-remote": { ...seen.disks["bazel-remote"], ...disks?.["bazel-remote"] },
-      cargo: { ...seen.disks.cargo, ...disks?.cargo },
     },
   };
 }
@@ -93,16 +91,6 @@ function settledDisk(
     ...size,
     path: path.startsWith("/") ? path : `${home}/${path}`,
   };
-}
-
-/** No size depends on the registry's volume, so it need not be declared. */
-function cargoDisk(facts: SeenFacts, home: string, path: string): Disk {
-  const { cargo, sccache } = facts.disks;
-  const size = {
-    total: cargo.total ?? sccache.total ?? bytes(0),
-    free: cargo.free ?? sccache.free ?? bytes(0),
-  };
-  return settledDisk(cargo, home, path, size);
 }
 
 function missing(name: string, keys: string[], what: string, example: string): Fault {

@@ -5,9 +5,9 @@ import { linesOf, type Section, wordOf, wordsOf } from "./sections.ts";
 /** A disk as far as the host told; what it did not tell is missing. */
 export type SeenDisk = Partial<Disk>;
 
-const NAMES = ["sccache", "bazel-remote", "cargo"] as const;
+const NAMES = ["sccache", "bazel-remote"] as const;
 
-/** The volumes of the three caches: `df` of each, its file system, and what the cache on it holds. */
+/** The volumes of both caches: `df` of each, its file system, and what the cache on it holds. */
 export function seenDisks(sections: Section[]): Record<keyof HostFacts["disks"], SeenDisk> {
   const lines = linesOf(sections, "disks");
   const volumes = wordsOf(lines, "df").map(dfLine);

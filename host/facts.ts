@@ -48,7 +48,7 @@ export type HostFacts = {
   cpuQuota: number | null;
   /** Hard limit of open files; null = unlimited or unknown. */
   openFiles: number | null;
-  disks: { sccache: Disk; "bazel-remote": Disk; cargo: Disk };
+  disks: { sccache: Disk; "bazel-remote": Disk };
   /** `linger`: the user's units outlive the session. */
   systemd: { pid1: boolean; linger: boolean };
   /** Version of the docker server that this user can talk to, or null. */

@@ -252,8 +252,7 @@ pr_disks() {
 	pr_section disks
 	pr_fact "sccache $pr_sccache"
 	pr_fact "bazel-remote $pr_bazel"
-	pr_fact "cargo $pr_cargo"
-	pr_bounded "$PR_ANSWER_SECONDS" df -P -k "$(pr_nearest "$pr_sccache")" "$(pr_nearest "$pr_bazel")" "$(pr_nearest "$pr_cargo")" 2>/dev/null |
+	pr_bounded "$PR_ANSWER_SECONDS" df -P -k "$(pr_nearest "$pr_sccache")" "$(pr_nearest "$pr_bazel")" 2>/dev/null |
 		sed -n '2,$s/^/|df /p'
 }
 

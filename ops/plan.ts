@@ -129,16 +129,16 @@ async function subject(flags: PlanFlags): Promise<{ facts: HostFacts; host: Host
 
 function described({ ram, cpus }: { ram: Bytes; cpus: number }): HostFacts {
   const disk = { total: DISK_DEFAULT, free: DISK_DEFAULT, device: "the disk", mount: "/" };
-  const disks = { sccache: disk, "bazel-remote": disk, cargo: disk };
+  const disks = { sccache: disk, "bazel-remote": disk };
   const facts = { memTotal: ram, cpus, arch: "x86_64" as const, user: { home: "/home/ci" }, disks };
   return declaredProbe({ name: "this", facts }).facts;
 }
 
 function withDisk(facts: HostFacts, free: Bytes): HostFacts {
-  const { sccache, cargo, "bazel-remote": remote } = facts.disks;
+  const { sccache, "bazel-remote": remote } = facts.disks;
   return {
     ...facts,
-    disks: { sccache: { ...sccache, free }, "bazel-remote": { ...remote, free }, cargo: { ...cargo, free } },
+    disks: { sccache: { ...sccache, free }, "bazel-remote": { ...remote, free } },
   };
 }
 

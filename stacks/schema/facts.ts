@@ -65,7 +65,6 @@ export const factsSchema = object({
     object({
       sccache: doc(disk.exactOptional(), { what: "The volume of that cache." }),
       "bazel-remote": doc(disk.exactOptional(), { what: "The volume of that cache." }),
-      cargo: doc(disk.exactOptional(), { what: "The volume of that cache." }),
     }).exactOptional(),
     { what: "The volumes of the caches." },
   ),

@@ -72,7 +72,7 @@ describe.each(SHELLS)("under %s", (line) => {
     expect(facts.user.home).toBe(home);
     expect(facts.disks.sccache.path).toBe(`${home}/.cache/sccache`);
     expect(facts.disks.sccache.total).toBeGreaterThan(facts.disks.sccache.free);
-    expect(facts.disks.cargo.held).toBe(0);
+    expect(facts.disks.sccache.held).toBe(0);
     expect(facts.tools.node?.version).toMatch(/^\d+\.\d+\.\d+$/);
     expect(facts.cargoConfig).toEqual({
       path: `${home}/.cargo/config.toml`,

@@ -34,7 +34,6 @@ export function machine(
     disks: {
       sccache: disk("/home/ci/.cache/sccache", diskTotal),
       "bazel-remote": disk("/home/ci/.cache/bazel-remote", diskTotal),
-      cargo: disk("/home/ci/.cargo", diskTotal),
     },
     systemd: { pid1: true, linger: true },
     docker: null,

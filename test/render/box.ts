@@ -22,7 +22,6 @@ export function boxInput(
     disks: {
       sccache: disk(below(HOME, host.sccache.dir ?? ".cache/sccache"), gib(400)),
       "bazel-remote": disk(below(HOME, host["bazel-remote"].dir ?? ".cache/bazel-remote"), gib(400)),
-      cargo: disk(cargoHome, gib(400)),
     },
   });
   const paths = hostPaths(host, HOME, cargoHome);

@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
+import { describeHost } from "../../components/inspect.ts";
+import { declaredFacts } from "../../host/probe.ts";
 import {
   bazelRemoteContainer,
   bazelRemoteContainerScript,
@@ -11,6 +13,8 @@ import { cargoScript } from "../../render/cargo-resource.ts";
 import { moonScript } from "../../render/moon-resource.ts";
 import type { ResourceInput } from "../../render/resource.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
+import { merged, type Table } from "../../render/toml.ts";
+import { parseStackConfig } from "../../stacks/config.ts";
 import { hostSchema } from "../../stacks/schema/host.ts";
 import { gcsSchema, s3Schema } from "../../stacks/schema/store.ts";
 import { boxInput } from "./box.ts";
@@ -80,8 +84,104 @@ const KNOBS: Record<string, object> = {
   "cargo.settings": { cargo: { settings: { net: { retry: 9 } } } },
 };
 
-/** Keys that the program reads before anything is rendered: how to get there, who runs it, what it is told, what it gets. */
-const ELSEWHERE = /^(reach|service|facts|tools|bazel-remote\.image)(\.|$)/;
+/** A volume on which caches of any size fit. */
+const VOLUME = { total: "500GiB", free: "400GiB" };
+const FULL = { disks: { sccache: { ...VOLUME, free: "1MiB" }, "bazel-remote": { ...VOLUME, free: "1MiB" } } };
+/** A host that is told whole, on which every fact counts. */
+const TOLD = {
+  service: "docker",
+  facts: {
+    arch: "x86_64",
+    memTotal: "16GiB",
+    cpus: 8,
+    docker: "27",
+    user: { home: "/home/ci" },
+    disks: { sccache: VOLUME, "bazel-remote": VOLUME },
+  },
+};
+const binary = { kind: "file", path: "/x/sccache", sha256: "0".repeat(64) };
+const volumes = (more: object) => ({
+  facts: { disks: { sccache: { ...VOLUME, ...more }, "bazel-remote": VOLUME } },
+});
+const volumesOfRemote = (more: object) => ({
+  facts: { disks: { sccache: VOLUME, "bazel-remote": { ...VOLUME, ...more } } },
+});
+
+/** Two data sets of one pool, which share its space where both are ZFS. */
+const pool = (fs: string, remoteFs: string) => ({
+  facts: {
+    disks: {
+      sccache: { ...VOLUME, device: "tank/a", fs },
+      "bazel-remote": { ...VOLUME, device: "tank/b", fs: remoteFs },
+    },
+  },
+});
+
+/** The same for keys that the program reads before anything is rendered, with what must stand beside some of them. */
+const EARLY: Record<string, [change: object, beside?: object]> = {
+  reach: [{ reach: { kind: "ssh", host: "a" } }],
+  service: [{ service: "process" }],
+  "bazel-remote.image": [{ "bazel-remote": { image: `a@sha256:${"0".repeat(64)}` } }],
+  "tools.sccache": [{ tools: { sccache: binary } }],
+  "tools.bazel-remote": [{ service: "process", tools: { "bazel-remote": binary } }, { service: "process" }],
+  "tools.moon": [{ tools: { moon: binary } }],
+  "facts.arch": [{ facts: { arch: "aarch64" } }],
+  "facts.libc": [{ facts: { libc: "musl" } }],
+  "facts.user.name": [{ facts: { user: { name: "me" } } }],
+  "facts.user.uid": [{ facts: { user: { uid: 7 } } }],
+  "facts.user.gid": [{ facts: { user: { gid: 7 } } }],
+  "facts.user.home": [{ facts: { user: { home: "/srv" } } }],
+  "facts.memTotal": [{ facts: { memTotal: "32GiB" } }],
+  "facts.memLimit": [{ facts: { memLimit: "8GiB" } }],
+  "facts.cpus": [{ facts: { cpus: 2 } }],
+  "facts.cpuQuota": [{ facts: { cpuQuota: 1.5 } }],
+  "facts.openFiles": [{ facts: { openFiles: 1024 } }],
+  "facts.docker": [{ facts: { docker: undefined } }],
+  "facts.systemd.pid1": [{ facts: { systemd: { pid1: true } } }],
+  "facts.cargoHome": [{ facts: { cargoHome: "/srv/cargo" } }],
+  "facts.disks.sccache.device": [volumes({ device: "/dev/sdb" })],
+  "facts.disks.sccache.mount": [volumes({ mount: "/c" })],
+  "facts.disks.sccache.fs": [pool("ext4", "zfs"), pool("zfs", "zfs")],
+  "facts.disks.sccache.total": [
+    { facts: { disks: { ...FULL.disks, sccache: { total: "9GiB", free: "1MiB" } } } },
+    { facts: FULL },
+  ],
+  "facts.disks.sccache.free": [volumes({ free: "20GiB" })],
+  "facts.disks.sccache.held": [volumes({ held: "50GiB" })],
+  "facts.disks.bazel-remote.device": [volumesOfRemote({ device: "/dev/sdb" })],
+  "facts.disks.bazel-remote.mount": [volumesOfRemote({ mount: "/c" })],
+  "facts.disks.bazel-remote.fs": [pool("zfs", "ext4"), pool("zfs", "zfs")],
+  "facts.disks.bazel-remote.total": [
+    { facts: { disks: { ...FULL.disks, "bazel-remote": { total: "9GiB", free: "1MiB" } } } },
+    { facts: FULL },
+  ],
+  "facts.disks.bazel-remote.free": [volumesOfRemote({ free: "20GiB" })],
+  "facts.disks.bazel-remote.held": [volumesOfRemote({ held: "50GiB" })],
+};
+
+/** All that a program knows of the told host before its first resource, or why it refuses it. */
+function early(change: object): string {
+  const told = JSON.parse(JSON.stringify(merged(TOLD, change as Table))); // a key that is undefined is not there
+  const stack = parseStackConfig({ hosts: { box: told } });
+  const host = stack.hosts.box;
+  if (host === undefined) throw new Error("no host box");
+  const library = { warmbox: "", supervise: "", prove: "" };
+  try {
+    const probe = declaredFacts("box", host);
+    const { host: context, ...rest } = describeHost({ name: "box", host, stack, owner: "o", library, probe });
+    const { input, ...others } = rest;
+    return JSON.stringify([context.prefix, others, { ...input, host: null }]); // what it makes of the host, not the host
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+it.each(Object.entries(EARLY))("%s changes what is known of a host", (_key, [change, beside = {}]) => {
+  expect(early(change)).not.toBe(early(beside));
+});
+
+/** Read by `npm run doctor` alone. */
+const DOCTORS = ["facts.systemd.linger"];
 
 type Json = {
   properties?: Record<string, Json>;
@@ -101,7 +201,7 @@ function keys(schema: Json, above: string[] = []): string[] {
 const hostKeys = keys(z.toJSONSchema(hostSchema, { io: "input", unrepresentable: "any" }) as Json);
 
 it("knows another value for every key of a host", () => {
-  expect(hostKeys.filter((key) => !ELSEWHERE.test(key)).sort()).toEqual(Object.keys(KNOBS).sort());
+  expect(hostKeys.sort()).toEqual([...Object.keys(KNOBS), ...Object.keys(EARLY), ...DOCTORS].sort());
 });
 
 const plain = everything({});

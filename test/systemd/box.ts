@@ -58,7 +58,6 @@ export function boxOf(scope: UnitScope, sizes: { "bazel-remote": string; sccache
     disks: {
       sccache: disk(`${cacheRoot}/sccache`, gib(400)),
       "bazel-remote": disk(`${cacheRoot}/bazel-remote`, gib(400)),
-      cargo: disk(`${HOME}/.cargo`, gib(400)),
     },
   });
   const plan = planHost(facts, host, "box");
