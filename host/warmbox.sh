@@ -108,7 +108,7 @@ wb_look() {
   wb_sha=absent wb_mode=- wb_uid=- wb_gid=- wb_ident=-
   [ -e "$1" ] || return 0
   [ -f "$1" ] || wb_die 73 "$1 is not a plain file" "move it away"
-  wb_seen=$(stat -c '%a %u %g %s:%Y:%i' "$1") || wb_die 73 "cannot read $1" "make it readable for this user"
+  wb_seen=$(stat -L -c '%a %u %g %s:%Y:%i' "$1") || wb_die 73 "cannot read $1" "make it readable for this user"
   wb_mode=${wb_seen%% *} wb_seen=${wb_seen#* }
   wb_uid=${wb_seen%% *} wb_seen=${wb_seen#* }
   wb_gid=${wb_seen%% *} wb_ident=${wb_seen#* }
@@ -125,6 +125,13 @@ wb_resolve() {
   wb_real=$wb_path
   [ ! -L "$wb_path" ] || wb_real=$(readlink -f "$wb_path") ||
     wb_die 73 "$wb_path is a link that leads nowhere" "remove the link, or make the directory it points into"
+}
+
+# Where the absolute path $1 leads now, into wb_real: a file that was applied may have become a link since, or a link
+# may lead elsewhere. A link that leads nowhere is taken as it is.
+wb_lead() {
+  wb_real=$1
+  [ ! -L "$1" ] || wb_real=$(readlink -f "$1") || wb_real=$1
 }
 
 # Makes files durable; older programs can only sync everything.
@@ -450,8 +457,9 @@ wb_read_ledger() {
   done <"$1/ledger"
 }
 
-# Keeps the line just split as record wb_lines.
+# Keeps the line just split as record wb_lines. A file or directory that was moved away and became a link is followed.
 wb_keep_line() {
+  case $wb_1 in put | include | block | directory) wb_lead "$wb_2" && wb_2=$wb_real ;; esac
   wb_lines=$((wb_lines + 1))
   for wb_field in 1 2 3 4 5 6 7 8 9 10 11 12; do
     eval "wb_l${wb_field}_$wb_lines=\$wb_$wb_field"
@@ -616,9 +624,9 @@ wb_include_add() {
   case $wb_scan in
     ours*) cat "$1" >"$3" ;;
     none*) wb_include_first "$1" "include = [$wb_entry] # warmbox" >"$3" ;;
-    array*) sed "${wb_at}s/\\[/[$wb_entry, /" "$1" >"$3" ;;
+    array*) sed "${wb_at}s|\\[|[$wb_entry, |" "$1" >"$3" ;;
     string*)
-      sed -e "${wb_at}s/=[ 	]*\\(\"[^\"]*\"\\)/= [$wb_entry, \\1]/" -e "${wb_at}s/=[ 	]*\\('[^']*'\\)/= [$wb_entry, \\1]/" "$1" >"$3"
+      sed -e "${wb_at}s|=[ 	]*\\(\"[^\"]*\"\\)|= [$wb_entry, \\1]|" -e "${wb_at}s|=[ 	]*\\('[^']*'\\)|= [$wb_entry, \\1]|" "$1" >"$3"
       ;;
     *) return 1 ;;
   esac
@@ -966,6 +974,18 @@ wb_plan_cut() {
   else
     wb_plan_bytes absent -
   fi
+}
+
+# Where the path of ledger line $1 led elsewhere when it was applied, what stands there now may be a copy with our piece.
+wb_plan_copy() {
+  wb_line "$1"
+  case $wb_1 in include | block) wb_lead "$wb_3" ;; *) return 0 ;; esac
+  [ "$wb_real" != "$wb_2" ] && [ -f "$wb_real" ] || return 0
+  wb_plan "$wb_real" "$wb_3"
+  wb_edit
+  wb_line "$1"
+  wb_cut "$wb_draft" "$wb_next"
+  wb_edited
 }
 
 # Is the file of ledger line $1 spoken of by a line of the script? Fails with wb_same empty if not.
@@ -1816,11 +1836,7 @@ wb_roll_back() {
       transaction) wb_fresh=$wb_3 ;;
     esac
   done <"$wb_back/journal"
-  while read -r wb_real; do
-    [ -z "$wb_real" ] || rmdir "$wb_real" 2>/dev/null || true
-  done <<WARMBOX-DIRECTORIES
-$wb_restored
-WARMBOX-DIRECTORIES
+  wb_unmake
   if [ -e "$wb_back/ledger.old" ]; then
     mv -f "$wb_back/ledger.old" "$wb_back/ledger"
   elif [ "$wb_fresh" = fresh ]; then
@@ -1828,6 +1844,18 @@ WARMBOX-DIRECTORIES
   fi
   if [ -e "$wb_back/touched" ]; then wb_back_services old wb_back_start; fi
   rm -f "$wb_back/ledger.new" "$wb_back/ledger.old" "$wb_back/touched" "$wb_back/journal"
+}
+
+# Takes the directories in wb_restored back. They come off the list of ours first: one that the user makes there, or has
+# put something into, is not ours to remove later.
+wb_unmake() {
+  [ -n "$wb_restored" ] || return 0
+  printf '%s' "$wb_restored" >"$wb_stage/unmade" && {
+    grep -vxF -f "$wb_stage/unmade" "$wb_state/made" >"$wb_state/made.new" || [ $? = 1 ]
+  } && mv -f "$wb_state/made.new" "$wb_state/made" || wb_say "cannot write $wb_state/made"
+  while read -r wb_real; do
+    rmdir "$wb_real" 2>/dev/null || true
+  done <"$wb_stage/unmade"
 }
 
 # Runs $2 for each service line of kind $1 in the journal.
@@ -1854,20 +1882,21 @@ wb_back_start() {
 
 # One file back: from its second name if it has our bytes; an edit made since the interruption stays.
 wb_back_file() {
-  wb_real=$wb_2 wb_was_sha=$wb_4 wb_new_sha=$wb_5 wb_back_path=$wb_3
-  rm -f "$wb_real.warmbox-new"
-  if [ -e "$wb_real.warmbox-old" ] && [ "$wb_real" -ef "$wb_real.warmbox-old" ]; then
-    rm -f "$wb_real.warmbox-old"
+  wb_second=$wb_2.warmbox-old wb_was_sha=$wb_4 wb_new_sha=$wb_5 wb_back_path=$wb_3
+  rm -f "$wb_2.warmbox-new"
+  wb_lead "$wb_2"
+  if [ -e "$wb_second" ] && [ "$wb_real" -ef "$wb_second" ]; then
+    rm -f "$wb_second"
     return 0
   fi
   wb_look "$wb_real"
-  if [ "$wb_sha" = "$wb_new_sha" ] && [ -e "$wb_real.warmbox-old" ]; then
-    mv -f "$wb_real.warmbox-old" "$wb_real"
+  if [ "$wb_sha" = "$wb_new_sha" ] && [ -e "$wb_second" ]; then
+    mv -f "$wb_second" "$wb_real"
   elif [ "$wb_sha" = "$wb_new_sha" ] && [ "$wb_was_sha" = absent ]; then
     rm -f "$wb_real"
   else
     [ "$wb_sha" = "$wb_was_sha" ] || wb_say "$wb_back_path was edited meanwhile: the edit stays"
-    rm -f "$wb_real.warmbox-old"
+    rm -f "$wb_second"
   fi
 }
 
@@ -2009,7 +2038,7 @@ wb_remove_plan() {
     wb_line $wb_drop
     case $wb_1 in
       service) wb_journal_drop ;;
-      *) wb_plan_undo $wb_drop ;;
+      *) wb_plan_undo $wb_drop && wb_plan_copy $wb_drop ;;
     esac
     wb_drop=$((wb_drop - 1))
   done
@@ -2106,18 +2135,20 @@ wb_diff() {
 
 # A whole file of ours: bytes and mode.
 wb_observe_put() {
-  wb_look "$wb_2" "$wb_11" "$wb_5"
+  wb_lead "$wb_3"
+  wb_look "$wb_real" "$wb_11" "$wb_5"
   if [ "$wb_sha" = absent ]; then
     if [ "$wb_10" = - ]; then wb_diff "$wb_box/objects/$wb_5" /dev/null; else wb_differs "$wb_shown" present missing; fi
   elif [ "$wb_sha" != "$wb_5" ]; then
-    if [ "$wb_10" = - ]; then wb_diff "$wb_box/objects/$wb_5" "$wb_2"; else wb_differs "$wb_shown" 'as applied' differs; fi
+    if [ "$wb_10" = - ]; then wb_diff "$wb_box/objects/$wb_5" "$wb_real"; else wb_differs "$wb_shown" 'as applied' differs; fi
   fi
   [ "$wb_mode" = - ] || [ "$wb_mode" = "$wb_4" ] || wb_differs "$wb_shown" "mode 0$wb_4" "mode 0$wb_mode"
 }
 
 # A piece of ours in a file of the user's: what putting it back would change.
 wb_observe_edit() {
-  wb_old=$wb_2
+  wb_lead "$wb_3"
+  wb_old=$wb_real
   [ -f "$wb_old" ] || wb_old=/dev/null
   wb_next=$wb_stage/observed
   wb_kind_now=$wb_1 wb_block_now=$wb_box/objects/$wb_12 wb_name_now=$wb_10

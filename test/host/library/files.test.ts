@@ -52,6 +52,14 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
     expect(await roundTrip(hostOf(shell), INCLUDE, CARGO, text, 0o600)).toBe(applied);
   });
 
+  test("include: a name with a folder in it, into an array and a string", async () => {
+    const host = hostOf(shell);
+    const folder = "include .cargo/config.toml ours/warmbox.toml";
+    const entry = ENTRY.replace("warmbox", "ours/warmbox");
+    for (const text of ['include = ["a.toml"]\n', "include = 'a.toml'\n"])
+      expect(await roundTrip(host, folder, CARGO, text)).toBe(`include = [${entry}, ${text.match(/["'].*["']/)}]\n`);
+  });
+
   test("include: [[include]] tables are refused with file and line", async () => {
     const host = hostOf(shell);
     host.write(CARGO, '[build]\n[[include]]\npath = "a.toml"\n');
@@ -234,6 +242,19 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
     expect(host.read("theirs/a") && host.read("theirs/keep") && host.read("kept/a")).toBe("x");
     expect(host.read("ours/a/b")).toBeUndefined();
     expect(() => lstatSync(join(host.home, "ours"))).toThrow();
+  });
+
+  test("purge never takes a directory of the user's, made where a failed apply had made one", async () => {
+    const host = hostOf(shell);
+    const body = (check: string) =>
+      `directory cache 0700 purge\nput new/conf 0644 ${heredoc("x\n")}\nlive demo yes 'echo ${check}'`;
+    expect((await host.apply(body("no"))).code).toBe(78);
+    expect(host.read("new/conf")).toBeUndefined();
+    host.write("cache/mine", "x");
+    host.write("new/mine", "x");
+    expect(await host.apply(body("yes"))).toMatchObject({ code: 0 });
+    await host.remove(body("yes"));
+    expect([host.read("cache/mine"), host.read("new/mine")]).toEqual(["x", "x"]);
   });
 
   test("secrets: 0600 in 0700 directories, and no reader but the owner", async () => {
