@@ -78,7 +78,7 @@ export function overStore<T = string>(
     : (pulumi.output(store).apply(render) as pulumi.Output<T>);
 }
 
-/** What a person should know before this resource changes: drift with its diff, or another stack's ownership. */
+/** What a person should know before this resource changes: drift with its diff, another stack's ownership, notes. */
 export function warningsFor(host: HostContext, resource: string): string[] {
   const ledger = host.observed.ledgers[resource];
   if (ledger === undefined) return [];
@@ -93,5 +93,6 @@ export function warningsFor(host: HostContext, resource: string): string[] {
       `${host.name}: ${resource} is not as it was applied; up puts it back:\n${ledger.drift.trimEnd()}`,
     );
   }
+  warnings.push(...(ledger.notes ?? []).map((note) => `${host.name}: ${note}`));
   return warnings;
 }

@@ -66,6 +66,8 @@ export type LedgerFacts = {
   generation: number;
   /** "" = intact; else unified diffs, ready to print. */
   drift: string;
+  /** What a person should know that is no drift, such as a service that is still starting; left out where there is none. */
+  notes?: string[];
 };
 
 /** What the box looks like against its ledgers. */

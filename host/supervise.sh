@@ -13,7 +13,7 @@ MOST_LOG=${WARMBOX_LOG_BYTES:-8388608}
 LOG_SECONDS=${WARMBOX_LOG_SECONDS:-30}
 
 name=$1 program=$2 log=$3 run=$4 stop_seconds=$5 stop=$6
-child=0 keeper=0 exits=0 code=0 rest=1
+child=0 keeper=0 exits=0 code=0 rest=1 asked=0
 read -r boot </proc/sys/kernel/random/boot_id
 
 # One supervisor for one name. The lock goes with this process; nothing it starts gets it.
@@ -73,11 +73,14 @@ finish() {
   exit 0
 }
 
-# Starts the daemon and waits for its end.
+# Starts the daemon and waits for its end. A signal that comes before its number is known waits until it is.
 run_once() {
   since=$(date +%s)
+  trap 'asked=1' TERM INT HUP
   setsid "$program" </dev/null >>"$log" 2>&1 8>&- &
   child=$!
+  trap finish TERM INT HUP
+  [ $asked = 0 ] || finish
   record
   wait "$child"
   code=$?

@@ -5,16 +5,19 @@
 #
 #   resource NAME owner=STACK generation=N
 #   directory PATH MODE [purge] [owner=UID:GID]
-#   put PATH MODE [check=READER] [check_with='COMMAND {}'] [secret] [from=FILE] [sha256=HEX] <<'WARMBOX-END'
+#   put PATH MODE [check=READER] [reader=PROGRAM] [check_with='COMMAND {}'] [secret] [from=FILE] [sha256=HEX] <<'WARMBOX-END'
 #   include PATH NAME                                  one line for cargo: include = [{ path = "NAME", … }] # warmbox
 #   block PATH MARK [absent='REGEX'] <<'WARMBOX-END'   a marked block in a file of the user's
-#   service NAME kind=process|systemd-user|systemd-system|container file=PATH [ready='tcp|http|grpc ADDRESS']
+#   service NAME kind=process|systemd-user|systemd-system|container file=PATH [ready='tcp|http|grpc ADDRESS [ADDRESS]…']
 #           [ready_timeout=SECONDS] [stop='COMMAND'] [stop_timeout=SECONDS] [log=PATH]
-#   live NAME 'LINE' 'COMMAND'
+#   live NAME 'LINE' 'COMMAND'                         what COMMAND must print while the service runs
+#   live NAME of=PATH 'AWK' 'COMMAND'                  the same, LINE being what the awk program makes of the file PATH
 #
+# ready: the service must listen on every ADDRESS itself, and answer HTTP on the first where it says http.
 # kind=container: file is the name of a container that is already there; docker keeps it running, we start and stop it.
 # READER is sh, unit, cargo, sccache or bazel-remote: the function check_READER (hyphens as _) gets the staged file and
-# prints what is wrong with it; a script may define more. check_with runs COMMAND with {} standing for the staged file.
+# prints what is wrong with it; a script may define more. reader=PROGRAM is the one that will read the file: the host may
+# have others of its name. check_with runs COMMAND with {} standing for the staged file.
 # secret: no copy is kept, and a drift is told without a diff.
 # from=FILE takes the bytes from FILE instead of a here-document (a file made by mktemp is removed at the end);
 # sha256=HEX says what they must be: then FILE may be missing where PATH has them already, and no copy is kept.
@@ -31,7 +34,7 @@
 #     ledger    what was applied, one line each              objects/   the bytes it speaks of, named by sha256
 #     journal   a change under way: undone if found          done       a change complete but for the cleaning up
 #
-# Exit codes: 0 done; 65 bad script, or content refused by its reader; 69 library missing (the script says so);
+# Exit codes: 0 done; 65 bad script, or content refused by its reader; 69 the library (the script says so) or flock is missing;
 # 70 fault of this library; 73 cannot write; 75 lock busy; 78 a service did not become ready. After any of them but 0
 # the previous files and services stand as before.
 
@@ -259,19 +262,21 @@ put() {
   wb_step_path put "$1"
   wb_step_mode "$2"
   shift 2
-  wb_from='' wb_want='' wb_check=- wb_with='' wb_flag=-
+  wb_from='' wb_want='' wb_check=- wb_program='' wb_with='' wb_flag=-
   for wb_word; do
     case $wb_word in
       check=?*) wb_check=${wb_word#*=} ;;
+      reader=?*) wb_program=${wb_word#*=} ;;
       check_with=?*) wb_with=${wb_word#*=} ;;
       from=?*) wb_from=${wb_word#*=} ;;
       sha256=?*) wb_want=${wb_word#*=} wb_flag=whole ;;
       secret) wb_flag=secret ;;
-      *) wb_die 65 "put $wb_path: unknown word '$wb_word'" "use check=, check_with=, secret, from= or sha256=" ;;
+      *) wb_die 65 "put $wb_path: unknown word '$wb_word'" "use check=, reader=, check_with=, secret, from= or sha256=" ;;
     esac
   done
   wb_set s_flag $wb_steps "$wb_flag"
   wb_set s_check $wb_steps "$wb_check"
+  wb_set s_program $wb_steps "$wb_program"
   wb_set s_with $wb_steps "$wb_with"
   if [ -n "$wb_from" ]; then wb_put_from; else wb_put_text; fi
   wb_set s_sha $wb_steps "$wb_sha"
@@ -348,14 +353,31 @@ service() {
   wb_set s_with $wb_steps "$wb_name$wb_tab$wb_kind$wb_tab$wb_file$wb_tab$wb_ready$wb_tab$wb_ready_timeout$wb_tab$wb_stop$wb_tab$wb_stop_timeout$wb_tab$wb_log"
 }
 
-# live NAME 'LINE' 'COMMAND'
+# live NAME 'LINE'|of=PATH 'AWK' 'COMMAND'
 live() {
   wb_step live
-  wb_plain "live $1: line" "$2"
-  wb_plain "live $1: command" "$3"
-  wb_set s_name $wb_steps "$1"
-  wb_set s_file $wb_steps "$2"
+  wb_name=$1 wb_line=$2
+  case $2 in of=?*) wb_live_of "${2#of=}" "$3" && shift ;; esac
+  wb_plain "live $wb_name: line" "$wb_line"
+  wb_plain "live $wb_name: command" "$3"
+  wb_set s_name $wb_steps "$wb_name"
+  wb_set s_file $wb_steps "$wb_line"
   wb_set s_with $wb_steps "$3"
+}
+
+# What the awk program $2 makes of the file that this script puts at $1, into wb_line.
+wb_live_of() {
+  wb_resolve "$1"
+  wb_at=1
+  while [ $wb_at -lt $wb_steps ]; do
+    eval "wb_here=\$wb_s_kind_$wb_at:\${wb_s_path_$wb_at:-} wb_draft=\${wb_s_file_$wb_at:-}"
+    if [ "$wb_here" = "put:$wb_path" ]; then
+      wb_line=$(awk "$2" "$wb_draft")
+      return 0
+    fi
+    wb_at=$((wb_at + 1))
+  done
+  wb_die 65 "live $wb_name: $1 is not put by a line before it" "put it first"
 }
 
 # ---------------------------------------------------------------- one at a time
@@ -387,6 +409,7 @@ wb_own_all() {
 
 # Takes the host's lock, waiting a bounded time. Descriptor 8 waits, 9 holds: so a holder can be told from who waits.
 wb_lock() {
+  command -v flock >/dev/null || wb_die 69 "this host has no flock" "install the package util-linux"
   wb_waited=0
   while :; do
     wb_state_make
@@ -1023,20 +1046,22 @@ wb_plan_drops() {
 
 # ---------------------------------------------------------------- processes and ports
 
-# Takes a service's eight fields apart.
+# Takes a service's eight fields apart; wb_ports are those of its addresses.
 wb_use() {
   wb_use_ifs=$IFS
   IFS=$wb_tab
   set -f
   # shellcheck disable=SC2086 # to be split at tabs
   set -- $1
-  set +f
   IFS=$wb_use_ifs
+  wb_ports=''
+  for wb_word in ${4#* }; do
+    wb_word=${wb_word%%/*}
+    [ "$4" = - ] || wb_ports="$wb_ports ${wb_word##*:}"
+  done
+  set +f
   wb_name=$1 wb_kind=$2 wb_file=$3 wb_ready=$4 wb_ready_timeout=$5 wb_stop=$6 wb_stop_timeout=$7 wb_log=$8
   wb_unit=${wb_file##*/}
-  wb_port=${wb_ready#* }
-  wb_port=${wb_port%%/*}
-  wb_port=${wb_port##*:}
 }
 
 # Is process $1 the one that started at tick $2 of boot $3? A number that was given out again is another process.
@@ -1078,9 +1103,29 @@ wb_systemctl() {
   timeout $((wb_stop_timeout + wb_ready_timeout + 30)) systemctl "$@" </dev/null 9>&-
 }
 
+# What systemd says of the unit in use, into wb_active, wb_sub, wb_exits, wb_enabled, wb_stale, wb_dropins, wb_group, wb_daemon.
+wb_unit_look() {
+  wb_active='' wb_sub='' wb_enabled='' wb_stale='' wb_dropins='' wb_group='' wb_daemon=0
+  wb_said=$(wb_systemctl show -p ActiveState,SubState,NRestarts,UnitFileState,NeedDaemonReload,DropInPaths,ControlGroup,MainPID "$wb_unit" 2>/dev/null) || true
+  while IFS='=' read -r wb_word wb_got; do
+    case $wb_word in
+      ActiveState) wb_active=$wb_got ;;
+      SubState) wb_sub=$wb_got ;;
+      NRestarts) wb_exits=${wb_got:-0} ;;
+      UnitFileState) wb_enabled=$wb_got ;;
+      NeedDaemonReload) wb_stale=$wb_got ;;
+      DropInPaths) wb_dropins=$wb_got ;;
+      ControlGroup) wb_group=$wb_got ;;
+      MainPID) wb_daemon=${wb_got:-0} ;;
+    esac
+  done <<WARMBOX-PROPERTIES
+$wb_said
+WARMBOX-PROPERTIES
+}
+
 # The state of the service in use, into wb_state_now: running, starting, stopped, failing …, unsupervised.
 wb_service_look() {
-  wb_exits=0
+  wb_exits=0 wb_daemon=0
   case $wb_kind in
     process)
       wb_process_look
@@ -1102,15 +1147,19 @@ wb_service_look() {
       esac
       ;;
     *)
-      wb_state_now=$(wb_systemctl is-active "$wb_unit" 2>/dev/null) || true
-      case $wb_state_now in
-        active) wb_state_now=running ;;
-        activating) wb_state_now=starting ;;
-        failed) wb_state_now=failing ;;
+      wb_unit_look
+      case $wb_active:$wb_sub in
+        active:*) wb_state_now=running ;;
+        activating:auto-restart) wb_state_now="failing (ended $((wb_exits + 1)) times)" ;;
+        activating:*) wb_state_now=starting ;;
+        failed:*) wb_state_now=failing ;;
         *) wb_state_now=stopped ;;
       esac
-      [ "$wb_state_now" != running ] || [ "$(wb_systemctl is-enabled "$wb_unit" 2>/dev/null)" = enabled ] ||
+      if [ "$wb_state_now" = running ] && [ "$wb_enabled" != enabled ]; then
         wb_state_now='running but not enabled'
+      elif [ "$wb_state_now" = running ] && [ "$wb_stale" = yes ]; then
+        wb_state_now='running, but as a unit that has changed since systemd read it'
+      fi
       ;;
   esac
 }
@@ -1122,7 +1171,7 @@ wb_listen() {
   [ -n "$wb_sockets" ]
 }
 
-# Does one of the processes "$@" hold one of wb_sockets? One that may not be looked into counts as holding.
+# Is one of the processes "$@" seen to hold one of wb_sockets?
 wb_holds() {
   for wb_pid; do
     [ -r "/proc/$wb_pid/fd" ] || continue
@@ -1135,20 +1184,36 @@ wb_holds() {
   return 1
 }
 
+# Is one of the processes "$@" alive and not to be looked into? Then nobody can say that it does not hold a port.
+wb_hidden() {
+  for wb_pid; do
+    [ ! -d "/proc/$wb_pid" ] || [ -r "/proc/$wb_pid/fd" ] || return 0
+  done
+  return 1
+}
+
+# Is it the service in use that listens, with wb_sockets? A container's port may be docker's own to hold.
+wb_is_own() {
+  [ "$wb_kind" != container ] || return 0
+  ! wb_holds "$wb_daemon" || return 0
+  wb_service_pids
+  # shellcheck disable=SC2086
+  wb_holds $wb_pids || wb_hidden $wb_pids
+}
+
 # The processes of the service in use, into wb_pids: the daemon first, then the rest of its session or control group.
 wb_service_pids() {
   wb_pids=''
   if [ "$wb_kind" = process ]; then
-    wb_pids=$wb_daemon
+    [ "$wb_daemon" = 0 ] || wb_pids=$wb_daemon
     for wb_process in /proc/[0-9]*; do
       { read -r wb_stat <"$wb_process/stat"; } 2>/dev/null || continue
       # shellcheck disable=SC2086
       set -- ${wb_stat##*) }
-      [ "$4" != "$wb_daemon" ] || wb_pids="$wb_pids ${wb_process#/proc/}"
+      [ "$4" != "$wb_daemon" ] || [ "$4" = 0 ] || wb_pids="$wb_pids ${wb_process#/proc/}"
     done
   else
-    wb_group=$(wb_systemctl show -p ControlGroup "$wb_unit" 2>/dev/null)
-    wb_pids=$(cat "/sys/fs/cgroup${wb_group#*=}/cgroup.procs" "/sys/fs/cgroup/systemd${wb_group#*=}/cgroup.procs" 2>/dev/null)
+    [ -z "$wb_group" ] || wb_pids=$(cat "/sys/fs/cgroup$wb_group/cgroup.procs" "/sys/fs/cgroup/systemd$wb_group/cgroup.procs" 2>/dev/null)
   fi
 }
 
@@ -1162,23 +1227,32 @@ wb_port_holder() {
   printf 'a process of another user'
 }
 
-# Is the service in use ready? Nothing of ours listens before it can answer, so LISTEN on the port, held by the service
+# Is the service in use ready? Nothing of ours listens before it can answer, so LISTEN on each port, held by the service
 # itself, is the answer everywhere; where the host has curl or bash, http is asked, too, and any HTTP answer will do.
 wb_is_ready() {
   case $wb_state_now in running*) ;; *) return 1 ;; esac
-  [ "$wb_ready" != - ] || return 0
-  wb_listen "$wb_port" || return 1
-  [ "$wb_kind" != process ] || wb_holds "$wb_daemon" || {
-    wb_service_pids
-    # shellcheck disable=SC2086
-    wb_holds $wb_pids || return 1
-  }
+  for wb_port in $wb_ports; do
+    wb_listen "$wb_port" && wb_is_own || return 1
+  done
   case $wb_ready in http*) wb_http "${wb_ready#http }" ;; esac
 }
 
-# Does ADDRESS[/PATH] answer HTTP at all?
+# Is a port of the service in use held by somebody else? Then wb_why says by whom.
+wb_is_taken() {
+  for wb_port in $wb_ports; do
+    if wb_listen "$wb_port" && ! wb_is_own; then
+      wb_why="port $wb_port is held by $(wb_port_holder)"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# Does ADDRESS[/PATH], the first word of $1, answer HTTP at all?
 wb_http() {
+  set -- "${1%% *}"
   wb_address=${1%%/*}
+  wb_port=${wb_address##*:}
   case $1 in */*) wb_http_path=/${1#*/} ;; *) wb_http_path=/ ;; esac
   case $wb_address in 0.0.0.0:* | :*) wb_address=127.0.0.1:$wb_port ;; '[::]':*) wb_address="[::1]:$wb_port" ;; esac
   if command -v curl >/dev/null 2>&1; then
@@ -1190,14 +1264,15 @@ wb_http() {
   fi
 }
 
-# Waits until the service in use is ready; wb_why says why not. A daemon that ends twice is not waited for.
+# Waits until the service in use is ready; wb_why says why not. A daemon that ends twice meanwhile is not waited for;
+# $1 = how often it had ended before.
 wb_await_ready() {
-  wb_since=$(date +%s)
+  wb_since=$(date +%s) wb_exits_before=${1:-0}
   while :; do
     wb_service_look
     ! wb_is_ready || break
     wb_now=$(($(date +%s) - wb_since))
-    if [ "$wb_exits" -ge 2 ] || [ "$wb_state_now" = failing ] || [ "$wb_kind:${wb_state_now%% *}" = container:failing ]; then
+    if [ $((wb_exits - wb_exits_before)) -ge 2 ] || [ "$wb_state_now" = failing ] || [ "$wb_kind:${wb_state_now%% *}" = container:failing ]; then
       wb_why="it keeps ending: $wb_state_now"
       return 1
     elif [ $wb_now -ge "$wb_ready_timeout" ]; then
@@ -1208,9 +1283,16 @@ wb_await_ready() {
   done
 }
 
-# Makes sure that the port of the service in use is free: a stranger is asked to stop where the script says how.
+# Makes sure that the ports of the service in use are free: a stranger is asked to stop where the script says how.
+wb_free_ports() {
+  for wb_port in $wb_ports; do
+    wb_free_port || return 1
+  done
+}
+
+# One of them.
 wb_free_port() {
-  [ "$wb_ready" != - ] && wb_listen "$wb_port" || return 0
+  wb_listen "$wb_port" || return 0
   if wb_stop_containers && ! wb_listen "$wb_port"; then return 0; fi
   wb_stranger=$(wb_port_holder)
   if [ "$wb_stop" != - ]; then
@@ -1241,10 +1323,10 @@ wb_stop_containers() {
 wb_service_start() {
   wb_why=''
   case $wb_kind in
-    process) wb_free_port && wb_process_start ;;
+    process) wb_free_ports && wb_process_start ;;
     container) wb_why=$(wb_docker start "$wb_unit" 2>&1) || return 1 ;;
     *)
-      wb_manager_ready && wb_free_port || return 1
+      wb_manager_ready && wb_free_ports || return 1
       wb_systemctl daemon-reload >/dev/null 2>&1 || { wb_why='systemctl daemon-reload failed' && return 1; }
       wb_systemctl reset-failed "$wb_unit" >/dev/null 2>&1 || true
       wb_why=$(wb_systemctl enable "$wb_unit" 2>&1) || return 1
@@ -1378,7 +1460,7 @@ wb_plan_service() {
   elif [ "$wb_found_line" != - ] && [ "$wb_found_line" != "$wb_s_with" ]; then
     wb_reason='its settings changed'
   elif [ "$wb_state_now" = starting ] || [ "$wb_state_now" = running ]; then
-    if wb_await_ready; then wb_plan_live; else wb_reason=$wb_why; fi
+    if ! wb_is_taken && wb_await_ready "$wb_exits"; then wb_plan_live; else wb_reason=$wb_why; fi
   else
     wb_reason="it was $wb_state_now"
   fi
@@ -1445,6 +1527,7 @@ wb_check_steps() {
   while [ $wb_at -le $wb_steps ]; do
     eval "wb_s_kind=\${wb_s_kind_$wb_at} wb_s_real=\${wb_s_real_$wb_at:-} wb_s_path=\${wb_s_path_$wb_at:-} wb_s_sha=\${wb_s_sha_$wb_at:-}"
     eval "wb_s_file=\${wb_s_file_$wb_at:-} wb_s_check=\${wb_s_check_$wb_at:-} wb_s_with=\${wb_s_with_$wb_at:-}"
+    eval "wb_s_program=\${wb_s_program_$wb_at:-}"
     wb_check_at=$wb_at
     case $wb_s_kind in put | include) wb_check_step ;; esac
     wb_at=$((wb_check_at + 1))
@@ -1476,8 +1559,11 @@ wb_refuse() {
   wb_die 65 "$wb_s_path is refused by its own reader; nothing was changed" "correct the setting behind the line above"
 }
 
-# Where a tool is on this host, into wb_tool: the PATH, else what warmbox brought. Fails where there is none.
+# The program that reads a file, into wb_tool: the one that the script names, else the PATH's, else one that warmbox
+# brought. Fails where there is none.
 wb_find_tool() {
+  wb_tool=${wb_s_program:-}
+  [ ! -x "$wb_tool" ] || return 0
   wb_tool=$(command -v "$1") && return 0
   for wb_tool in "$wb_share/tools/$1"/*/"$1" "$HOME/.cargo/bin/$1"; do
     [ ! -x "$wb_tool" ] || return 0
@@ -1547,14 +1633,14 @@ check_sccache() {
 }
 
 # bazel-remote has no checking mode: it is started on a copy with a directory and sockets of its own, until it has logged
-# that it serves, or has ended.
+# that it serves, or has ended; bounded also where this shell is killed.
 check_bazel_remote() {
   wb_find_tool bazel-remote || return 0
   mkdir -p "$wb_stage/bazel-remote" || return 1
   sed -e "s|^dir:.*|dir: $wb_stage/bazel-remote|" -e "s|^http_address:.*|http_address: unix://$wb_stage/bazel-remote.http|" \
     -e "s|^grpc_address:.*|grpc_address: unix://$wb_stage/bazel-remote.grpc|" -e '/^profile_address:/d' \
     "$1" >"$wb_stage/bazel-remote.yaml"
-  env -i HOME="$wb_stage" PATH="$PATH" "$wb_tool" --config_file "$wb_stage/bazel-remote.yaml" \
+  timeout -s KILL "$WB_ASK_SECONDS" env -i HOME="$wb_stage" PATH="$PATH" "$wb_tool" --config_file "$wb_stage/bazel-remote.yaml" \
     </dev/null >"$wb_stage/bazel-remote.log" 2>&1 &
   wb_child=$!
   wb_tries=0
@@ -2081,6 +2167,7 @@ wb_state_remove() {
 # Prints every ledger, and what differs from it as unified diffs (nothing = intact):
 #   @@warmbox library            then |SHA256 of the installed library
 #   @@warmbox ledger NAME owner=OWNER generation=N   then the diff, each line behind a |
+#   @@warmbox note NAME                              then what a person should know that is no drift, behind a |
 # One pass, bounded, starts nothing, writes nothing. Nothing installed: prints nothing.
 observe() (
   wb_resource=observe wb_steps=0 wb_files=0 wb_objects=0 wb_stage=''
@@ -2099,7 +2186,9 @@ observe() (
     wb_resource=${wb_box##*/}
     wb_read_ledger "$wb_box"
     printf '@@warmbox ledger %s owner=%s generation=%s\n' "$wb_resource" "$wb_was_owner" "$wb_was_generation"
+    true >"$wb_stage/notes"
     wb_observe_ledger | sed 's/^/|/'
+    [ ! -s "$wb_stage/notes" ] || { printf '@@warmbox note %s\n' "$wb_resource" && sed 's/^/|/' "$wb_stage/notes"; }
   done
 )
 
@@ -2123,6 +2212,9 @@ wb_observe_ledger() {
   done
 }
 
+# Keeps a line that is no drift.
+wb_note() { printf '%s\n' "$1" >>"$wb_stage/notes"; }
+
 # Prints the difference of two lines as a diff of the pseudo file $1: $2 as applied, $3 as it is now.
 wb_differs() {
   printf -- '--- %s (applied)\n+++ %s (now)\n@@ -1 +1 @@\n-%s\n+%s\n' "$1" "$1" "$2" "$3"
@@ -2130,6 +2222,7 @@ wb_differs() {
 
 # Prints the difference of the files $1 (applied) and $2 (now).
 wb_diff() {
+  command -v diff >/dev/null || { wb_differs "$wb_shown" 'as applied' 'differs (this host has no diff to show it)' && return 0; }
   diff -a -U 3 -L "$wb_shown (applied)" -L "$wb_shown (now)" "$1" "$2" || true
 }
 
@@ -2161,15 +2254,17 @@ wb_observe_edit() {
   cmp -s "$wb_next" "$wb_old" || wb_diff "$wb_next" "$wb_old"
 }
 
-# A service: whether it runs and is ready, and what its live lines say.
+# A service: whether it runs and is ready, and what its live lines say. One that is still starting is no drift: after a
+# reboot bazel-remote reads its whole index before it listens.
 wb_observe_service() {
   wb_use "$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}"
-  wb_ready_timeout=0 wb_stop_timeout=0
+  wb_bound=$wb_ready_timeout wb_ready_timeout=0 wb_stop_timeout=0
   wb_service_look
-  [ "$wb_kind" = container ] || wb_service_pids # its processes are another user's, as a rule
-  # shellcheck disable=SC2086
-  if [ "$wb_kind" != container ] && [ "$wb_ready" != - ] && wb_listen "$wb_port" && ! wb_holds $wb_pids; then
-    wb_state_now="$wb_state_now, port $wb_port is held by $(wb_port_holder)"
+  ! wb_is_taken || wb_state_now="$wb_state_now, $wb_why"
+  wb_observe_unit
+  if wb_is_closed; then
+    wb_is_young && wb_note "$wb_name is starting: its port $wb_port is not open yet" && return 0
+    wb_state_now="$wb_state_now, but port $wb_port is closed"
   fi
   wb_minus='' wb_plus=''
   [ "$wb_state_now" = running ] || wb_minus="-state running$wb_newline" wb_plus="+state $wb_state_now$wb_newline"
@@ -2184,4 +2279,34 @@ wb_observe_service() {
   done
   [ -z "$wb_minus" ] ||
     printf -- '--- service %s (applied)\n+++ service %s (now)\n@@ @@\n%s%s' "$wb_name" "$wb_name" "$wb_minus" "$wb_plus"
+}
+
+# Does the service in use run or start, with a port, wb_port, that is not open?
+wb_is_closed() {
+  case $wb_state_now in running | starting) ;; *) return 1 ;; esac
+  for wb_port in $wb_ports; do
+    wb_listen "$wb_port" || return 0
+  done
+  return 1
+}
+
+# Has the daemon of the service in use run for less than wb_bound seconds? The kernel counts a hundred ticks a second for
+# everybody. One that cannot be found is taken for young.
+wb_is_young() {
+  { read -r wb_stat <"/proc/${wb_daemon:-0}/stat" && read -r wb_up _ </proc/uptime; } 2>/dev/null || return 0
+  # shellcheck disable=SC2086 # fields, after the name of the program
+  set -- ${wb_stat##*) }
+  [ $((${wb_up%.*} - ${20} / 100)) -lt "$wb_bound" ]
+}
+
+# A drop-in of the user's changes the unit in use without touching its file.
+wb_observe_unit() {
+  case $wb_kind in systemd-*) ;; *) return 0 ;; esac
+  wb_manager=''
+  [ "$wb_kind" = systemd-system ] || wb_manager=' --user'
+  for wb_word in $wb_dropins; do
+    case $wb_word in
+      */"$wb_unit".d/*) wb_note "$wb_word changes $wb_unit; next: keep it, or drop it with systemctl$wb_manager revert $wb_unit" ;;
+    esac
+  done
 }

@@ -1,4 +1,5 @@
 import { bytes, gib } from "../plan/bytes.ts";
+import { BAZEL_REMOTE_SHARE, INDEX_ENTRY } from "../plan/constants.ts";
 import { bazelRemoteConfig } from "./bazel-remote-config.ts";
 import { type BazelRemoteRunInput, bazelRemoteEnvironment, bazelRemoteRun } from "./bazel-remote-run.ts";
 import { bazelRemoteUnit } from "./bazel-remote-unit.ts";
@@ -9,13 +10,15 @@ import { shellWord } from "./rustc-wrapper.ts";
 import { resourceScript, type Step } from "./script.ts";
 import { pathsSeenBy, unitCredentials } from "./store.ts";
 
-/** Seconds until it must answer with an empty cache. */
+/** Seconds until it must answer with an empty cache; with a full one, so many whole times that. */
 const READY_SECONDS = 60;
 /**
  * Files a second that a start gets through at worst: it indexes all of them, and deletes those beyond a smaller cap,
  * before it listens. Seen: 60,000 a second indexed, 8,600 deleted.
  */
 const FILES_A_SECOND = 5_000;
+/** The line that `/status` must show for the `max_size` of a configuration, whole GiB. */
+const MAX_SIZE_LINE = `$1 == "max_size:" { printf "MaxSize %.0f\\n", $2 * ${gib(1)} }`;
 /** Seconds until a stop is enforced: running gRPC calls are finished first, and a start that still indexes is not cut short. */
 export const STOP_SECONDS = 120;
 
@@ -30,10 +33,11 @@ export function bazelRemoteScript(input: ResourceInput): string {
       path: scriptPath(paths, paths.bazelRemoteConfig),
       mode: "0644",
       check: "bazel-remote",
+      reader: input.tools["bazel-remote"],
       text: bazelRemoteConfig(plan, remote, store, pathsSeenBy("bazel-remote", input.kind, paths)),
     },
     ...serviceSteps(input),
-    ...liveSteps(input),
+    ...liveSteps(input, scriptPath(paths, paths.bazelRemoteConfig)),
   ]);
 }
 
@@ -46,9 +50,23 @@ export function cacheDirectory({ host, plan, paths }: ResourceInput): Extract<St
 export function readiness(input: ResourceInput): { ready: string; readySeconds: number } {
   const { http_address, grpc_address } = input.host["bazel-remote"];
   return {
-    ready: answersAnyone(input) ? `http ${http_address}/status` : `tcp ${grpc_address}`,
-    readySeconds: READY_SECONDS + Math.ceil(input.plan.bazelRemote.entries / FILES_A_SECOND),
+    ready: answersAnyone(input)
+      ? `http ${http_address}/status ${grpc_address}`
+      : `tcp ${grpc_address} ${http_address}`,
+    readySeconds: READY_SECONDS * Math.ceil(1 + scanSeconds(input) / READY_SECONDS),
   };
+}
+
+/**
+ * Longest index scan of a start: of as many files as this machine's RAM could index, and not of those that fit below
+ * `max_size`, for a start below a smaller cap still reads what lies there.
+ */
+function scanSeconds({ plan }: ResourceInput): number {
+  const most = Math.max(
+    (plan.memory * BAZEL_REMOTE_SHARE.value) / INDEX_ENTRY.value,
+    plan.bazelRemote.entries,
+  );
+  return most / FILES_A_SECOND;
 }
 
 /** True where `/status` can be read in plain HTTP without a password. */
@@ -57,8 +75,11 @@ function answersAnyone({ host }: ResourceInput): boolean {
   return !tls_cert_file && !htpasswd_file && !ldap;
 }
 
-/** The cap as the server itself tells it; nothing where it tells nobody without a password. */
-export function liveSteps(input: ResourceInput): Step[] {
+/**
+ * The cap as the server itself tells it; nothing where it tells nobody without a password.
+ * @param from path of the configuration, where the same script puts it: then its `max_size` is what is expected
+ */
+export function liveSteps(input: ResourceInput, from?: string): Step[] {
   if (!answersAnyone(input)) return [];
   const { host, plan, paths } = input;
   const address = host["bazel-remote"].http_address;
@@ -71,7 +92,7 @@ export function liveSteps(input: ResourceInput): Step[] {
     {
       do: "live",
       name: "bazel-remote",
-      line: `MaxSize ${size}`,
+      ...(from === undefined ? { line: `MaxSize ${size}` } : { of: from, awk: MAX_SIZE_LINE }),
       command: `${shellWord(ask)} ${name} ${port} /status | sed -n 's/.*"MaxSize": *\\([0-9][0-9]*\\).*/MaxSize \\1/p'`,
     },
   ];

@@ -1,4 +1,3 @@
-import { sccacheSize } from "../plan/bytes.ts";
 import { scriptPath } from "./paths.ts";
 import { head, type ResourceInput } from "./resource.ts";
 import { sccacheConfig } from "./sccache-config.ts";
@@ -15,6 +14,9 @@ import { pathsSeenBy, unitCredentials } from "./store.ts";
 
 /** Seconds until the port must be open: the server builds its index later, so a start takes a fraction of one. */
 const READY_SECONDS = 30;
+/** The line that the server must show for the size in a configuration. */
+const SIZE_LINE =
+  '$1 == "[cache.disk]" { disk = 1 } disk && $1 == "size" { print "max_cache_size " $3; exit }';
 /** Seconds until a stop is enforced: running compiles may end for ten. */
 const STOP_SECONDS = 20;
 
@@ -36,13 +38,15 @@ export function sccacheScript(input: ResourceInput): string {
       path: scriptPath(paths, paths.sccacheConfig),
       mode: "0644",
       check: "sccache",
+      reader: input.tools.sccache,
       text: sccacheConfig(plan, host.sccache, store),
     },
     ...service,
     {
       do: "live",
       name: "sccache",
-      line: `max_cache_size ${sccacheSize(plan.sccache.max_size)}`,
+      of: scriptPath(paths, paths.sccacheConfig),
+      awk: SIZE_LINE,
       command: sccacheLiveCommand(run),
     },
   ]);

@@ -14,7 +14,16 @@ export type ServiceKind = "process" | "systemd-user" | "systemd-system";
 export type Step =
   /** `owner` UID:GID: the directory and all that is in it; takes root. */
   | { do: "directory"; path: string; mode: string; purge?: boolean; owner?: string | undefined }
-  | { do: "put"; path: string; mode: string; text: string; check?: CheckName; secret?: boolean }
+  | {
+      do: "put";
+      path: string;
+      mode: string;
+      text: string;
+      check?: CheckName;
+      /** Absolute path of the program that will read it; default the host's own of that name. */
+      reader?: string;
+      secret?: boolean;
+    }
   /** A secret file that a shell function of the script prints on the host: its bytes are in no script. */
   | { do: "put-made"; path: string; mode: string; function: string; definition: string }
   | { do: "put-from"; path: string; mode: string; from: string }
@@ -27,14 +36,15 @@ export type Step =
       kind: ServiceKind | "container";
       /** Run script of a process, the unit, or the container's name. */
       file: string;
-      /** `tcp HOST:PORT`, `http HOST:PORT/PATH` or `grpc HOST:PORT`. */
+      /** `tcp HOST:PORT`, `http HOST:PORT/PATH` or `grpc HOST:PORT`; more addresses behind it must listen, too. */
       ready: string;
       readySeconds: number;
       stop?: string;
       stopSeconds: number;
       log?: string;
     }
-  | { do: "live"; name: string; line: string; command: string };
+  /** What `command` must print while the service runs: `line`, or what `awk` makes of the file `of` of the same script. */
+  | ({ do: "live"; name: string; command: string } & ({ line: string } | { of: string; awk: string }));
 
 /** Whose script it is and which. */
 export type ScriptHead = {
@@ -94,6 +104,7 @@ function stepText(step: Step): string {
           shellWord(step.path),
           step.mode,
           step.check && `check=${step.check}`,
+          step.reader && `reader=${shellWord(step.reader)}`,
           step.secret && "secret",
         ],
         heredoc(step.path, step.text),
@@ -127,10 +138,14 @@ function stepText(step: Step): string {
         ...[`stop_timeout=${step.stopSeconds}`, step.log && `log=${shellWord(step.log)}`],
       );
     case "live":
-      return words("live", step.name, shellWord(step.line), shellWord(step.command));
+      return words("live", step.name, ...expected(step), shellWord(step.command));
     default:
       return step satisfies never;
   }
+}
+
+function expected(step: Extract<Step, { do: "live" }>): string[] {
+  return "line" in step ? [shellWord(step.line)] : [`of=${shellWord(step.of)}`, shellWord(step.awk)];
 }
 
 function words(...parts: (string | false | undefined)[]): string {

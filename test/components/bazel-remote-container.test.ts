@@ -151,7 +151,7 @@ describe("service: docker", () => {
   it("asks the container from outside whether it serves with its cap", async () => {
     const text = await script("box-bazel-remote-container");
     expect(text).toMatch(
-      /^service bazel-remote kind=container file=warmbox-local-box-bazel-remote ready='http 127\.0\.0\.1:9090\/status' ready_timeout=\d+ stop_timeout=120$/m,
+      /^service bazel-remote kind=container file=warmbox-local-box-bazel-remote ready='http 127\.0\.0\.1:9090\/status 127\.0\.0\.1:9092' ready_timeout=\d+ stop_timeout=120$/m,
     );
     expect(text).toMatch(/^live bazel-remote 'MaxSize \d+'/m);
   });

@@ -3,7 +3,7 @@ library="$HOME/.local/share/warmbox/warmbox.sh"
 . "$library"
 resource bazel-remote owner=local generation=3
 directory .cache/bazel-remote 0700
-put .config/bazel-remote/config.yaml 0644 check=bazel-remote <<'WARMBOX-END'
+put .config/bazel-remote/config.yaml 0644 check=bazel-remote reader=/home/ci/.local/share/warmbox/tools/bazel-remote/1.0.0/bazel-remote <<'WARMBOX-END'
 # Written by warmbox; `pulumi up` writes it again. More keys: bazel-remote.settings of the stack.
 
 dir: /home/ci/.cache/bazel-remote
@@ -32,7 +32,7 @@ exec env -i \
   GOGC=50 \
   /home/ci/.local/share/warmbox/tools/bazel-remote/1.0.0/bazel-remote --config_file /home/ci/.config/bazel-remote/config.yaml
 WARMBOX-END
-service bazel-remote kind=process file=.local/share/warmbox/run/bazel-remote ready='http 127.0.0.1:9090/status' ready_timeout=780 stop_timeout=120 log=.local/state/warmbox/log/bazel-remote.log
+service bazel-remote kind=process file=.local/share/warmbox/run/bazel-remote ready='http 127.0.0.1:9090/status 127.0.0.1:9092' ready_timeout=780 stop_timeout=120 log=.local/state/warmbox/log/bazel-remote.log
 put .local/share/warmbox/bin/http-get 0755 check=sh <<'WARMBOX-END'
 #!/bin/sh
 # Written by warmbox: http-get HOST PORT /PATH prints what a service of this host answers.
@@ -49,5 +49,5 @@ fi
 echo "warmbox: http-get: this host has neither curl, wget nor bash; next: install one of them" >&2
 exit 69
 WARMBOX-END
-live bazel-remote 'MaxSize 53687091200' '/home/ci/.local/share/warmbox/bin/http-get 127.0.0.1 9090 /status | sed -n '\''s/.*"MaxSize": *\([0-9][0-9]*\).*/MaxSize \1/p'\'''
+live bazel-remote of=.config/bazel-remote/config.yaml '$1 == "max_size:" { printf "MaxSize %.0f\n", $2 * 1073741824 }' '/home/ci/.local/share/warmbox/bin/http-get 127.0.0.1 9090 /status | sed -n '\''s/.*"MaxSize": *\([0-9][0-9]*\).*/MaxSize \1/p'\'''
 "$@"

@@ -3,7 +3,7 @@ library="$HOME/.local/share/warmbox/warmbox.sh"
 . "$library"
 resource sccache owner=local generation=3
 directory .cache/sccache 0700
-put .config/sccache/config 0644 check=sccache <<'WARMBOX-END'
+put .config/sccache/config 0644 check=sccache reader=/home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache <<'WARMBOX-END'
 # Written by warmbox; `pulumi up` writes it again. More keys: sccache.settings of the stack.
 server_startup_timeout_ms = 20000
 
@@ -28,5 +28,5 @@ exec env -i \
   /home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache
 WARMBOX-END
 service sccache kind=process file=.local/share/warmbox/run/sccache ready='tcp 127.0.0.1:4226' ready_timeout=30 stop='env -i HOME=/home/ci SCCACHE_CONF=/home/ci/.config/sccache/config SCCACHE_SERVER_PORT=4226 timeout 15 /home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache --stop-server' stop_timeout=20 log=.local/state/warmbox/log/sccache.log
-live sccache 'max_cache_size 32212254720' 'env -i HOME=/home/ci SCCACHE_CONF=/dev/null SCCACHE_DIR=/dev/null SCCACHE_CACHE_SIZE=1 SCCACHE_SERVER_PORT=4226 timeout 10 /home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache --show-stats --stats-format=json | sed -n '\''s/.*"max_cache_size":\([0-9][0-9]*\).*/max_cache_size \1/p'\'''
+live sccache of=.config/sccache/config '$1 == "[cache.disk]" { disk = 1 } disk && $1 == "size" { print "max_cache_size " $3; exit }' 'env -i HOME=/home/ci SCCACHE_CONF=/dev/null SCCACHE_DIR=/dev/null SCCACHE_CACHE_SIZE=1 SCCACHE_SERVER_PORT=4226 timeout 10 /home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache --show-stats --stats-format=json | sed -n '\''s/.*"max_cache_size":\([0-9][0-9]*\).*/max_cache_size \1/p'\'''
 "$@"

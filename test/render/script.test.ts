@@ -191,7 +191,7 @@ describe("every resource", () => {
 
   it("bazel-remote behind a password is not asked without one", () => {
     const script = bazelRemoteScript(boxInput({ "bazel-remote": { settings: { htpasswd_file: "/etc/h" } } }));
-    expect(script).toContain("ready='tcp 127.0.0.1:9092'");
+    expect(script).toContain("ready='tcp 127.0.0.1:9092 127.0.0.1:9090'");
     expect(script).not.toContain("live ");
   });
 

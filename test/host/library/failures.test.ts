@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { toolPath } from "../../tools.ts";
 import { heredoc, TestHost } from "./host.ts";
 import { type Shell, shells } from "./shells.ts";
 
@@ -161,6 +162,42 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
     expect(asked.stderr).toContain("run.sh: | not ");
     const fine = await host.apply(`put run.sh 0755 check_with='grep -q "^ok" {}' ${heredoc("ok\n")}`);
     expect(fine).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("a file is read by the program that the script names, not by another one of that name", async () => {
+    const host = hostOf(shell);
+    const old = "#!/bin/sh\necho 'sccache: error: unknown field `disk`' >&2\nexit 2\n"; // stands in for an old version
+    host.write("bin/sccache", old, 0o755);
+    host.env.PATH = `${host.home}/bin:${process.env.PATH}`;
+    const config = (words: string) =>
+      `put sccache.toml 0644 check=sccache ${words} ${heredoc("[cache.disk]\nsize = 1073741824\n")}`;
+    const named = config(`reader=${await toolPath("sccache")}`);
+    expect((await host.apply(config(""))).stderr).toContain("unknown field `disk`");
+    expect(await host.apply(named)).toMatchObject({ code: 0, stderr: "" });
+    expect((await host.apply(named.replace("size = 1", "size = x"))).code).toBe(65);
+  });
+
+  test("bazel-remote, started to read a file, does not outlive a killed apply for long", async () => {
+    const host = hostOf(shell);
+    host.preamble = "WB_ASK_SECONDS=1";
+    const daemon = `#!/bin/sh\necho $$ >'${host.home}/started'\nexec sleep 600\n`; // one that never logs that it serves
+    host.write("reader", daemon, 0o755);
+    const body = `put b.yaml 0644 check=bazel-remote reader=${host.home}/reader ${heredoc("max_size: 1\n")}`;
+    const run = host.start(host.script(body), ["apply"]);
+    await expect.poll(() => host.read("started"), { timeout: 20_000 }).toMatch(/\d\n/);
+    process.kill(run.pid, "SIGKILL");
+    await run.ended;
+    const alive = () => existsSync(`/proc/${host.read("started")?.trim()}/exe`);
+    await expect.poll(alive, { timeout: 20_000 }).toBe(false);
+  });
+
+  test("a host without flock is told what it lacks, at once", async () => {
+    const host = hostOf(shell);
+    host.preamble = 'command() { [ "$*" != "-v flock" ]; }'; // stands in for a PATH without it
+    const ended = await host.apply(put("ours\n"));
+    expect(ended.code).toBe(69);
+    expect(ended.stderr).toMatch(/this host has no flock\. Next: install the package util-linux\.\n$/);
+    expect(host.contents()[".local"]).toBeUndefined();
   });
 
   test("cargo's reader refuses a file that cargo cannot read", async () => {

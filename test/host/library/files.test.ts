@@ -57,7 +57,9 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
     const folder = "include .cargo/config.toml ours/warmbox.toml";
     const entry = ENTRY.replace("warmbox", "ours/warmbox");
     for (const text of ['include = ["a.toml"]\n', "include = 'a.toml'\n"])
-      expect(await roundTrip(host, folder, CARGO, text)).toBe(`include = [${entry}, ${text.match(/["'].*["']/)}]\n`);
+      expect(await roundTrip(host, folder, CARGO, text)).toBe(
+        `include = [${entry}, ${text.match(/["'].*["']/)}]\n`,
+      );
   });
 
   test("include: [[include]] tables are refused with file and line", async () => {

@@ -10,7 +10,8 @@ const INCLUDE = "include .cargo/config.toml warmbox.toml";
 const LINE = 'include = [{ path = "warmbox.toml", optional = true }] # warmbox';
 const block = (value: number) => `block .profile env ${heredoc(`export WARM=${value}\n`)}`;
 const put = (text: string) => `put a.conf 0644 ${heredoc(text)}`;
-const body = (value: number) => `${INCLUDE}\n${block(value)}\n${put(`${value}\n`)}\ndirectory kept 0700 purge`;
+const body = (value: number) =>
+  `${INCLUDE}\n${block(value)}\n${put(`${value}\n`)}\ndirectory kept 0700 purge`;
 const FILES = [".cargo/config.toml", ".profile", "a.conf"];
 
 function hostOf(shell: Shell): TestHost {
@@ -74,7 +75,10 @@ describe.each(shells())("a file that became a link, $name", { timeout: 120_000 }
     for (const path of FILES) moveAway(host, path);
     expect(await host.apply(INCLUDE, { ...LIBRARY, generation: 2 })).toMatchObject({ code: 0, stderr: "" });
     expectLinks(host);
-    expect([host.read("dotfiles/.profile"), host.read("dotfiles/a.conf")]).toEqual(["umask 022\n", "theirs\n"]);
+    expect([host.read("dotfiles/.profile"), host.read("dotfiles/a.conf")]).toEqual([
+      "umask 022\n",
+      "theirs\n",
+    ]);
     expect(await host.remove(INCLUDE, LIBRARY)).toMatchObject({ code: 0, stderr: "" });
     expectLinks(host);
     expect(host.read("dotfiles/.cargo/config.toml")).toBe("[build]\njobs = 1\n");
@@ -95,7 +99,10 @@ describe.each(shells())("a file that became a link, $name", { timeout: 120_000 }
     expect(host.read(".cargo/config.toml")).toBe(`${LINE}\n[build]\njobs = 2\n`);
     expect(host.read("dotfiles/.cargo/config.toml")).toBe("[build]\njobs = 1\n");
     expect(host.read(".profile")).toContain("export WARM=2\n");
-    expect([host.read("dotfiles/.profile"), host.read("dotfiles/a.conf")]).toEqual(["umask 022\n", "theirs\n"]);
+    expect([host.read("dotfiles/.profile"), host.read("dotfiles/a.conf")]).toEqual([
+      "umask 022\n",
+      "theirs\n",
+    ]);
     expect(await host.remove(body(2), LIBRARY)).toMatchObject({ code: 0 });
     expect(host.read(".cargo/config.toml")).toBe("[build]\njobs = 2\n");
     expect(host.read(".profile")).toBe("umask 022\n");
@@ -114,6 +121,9 @@ describe.each(shells())("a file that became a link, $name", { timeout: 120_000 }
     expect(await host.remove(body(1), LIBRARY)).toMatchObject({ code: 0 });
     expect([host.read(".profile"), host.read("dotfiles/.profile")]).toEqual(["umask 022\n", "umask 022\n"]);
     const cargo = "[build]\njobs = 1\n";
-    expect([host.read(".cargo/config.toml"), host.read("dotfiles/.cargo/config.toml")]).toEqual([cargo, cargo]);
+    expect([host.read(".cargo/config.toml"), host.read("dotfiles/.cargo/config.toml")]).toEqual([
+      cargo,
+      cargo,
+    ]);
   });
 });

@@ -169,6 +169,74 @@ describe.each(shells())("process services, $name", { timeout: 180_000 }, (shell)
     expect((await host.observe()).stdout).toMatch(/\n@@warmbox ledger demo owner=local generation=2\n$/);
   });
 
+  test("a daemon that reads its index before it listens is starting, and no drift, for as long as it may take", async () => {
+    const host = hostOf(shell);
+    const port = await freePort();
+    const late = `#!/bin/sh\nwhile [ ! -e "$HOME/go" ]; do sleep 0.05; done\n${daemon(port, "one").replace("#!/bin/sh\n", "")}`;
+    const slow = (seconds: number) =>
+      body(port, "one")
+        .replace(daemon(port, "one"), late)
+        .replace("ready_timeout=30", `ready_timeout=${seconds}`);
+    host.write("go", "");
+    expect(await host.apply(slow(300))).toMatchObject({ code: 0, stderr: "" });
+    expect((await host.run('rm "$HOME/go"', [])).code).toBe(0);
+    const first = pids(host).daemon;
+    process.kill(first, "SIGKILL");
+    const killed = starts(host);
+    const waiting = () => alive(pids(host).daemon) && pids(host).daemon !== first;
+    await until("the daemon's return", waiting);
+    expect(starts(host)).toBe(killed);
+    expect((await host.observe()).stdout).toMatch(
+      new RegExp(
+        `\n@@warmbox ledger demo owner=local generation=1\n@@warmbox note demo\n\\|demo is starting: its port ${port} is not open yet\n$`,
+      ),
+    );
+    host.write("go", "");
+    await until("the port", () => answers(port));
+    expect(await host.apply(slow(1), { generation: 2 })).toMatchObject({ code: 0 });
+    expect((await host.run('rm "$HOME/go"', [])).code).toBe(0);
+    process.kill(pids(host).daemon, "SIGKILL");
+    await until("the end of its time", async () =>
+      (await host.observe()).stdout.includes(`\n|+state running, but port ${port} is closed\n`),
+    );
+  });
+
+  test("every address must be listened on by the service itself; a stranger on one of them is named", async () => {
+    const host = hostOf(shell);
+    const [port, second] = [await freePort(), await freePort()];
+    const both = body(port, "one").replace(`:${port}/'`, `:${port}/ 127.0.0.1:${second}'`);
+    const never = await host.apply(both.replace("ready_timeout=30", "ready_timeout=2"));
+    expect(never.code).toBe(78);
+    expect(never.stderr).toContain(`not ready (http 127.0.0.1:${port}/ 127.0.0.1:${second}) after 2 s`);
+    const listening = `require("net").createServer().listen(${second}, "127.0.0.1");\n  const fs`;
+    expect(await host.apply(both.replace("const fs", listening))).toMatchObject({ code: 0, stderr: "" });
+    expect((await host.observe()).stdout).toMatch(/ledger demo owner=local generation=1\n$/);
+    await host.remove(both);
+    const code = `require("net").createServer().listen(${second}, "127.0.0.1", () => console.log("up"))`;
+    const stranger = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+    onTestFinished(() => void stranger.kill("SIGKILL"));
+    await new Promise((up) => stranger.stdout.once("data", up));
+    const ended = await host.apply(both);
+    expect(ended.code).toBe(78);
+    expect(ended.stderr).toContain(`port ${second} is held by process ${stranger.pid} (`);
+  });
+
+  test("what is expected live can be told from the file itself, and stands in the ledger", async () => {
+    const host = hostOf(shell);
+    const port = await freePort();
+    const told = (setting: string) =>
+      `put b.conf 0644 ${heredoc(`size = ${setting}`)}\n${body(port, setting).replace(`'setting ${setting}'`, `of=b.conf '{ print "setting " $3 }'`)}`;
+    expect(await host.apply(told("one"))).toMatchObject({ code: 0, stderr: "" });
+    host.write("b.conf", "size = nine\n");
+    expect((await host.observe()).stdout).toMatch(/\|\+size = nine\n(?!.*setting)/s);
+    host.write("said", "seven\n");
+    expect((await host.observe()).stdout).toContain("|-setting one\n|+setting seven\n");
+    expect(await host.apply(told("two"), { generation: 2 })).toMatchObject({ code: 0 });
+    expect(host.read("said")).toBe("two\n");
+    const early = await host.apply(`live demo of=b.conf '{ print }' 'true'`, { generation: 3 });
+    expect(early.stderr).toContain("live demo: b.conf is not put by a line before it. Next: put it first.");
+  });
+
   test("both killed: observe says stopped, apply starts it", async () => {
     const host = hostOf(shell);
     const port = await freePort();
@@ -310,4 +378,22 @@ describe.each(shells())("process services, $name", { timeout: 180_000 }, (shell)
     expect(await host.remove(body(port, "one"))).toMatchObject({ code: 0 });
     await until("the last process's end", () => host.processes().length === 0);
   });
+});
+
+test("TERM between a daemon's start and the note of its number leaves none behind", async () => {
+  // bash alone can be told to do something right before one line of a script
+  const host = hostOf({ name: "bash", argv: ["bash"] });
+  host.write("trap.sh", "trap 'case $BASH_COMMAND in child=\\$!) kill -TERM $$ ;; esac' DEBUG\nset -T\n");
+  host.write("bin/daemon", `#!/bin/sh\n: ${host.root}\nsleep 600\n`, 0o755);
+  const supervise = join(host.home, ".local/share/warmbox/supervise.sh");
+  const words = ["demo", `${host.home}/bin/daemon`, "/dev/null", `${host.root}/demo`, "1", "-"];
+  const env = {
+    ...process.env,
+    HOME: host.home,
+    BASH_ENV: join(host.home, "trap.sh"),
+    WARMBOX_LOG_SECONDS: "0.1",
+  };
+  const child = spawn("bash", [supervise, ...words], { stdio: "ignore", env }); // leads no group that would end with it
+  await new Promise((ended) => child.once("exit", ended));
+  await until("the last process's end", () => host.processes().length === 0);
 });
