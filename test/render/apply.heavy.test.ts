@@ -97,7 +97,7 @@ it("the library applies every resource, finds the caps in force, and puts HOME b
   );
 
   const [, sccache = ""] = scripts;
-  const wrong = sccache.replace(`max_cache_size ${mib(123)}`, "max_cache_size 7"); // a cap that is not in force
+  const wrong = sccache.replace('print "max_cache_size " $3', 'print "max_cache_size " 7'); // a cap that is not in force
   expect(await sent(wrong, "apply", home)).toMatch(/^78\b/);
 
   for (const script of backwards) expect(await sent(script, "remove", home)).toMatch(/^0\b/);
