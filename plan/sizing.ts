@@ -8,7 +8,8 @@ import { MEAN_BLOB } from "./constants.ts";
 import { diskRooms } from "./disk.ts";
 import { activeFault, bazelRemoteFault, jobsFault, roomFault, sccacheFault } from "./faults.ts";
 import { type Box, boxOf, type MemoryShares, memoryShares } from "./memory.ts";
-import { type Term, termsOf } from "./terms.ts";
+import type { Term } from "./term.ts";
+import { termsOf } from "./terms.ts";
 
 /** Every number of one host, each with its term. Sizes are bytes. */
 export type CachePlan = {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Bytes, bytes, gib, mib } from "../../plan/bytes.ts";
-import { RUSTC_RAM_LEAST } from "../../plan/constants.ts";
+import { BEYOND_HEAP, RUSTC_RAM_LEAST, SLAB_PER_FILE } from "../../plan/constants.ts";
 import { type CachePlan, planHost } from "../../plan/sizing.ts";
 import { ConfigError } from "../../stacks/fault.ts";
 import type { HostConfig } from "../../stacks/types.ts";
@@ -95,10 +95,15 @@ describe("every machine from 1 GiB to 2 TiB", () => {
       fc.property(box, fc.option(fc.integer({ min: 1024, max: 1_048_576 })), (b, openFiles) => {
         const facts = machine(b.ram, b.cpus, b.disk, { openFiles });
         if (planned(b) === null) return;
-        const { bazelRemote: r } = planHost(facts, withAgents(b.agents), "box");
+        const plan = planHost(facts, withAgents(b.agents), "box");
+        const { bazelRemote: r } = plan;
         expect(r.entries * 345).toBeLessThan(r.GOMEMLIMIT); // the live index: below it Go would only burn CPU
         expect(r.MemoryHigh).toBeGreaterThanOrEqual(r.GOMEMLIMIT);
         expect(r.MemoryHigh).toBeLessThanOrEqual(b.ram);
+        // Beyond the sum of the budget: what the kernel takes back first, and a constant that its term tells.
+        const { reserve, sccache, builders } = plan;
+        const beyond = r.entries * SLAB_PER_FILE.value + BEYOND_HEAP.value;
+        expect(reserve + sccache.memory + builders.memory + r.MemoryHigh - beyond).toBeLessThanOrEqual(b.ram);
         expect(r.max_queued_uploads).toBeLessThan(r.LimitNOFILE);
         if (openFiles !== null) expect(r.LimitNOFILE).toBeLessThanOrEqual(openFiles);
       }),

@@ -276,3 +276,72 @@ test("every number has a term with a reason", () => {
   );
   expect(terms.filter((t) => t.reason.length < 5 || t.value === "")).toEqual([]);
 });
+
+describe("a reason says how its number came about", () => {
+  const reason = (
+    facts: Parameters<typeof plan>[0],
+    name: string,
+    declared: Record<string, unknown> = {},
+  ) => {
+    const found = plan(facts, declared).terms.find((t) => t.name === name);
+    return `${found?.value}: ${found?.reason}`;
+  };
+  const SMALL = machine(gib(1), 1, gib(20));
+  const MIDDLE = machine(gib(32), 8, gib(40), { openFiles: 4096 });
+
+  test.each([
+    [
+      "reserve.system",
+      BIG,
+      "8GiB: 1/8 of 126GiB, at most 8GiB: the system itself does not grow with RAM; what is left over is page cache anyway",
+    ],
+    [
+      "reserve.system",
+      MIDDLE,
+      "4GiB: 1/8 of 32GiB: kernel, sshd, journal, shells and the page cache that every build reads through",
+    ],
+    [
+      "sccache.memory",
+      BIG,
+      "1GiB: 1/64 of 126GiB, at most 1GiB: 64 entries of 16MiB at once, beside an index of some 100 bytes per entry",
+    ],
+    [
+      "bazel-remote.memory",
+      MIDDLE,
+      "1.02GiB: 898780 entries × 1.19KiB, within a quarter of 32GiB: bazel-remote keeps every file in its index: 345 bytes live, 1.1 to 1.2KiB of heap in the field under moon's batch reads",
+    ],
+    [
+      "MemoryHigh",
+      MIDDLE,
+      "2.53GiB: GOMEMLIMIT + 1.25GiB + 256MiB, the latter two outside the sum: 898780 × 1500 bytes are dentry and inode of each scanned file: 1.46KiB, reclaimable, but charged to the service's cgroup, and go first when builders need RAM; 256MiB are stacks of many threads, the binary itself and dirty pages of blobs being written",
+    ],
+    [
+      "LimitNOFILE",
+      MIDDLE,
+      "4096: 10000 + 30000 of the upload queue + 150 × 1 moon tasks = 40150, and 4096 are the user's hard limit: bazel-remote writes up to 5000 blobs at once and reads as many; one moon process keeps up to 150 calls in flight",
+    ],
+    [
+      "max_queued_uploads",
+      MIDDLE,
+      "2048: with s3 or gcs only, at most what LimitNOFILE leaves: one cold build of a large workspace (25,863 blobs measured); each waiting upload holds an open file, and the default of 1,000,000 ends in refused writes",
+    ],
+    [
+      "num_uploaders",
+      MIDDLE,
+      "64: with s3 or gcs only, 8 × 8 cores: uploads wait for the network, not for the processor",
+    ],
+    ["num_uploaders", BIG, "100: with s3 or gcs only, 8 × 32 cores, at most 100: bazel-remote's own default"],
+  ])("%s", (name, facts, text) => {
+    expect(reason(facts, name)).toBe(text);
+  });
+
+  test("where a least binds", () => {
+    const off = { "bazel-remote": { max_size: "1GiB" }, sccache: { enabled: false } };
+    expect(reason(machine(gib(2), 1, gib(20)), "bazel-remote.memory", off)).toBe(
+      "128MiB: 74899 entries × 1.19KiB, at least 128MiB: an idle bazel-remote holds 30 to 74MiB, a request up to 4MiB several times over",
+    );
+    expect(
+      reason(SMALL, "reserve.system", { "bazel-remote": { enabled: false }, sccache: { enabled: false } }),
+    ).toBe("256MiB: 1/8 of 1GiB, at least 256MiB: a Linux server that does nothing needs this much");
+  });
+});

@@ -1,0 +1,84 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+const files = (pattern: string) => globSync(pattern, { cwd: root }).sort();
+
+/** Files of this project that one file imports, by path from the root; `import type` runs nothing. */
+function importsOf(file: string, types = false): string[] {
+  const text = readFileSync(join(root, file), "utf8");
+  const all = [...text.matchAll(/^(?:import|export) (type )?[^;]*? from "(\.[^"]+)";/gms)];
+  return all.filter(([, type]) => types || !type).map(([, , path = ""]) => join(dirname(file), path));
+}
+
+describe("the flow is one direction", () => {
+  /** Each room may import from itself and from those before it. */
+  const ROOMS = ["stacks", "host", "plan", "render", "components"];
+  const roomOf = (file: string) => file.split("/")[0] ?? "";
+  /** Below every room: the unit of memory and disk. */
+  const BELOW = ["plan/bytes.ts"];
+  /** Not part of the flow: what Pulumi runs on the operator's machine to build a tool and send it. */
+  const PROGRAMS = ["host/push-tools.ts"];
+
+  it.each(ROOMS)("%s/ imports only from the rooms before it", (room) => {
+    const before = ROOMS.slice(0, ROOMS.indexOf(room) + 1);
+    const mine = files(`${room}/**/*.ts`).filter((file) => !PROGRAMS.includes(file));
+    expect(mine.length).toBeGreaterThan(5);
+    const ahead = mine.flatMap((file) =>
+      importsOf(file, true)
+        .filter((to) => !before.includes(roomOf(to)) && !BELOW.includes(to))
+        .map((to) => `${file} imports ${to}`),
+    );
+    expect(ahead).toEqual([]);
+  });
+
+  it("the unit stands on nothing", () => {
+    expect(BELOW.flatMap((file) => importsOf(file, true))).toEqual([]);
+  });
+});
+
+describe("every pure file has a test", () => {
+  const PURE = files("{stacks,host,plan,render}/**/*.ts").filter(
+    // types only, and a program that test/engine-tools/push-tools.test.ts starts
+    (file) => !["stacks/types.ts", "host/push-tools.ts"].includes(file),
+  );
+  /** Parts of another file that are tested through it: whoever adds one names the test that shows it. */
+  const THROUGH: Record<string, string[]> = {
+    "test/host/facts.test.ts": [
+      ...["host/cargo-config.ts", "host/declared.ts", "host/disks.ts", "host/limits.ts"],
+      ...["host/observed.ts", "host/ports.ts", "host/tools-found.ts"],
+    ],
+    "test/plan/sizing.test.ts": [
+      ...["plan/bazel-remote.ts", "plan/bazel-remote-terms.ts", "plan/builders.ts", "plan/disk.ts"],
+      ...["plan/faults.ts", "plan/memory.ts", "plan/term.ts", "plan/terms.ts"],
+    ],
+    "test/stacks/config.test.ts": [
+      ...["stacks/schema/bazel-remote.ts", "stacks/schema/cargo.ts", "stacks/schema/facts.ts"],
+      ...["stacks/schema/fields.ts", "stacks/schema/moon.ts", "stacks/schema/sccache.ts"],
+      "stacks/schema/tools.ts",
+    ],
+    "test/render/golden.test.ts": ["render/resource.ts", "render/unit-shared.ts"],
+    "test/s3/scripts.test.ts": ["render/s3-server-unit.ts"],
+  };
+
+  const tests = files("test/**/*.ts");
+  const direct = new Set(tests.flatMap((file) => importsOf(file)));
+
+  it("imported by it, or named as a part of a file that is", () => {
+    const parts = Object.values(THROUGH).flat();
+    expect(PURE.filter((file) => !direct.has(file) && !parts.includes(file))).toEqual([]);
+    expect(parts.filter((file) => direct.has(file))).toEqual([]);
+  });
+
+  it.each(Object.entries(THROUGH))("%s reaches the parts that it is said to show", (test, parts) => {
+    const found = new Set<string>();
+    const visit = (file: string) => {
+      if (found.has(file)) return;
+      found.add(file);
+      if (file.endsWith(".ts")) importsOf(file).forEach(visit);
+    };
+    visit(test);
+    expect(parts.filter((part) => !found.has(part))).toEqual([]);
+  });
+});
