@@ -87,6 +87,9 @@ function accountHome(): string | undefined {
   }
 }
 
+/** Operations at once. Pulumi's own 4 a core are for its own work; ours wait for hosts, and no host is to wait for another. */
+const PARALLEL = "64";
+
 /**
  * No update nagging; one host's failure does not stop the work on the others, which ends non-zero all the same;
  * and compiled code kept between runs, which saves a third of a program's start.
@@ -96,6 +99,7 @@ function quietVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     PATH: [dirname(process.execPath), env.PATH].filter(Boolean).join(delimiter),
     PULUMI_CONTINUE_ON_ERROR: env.PULUMI_CONTINUE_ON_ERROR ?? "true",
     [ENGINE_VARIABLE]: import.meta.dirname,
+    PULUMI_PARALLEL: env.PULUMI_PARALLEL ?? PARALLEL,
     PULUMI_SKIP_UPDATE_CHECK: env.PULUMI_SKIP_UPDATE_CHECK ?? "true",
     NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? join(warmboxCache(env), "node-compile-cache"),
   };

@@ -33,10 +33,12 @@ const ALIVE_SECONDS = 15;
 
 /**
  * Never a question, an end in bounded time, and nothing of the user's own settings that is meant for a terminal:
- * forwarded ports would be taken, a RemoteCommand would run in place of the script.
+ * forwarded ports would be taken, a RemoteCommand would run in place of the script. Scripts run as root there, so an
+ * unknown or changed host key is refused whatever the user's own settings put up with.
  */
 export const SSH_OPTIONS: readonly string[] = [
   "BatchMode=yes",
+  "StrictHostKeyChecking=yes",
   `ConnectTimeout=${CONNECT_SECONDS}`,
   `ServerAliveInterval=${ALIVE_SECONDS}`,
   "ServerAliveCountMax=3",
@@ -151,7 +153,11 @@ const wordsFor = (program: string, words: string[]): string[] =>
 export const shellWord = (word: string): string =>
   /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
-/** What a script, or ssh, may see of the caller's environment. A Pulumi program's holds decrypted configuration. */
+/**
+ * What a script, or ssh, may see of the caller's environment. A Pulumi program's holds decrypted configuration. A
+ * resource's command is run by Pulumi's provider with the operator's own environment, all of it: what it has beyond
+ * this is read by no script, which start daemons and the tools' checks by `env -i`.
+ */
 const PASSED =
   /^(HOME|PATH|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LC_.*|XDG_.*|DBUS_SESSION_BUS_ADDRESS|SSH_AUTH_SOCK|SSH_AGENT_PID|KRB5CCNAME|CARGO_HOME|RUSTUP_HOME|DOCKER_HOST|DOCKER_CONFIG|DOCKER_CONTEXT)$/;
 

@@ -1,9 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { command, demand } from "../systemd/command.ts";
-import { type Fleet, makeFleet, otherKnownHosts, stateOf } from "./hosts.ts";
+import { deadAddress, type Fleet, makeFleet, otherKnownHosts, stateOf } from "./hosts.ts";
 
 /** Three hosts over ssh: all at once, one dead, some refused, and a connection that is cut. */
 const BOOT_MS = 900_000;
@@ -19,7 +18,11 @@ const one = (max_size = "1GiB") => ({
   ...{ reach: { kind: "ssh", host: "one" }, service: "process", moon: off, cargo: off, sccache: off },
   "bazel-remote": { http_address: "127.0.0.1:4302", grpc_address: "127.0.0.1:4303", max_size },
 });
-const two = (max_size = "1GiB") => ({ reach: { kind: "ssh", host: "two" }, ...small(4311, max_size) });
+/** Its CARGO_HOME is not cargo's own. */
+const two = (max_size = "1GiB") => ({
+  ...{ reach: { kind: "ssh", host: "two" }, ...small(4311, max_size) },
+  cargo: { home: "shared cargo" },
+});
 const three = (max_size = "1GiB") => ({ reach: { kind: "ssh", host: "three" }, ...small(4321, max_size) });
 const FACTS = {
   ...{ arch: "x86_64", memTotal: "8GiB", cpus: 4, user: { home: "/home/three" } },
@@ -53,10 +56,39 @@ describe("three hosts", () => {
     await noChanges();
   });
 
+  it("are changed at the same time", async () => {
+    hosts({ one: one(), two: two("2GiB"), three: three("2GiB") });
+    const lock = (user: string) => `/home/${user}/.local/state/warmbox/lock`;
+    // both hosts are busy until a change waits on each: one after the other, the second would never come to wait
+    const waits = (user: string) =>
+      `until ls -l /proc/[0-9]*/fd/8 2>/dev/null | grep -q ${lock(user)}; do sleep 0.1; done`;
+    const ended = run("up", "--skip-preview");
+    const held = `exec 5<${lock("two")} 6<${lock("three")}; flock 5; flock 6; ${waits("two")}; ${waits("three")}`;
+    await fleet.container.demand(["timeout", "50", "bash", "-c", held]);
+    expect((await ended).code).toBe(0);
+  });
+
+  it("run builds in turn, with the host's environment, by plain ssh and by cron's", async () => {
+    const build = ".local/bin/warmbox-run -- sh -c 'echo $CARGO_HOME; command -v cargo'";
+    const said = "/home/two/shared cargo\n/home/two/.cargo/bin/cargo\n";
+    await fleet.on("two", "mkdir -p .cargo/bin && ln -sf /bin/true .cargo/bin/cargo");
+    expect(await fleet.on("two", build)).toBe(said);
+    expect(
+      await fleet.on(
+        "two",
+        `env -i HOME="$HOME" PATH=/usr/bin:/bin LOGNAME=two /bin/sh -c '${build.replaceAll("'", `'\\''`)}'`,
+      ),
+    ).toBe(said);
+    expect(await fleet.on("two", "bash -lc 'command -v warmbox-run'")).toBe(
+      "/home/two/.local/bin/warmbox-run\n",
+    );
+    await fleet.on("two", "rm -r .cargo");
+  });
+
   it("one that is dead is named and left as it is; the others converge", async () => {
     know({ three: { port: 9 } });
     await fleet.operator.hangUp();
-    hosts({ one: one(), two: two("2GiB"), three: three("3GiB") });
+    hosts({ one: one(), two: two("3GiB"), three: three("3GiB") });
     const before = await stateOf(fleet.operator, STACK, "three");
     const seen = await runs("preview");
     expect(seen).toMatch(/warning: hosts\.three: three \(user .*\) could not be asked/);
@@ -67,7 +99,7 @@ describe("three hosts", () => {
     expect(done.output).toMatch(/port 9: Connection refused/);
     expect(done.output).toMatch(/two-sccache updated/);
     expect(await stateOf(fleet.operator, STACK, "three")).toBe(before);
-    expect(await fleet.on("two", "grep -c 2147483648 .config/sccache/config")).toBe("1\n");
+    expect(await fleet.on("two", "grep -c 3221225472 .config/sccache/config")).toBe("1\n");
   });
 
   it("a dead one with declared facts is previewed from them", async () => {
@@ -94,12 +126,18 @@ describe("three hosts", () => {
 });
 
 describe("who is refused, and the next step", () => {
-  it("unknown and changed host keys, wrong user and key, sudo with a password", async () => {
+  it("unknown and changed host keys, a host that drops packets, wrong user and key, sudo with a password", async () => {
     const key = join(fleet.operator.home, "stranger");
     await demand(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]);
+    const lax = { option: "StrictHostKeyChecking no" };
     const variants = {
-      unknown: fleet.alias("one", { knownHostsFile: otherKnownHosts(fleet, "empty") }),
-      changed: fleet.alias("one", { knownHostsFile: otherKnownHosts(fleet, "changed", `${key}.pub`) }),
+      // the operator's own settings let them in
+      unknown: fleet.alias("one", { ...lax, knownHostsFile: otherKnownHosts(fleet, "empty") }),
+      changed: fleet.alias("one", {
+        ...lax,
+        knownHostsFile: otherKnownHosts(fleet, "changed", `${key}.pub`),
+      }),
+      silent: fleet.alias("one", { host: await deadAddress(fleet) }),
       nobody: fleet.alias("one", { user: "nobody-at-all" }),
       stranger: fleet.alias("one", { identityFile: key }),
       asks: fleet.alias("two"),
@@ -127,6 +165,7 @@ describe("who is refused, and the next step", () => {
     expect(said("changed")).toMatch(
       /verification failed[\s\S]*next: ask who runs the host whether its key changed/,
     );
+    expect(said("silent")).toMatch(/could not be asked[\s\S]*Connection timed out/);
     expect(said("nobody")).toMatch(/Permission denied \([\s\S]*next: check reach\.user/);
     expect(said("stranger")).toMatch(/Permission denied \(/);
     expect(said("asks")).toMatch(
@@ -168,41 +207,69 @@ describe("a connection that is cut in the middle of an apply", () => {
     return pids.filter((pid) => pid > 0);
   }
 
-  /** Starts an up that changes host one, cuts when its script is on its way there, and says how the up ended. */
-  async function cutAfter(ms: number, size: string, cut: () => Promise<void>): Promise<number> {
-    hosts({ one: one(size), two: two("1GiB"), three: three("2GiB") });
+  /** The size that the running daemon has, GiB; empty where none answers. */
+  const live = async (): Promise<string> => {
+    const ask = `exec 3<>/dev/tcp/127.0.0.1/4302 && printf 'GET /status HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`;
+    const said = await fleet.on("one", `bash -c "${ask.replaceAll(/[\\$]/g, "\\$&")}" 2>/dev/null || true`);
+    const size = Number(/"MaxSize": ?(\d+)/.exec(said)?.[1] ?? Number.NaN);
+    return Number.isNaN(size) ? "" : `max_size: ${size / 1024 ** 3}\n`;
+  };
+
+  const applying = "! flock -n /home/one/.local/state/warmbox/lock true";
+  /** Where in a change of host one the connection is cut; each is seen from its own system, and the change stops there. */
+  const POINTS = {
+    begun: "true",
+    written: "grep -q 'max_size: SIZE$' /home/one/.config/bazel-remote/config.yaml",
+    "in the daemon's start": `${"grep -q 'max_size: SIZE$' /home/one/.config/bazel-remote/config.yaml"} && pgrep -u one -x bazel-remote`,
+  };
+
+  /**
+   * Starts an up that changes host one to so many GiB, and cuts while the change stands still at a point; then it goes
+   * on, as on a host that has not noticed. Says how the up ended.
+   */
+  async function cutAt(point: string, size: number, cut: () => Promise<void>): Promise<number> {
+    hosts({ one: one(`${size}GiB`), two: two("1GiB"), three: three("2GiB") });
     const ended = run("up", "--skip-preview");
-    const held = "while flock -n /home/one/.local/state/warmbox/lock true; do sleep 0.02; done";
-    await fleet.container.demand(["timeout", "60", "sh", "-c", held]); // the library has it: the change has begun
-    await sleep(ms);
+    const there = point.replaceAll("SIZE", `${size}`);
+    const stop = `until ${applying} && ${there}; do sleep 0.01; done; pkill -STOP -u one -x sh; ${applying}`;
+    await fleet.container.demand(["timeout", "60", "sh", "-c", stop]);
     await cut();
-    return (await ended).code;
+    const { code } = await ended;
+    await fleet.container.demand(["pkill", "-CONT", "-u", "one", "-x", "sh"]);
+    return code;
   }
 
   const kill = async (): Promise<void> => {
-    for (const pid of await masters()) process.kill(pid, "SIGKILL");
+    const found = await masters();
+    expect(found.length).toBeGreaterThan(0);
+    for (const pid of found) process.kill(pid, "SIGKILL");
   };
 
   it.each([
-    ["at once", 0, "2GiB"],
-    ["while it works", 150, "3GiB"],
-    ["while it waits for the daemon", 400, "4GiB"],
-  ])("killed %s: the old or the new state, and the next up completes it", async (_when, ms, size) => {
-    const old = await config();
-    await cutAfter(ms, size, kill);
-    const number = Number.parseInt(size, 10);
-    expect([old, `max_size: ${number}\n`]).toContain(await config());
-    expect(await runs("preview")).not.toMatch(/is not as it was applied/);
-    await runs("up");
-    expect(await config()).toBe(`max_size: ${number}\n`);
-  });
+    ["begun", 2],
+    ["written", 3],
+    ["in the daemon's start", 4],
+  ] as const)(
+    "killed with the change %s: the old or the new state, and the next up completes it",
+    async (at, size) => {
+      const old = await config();
+      expect(await cutAt(POINTS[at], size, kill)).not.toBe(0);
+      const now = await config(); // waits for the change's own end
+      expect([old, `max_size: ${size}\n`]).toContain(now);
+      expect([now, ""]).toContain(await live());
+      expect(await runs("preview")).not.toMatch(/config\.yaml \(now\)/);
+      await runs("up");
+      expect(await config()).toBe(`max_size: ${size}\n`);
+      expect(await live()).toBe(`max_size: ${size}\n`);
+    },
+  );
 
   it("a cable that is pulled is noticed, and the next up completes it", async () => {
     const route = await demand(["ip", "-o", "route", "get", fleet.container.ssh.host]);
     const link = /dev (\S+)/.exec(route)?.[1] ?? "";
-    const code = await cutAfter(
-      0,
-      "5GiB",
+    const code = await cutAt(
+      POINTS.begun,
+      5,
       async () => void (await demand(["ip", "link", "set", link, "down"])),
     );
     expect(code).not.toBe(0);

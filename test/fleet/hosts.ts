@@ -1,6 +1,7 @@
 /** Hosts of a fleet: users of one booted container, each reached by the real ssh as a machine of its own. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { demand } from "../systemd/command.ts";
 import { bootContainer, type Container } from "../systemd/container.ts";
 import { USER } from "../systemd/rootfs.ts";
 import { makeOperator, type Operator, type SshAlias } from "./operator.ts";
@@ -16,9 +17,9 @@ export type Fleet = {
   end(): Promise<void>;
 };
 
-/** Boots the container and gives each user an account that the operator's key opens. */
-export async function makeFleet(users: readonly string[]): Promise<Fleet> {
-  const container = await bootContainer();
+/** Boots the container and gives each user an account that the operator's key opens; `bind` as for the container. */
+export async function makeFleet(users: readonly string[], bind: Record<string, string> = {}): Promise<Fleet> {
+  const container = await bootContainer(bind);
   const operator = await makeOperator();
   for (const user of users) await addUser(container, user);
   const { host, port, identityFile, knownHostsFile } = container.ssh;
@@ -57,6 +58,14 @@ export function otherKnownHosts(fleet: Fleet, name: string, publicKey?: string):
     publicKey === undefined ? "" : `${fleet.container.ssh.host} ${readFileSync(publicKey, "utf8")}`,
   );
   return path;
+}
+
+/** An address behind the container's cable that belongs to nobody: packets to it are dropped, as by a dead host. */
+export async function deadAddress(fleet: Fleet): Promise<string> {
+  const { host } = fleet.container.ssh;
+  const dead = `203.0.113.${1 + (process.pid % 254)}`; // RFC 5737: no real host is hidden by it
+  await demand(["ip", "route", "replace", `${dead}/32`, "via", host]);
+  return dead;
 }
 
 /** The part of a stack's state that speaks of one host, as text that can be compared. */

@@ -13,6 +13,8 @@ export type SshAlias = {
   user: string;
   identityFile: string;
   knownHostsFile: string;
+  /** Another line of its block. */
+  option?: string;
 };
 
 /** An operator with an ssh configuration of the test's own. */
@@ -21,8 +23,8 @@ export type Operator = Box & {
   readonly connections: string;
   /** Writes the ssh configuration. */
   know(aliases: readonly SshAlias[]): void;
-  /** Writes `stacks/Pulumi.<stack>.yaml`. */
-  fleet(stack: string, hosts: Record<string, unknown>): void;
+  /** Writes `stacks/Pulumi.<stack>.yaml`; with a proof only if asked for. */
+  fleet(stack: string, hosts: Record<string, unknown>, proof?: boolean): void;
   /** Ends every shared connection, as a reboot of the operator's machine would. */
   hangUp(): Promise<void>;
   /** Hangs up and deletes what the operator had. */
@@ -54,9 +56,9 @@ export async function makeOperator(): Promise<Operator> {
     ...box,
     connections: join(folder, "mux"),
     know: (aliases) => writeFileSync(join(folder, "config"), aliases.map(block).join("\n")),
-    fleet: (stack, hosts) => {
+    fleet: (stack, hosts, proof = false) => {
       // JSON is YAML: no library needed to write a stack file that a person would write by hand.
-      const config = { config: { "warmbox:hosts": hosts, "warmbox:proof": false } };
+      const config = { config: { "warmbox:hosts": hosts, "warmbox:proof": proof } };
       writeFileSync(
         join(box.project, "stacks", `Pulumi.${stack}.yaml`),
         `${JSON.stringify(config, null, 2)}\n`,
@@ -81,5 +83,6 @@ const block = (to: SshAlias): string =>
     "  IdentitiesOnly yes",
     `  UserKnownHostsFile ${to.knownHostsFile}`,
     "  GlobalKnownHostsFile none",
+    `  ${to.option ?? ""}`,
     "",
   ].join("\n");

@@ -13,7 +13,7 @@ describe("reachPrefix", () => {
   test("ssh, with the user's own configuration for the rest", () => {
     const reach = { kind: "ssh", host: "forge", user: "ci" };
     const bounded =
-      "-o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o ClearAllForwardings=yes -o ForwardAgent=no -o RequestTTY=no -o RemoteCommand=none";
+      "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o ClearAllForwardings=yes -o ForwardAgent=no -o RequestTTY=no -o RemoteCommand=none";
     const options = `${bounded} -o ControlMaster=auto -o ControlPersist=60 -o ControlPath=~/.ssh/warmbox-%C`;
     const prefix = (over: object) => reachPrefix(hostOf({ reach: { ...reach, ...over } })).join(" ");
     expect(prefix({})).toBe(`ssh ${options} ci@forge -- sh -s --`);
