@@ -6,6 +6,7 @@
 # Output: `@@warmbox prove TIER proved|failed|skipped`, then `|fact …`, `|cause …`, `|next …` lines.
 
 PV_BUILD_SECONDS=12   # a build of two tiny crates takes about one
+PV_FETCH_SECONDS=6    # the index entry of one crate and the crate take about one
 PV_MOON_SECONDS=10    # a moon run of one task that writes a file takes about one, on a loaded box several
 PV_WARM_SECONDS=18    # the first moon of a HOME compiles its built-in plugin: four seconds of processor time
 PV_ANSWER_SECONDS=5   # a question to a running server takes milliseconds
@@ -319,5 +320,6 @@ pv_cargo_tier() {
 pv_fetch() {
 	pv_tree=$1
 	shift
-	(cd "$pv_work/$pv_tree" && timeout -k 1 "$PV_BUILD_SECONDS" "$@" cargo fetch </dev/null >"$pv_work/$pv_tree.out" 2>&1)
+	# Without a network it ends at once: it holds the lock of the package cache, for which the builds of tier 1 wait.
+	(cd "$pv_work/$pv_tree" && CARGO_NET_RETRY=0 timeout -k 1 "$PV_FETCH_SECONDS" "$@" cargo fetch </dev/null >"$pv_work/$pv_tree.out" 2>&1)
 }

@@ -257,8 +257,7 @@ describe("a connection that is cut in the middle of an apply", () => {
       const now = await config(); // waits for the change's own end
       expect([old, `max_size: ${size}\n`]).toContain(now);
       expect([now, ""]).toContain(await live());
-      expect(await runs("preview")).not.toMatch(/config\.yaml \(now\)/);
-      await runs("up");
+      expect(await runs("up")).not.toMatch(/config\.yaml \(now\)/);
       expect(await config()).toBe(`max_size: ${size}\n`);
       expect(await live()).toBe(`max_size: ${size}\n`);
     },

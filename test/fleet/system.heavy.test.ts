@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { demand } from "../systemd/command.ts";
 import { USER } from "../systemd/rootfs.ts";
 import { type Fleet, makeFleet } from "./hosts.ts";
 
@@ -7,6 +8,7 @@ const BOOT_MS = 900_000;
 const HOST = {
   reach: { kind: "ssh", host: USER, sudo: true },
   scope: "system",
+  agents: { total: 2, active: 1 },
   sccache: { max_size: "1GiB" },
   "bazel-remote": { max_size: "1GiB" },
 };
@@ -14,7 +16,9 @@ const HOST = {
 let fleet: Fleet;
 let before: string;
 beforeAll(async () => {
-  fleet = await makeFleet([]);
+  const toolchain = (await demand(["rustc", "--print", "sysroot"])).trim();
+  fleet = await makeFleet(["guest"], { [toolchain]: "/opt/rust" });
+  await fleet.container.demand(["sh", "-c", "ln -s /opt/rust/bin/* /usr/local/bin/"]);
   fleet.operator.fleet("system", { box: HOST });
   before = await listing();
 }, BOOT_MS);
@@ -63,6 +67,34 @@ describe("a host in system scope", () => {
     );
   });
 
+  describe.each([
+    ["", "hidepid=0"],
+    [" that do not see each other's processes", "hidepid=2"],
+  ])("two users%s", (_which, option) => {
+    beforeAll(() => fleet.container.demand(["mount", "-o", `remount,${option}`, "/proc"]));
+    afterAll(() => fleet.container.demand(["mount", "-o", "remount,hidepid=0", "/proc"]));
+
+    it.each([
+      [USER, "guest"],
+      ["guest", USER],
+    ])("build in turn: %s first, then %s", async (first, second) => {
+      const holder = fleet.on(
+        first,
+        "warmbox-run -- sh -c 'touch holds; until rm gone 2>/dev/null; do sleep 0.1; done'",
+      );
+      await fleet.on(first, "until rm holds 2>/dev/null; do sleep 0.1; done");
+      const next = fleet.operator.run(["ssh", second, "warmbox-run -- echo built"], fleet.operator.home);
+      await fleet.on(second, "until warmbox-run --status | grep -q ', 1 waiting'; do sleep 0.1; done");
+      await fleet.on(first, "touch gone");
+      await holder;
+      expect(await next).toMatchObject({
+        code: 0,
+        output:
+          "warmbox-run: waiting, place 1 in the queue (1 build at once)\nwarmbox-run: it is our turn\nbuilt\n",
+      });
+    });
+  });
+
   it("is changed by the next up only where it drifted", async () => {
     await runs("preview", "--expect-no-changes");
     await fleet.on(
@@ -83,5 +115,46 @@ describe("a host in system scope", () => {
     await runs("destroy");
     expect(await listing()).toBe(before);
     expect(await fleet.on(USER, "ps -A -o comm= | grep -cE 'sccache|bazel-remote' || true")).toBe("0\n");
+  });
+});
+
+describe("a host in user scope, as the defaults have it", () => {
+  const words = ["--stack", "defaults"];
+  const status = async () => {
+    const { stdout } = await fleet.operator.warmbox("status", "--json", ...words);
+    return JSON.parse(stdout).hosts.box;
+  };
+
+  it("has its caches as units of its user, proved over ssh by up and at any time after", async () => {
+    await fleet.container.demand(["loginctl", "enable-linger", USER]);
+    fleet.operator.fleet("defaults", { box: { reach: { kind: "ssh", host: USER } } }, true);
+    const up = await fleet.operator.warmbox("up", ...words);
+    expect(up.code, up.output).toBe(0);
+    expect(up.output).toMatch(/box-proof created/);
+    const { services } = await status();
+    for (const name of ["bazel-remote", "sccache"])
+      expect(services[name]).toMatchObject({ kind: "systemd-user", state: "running", survivesReboot: true });
+    const proof = await fleet.operator.warmbox("prove", ...words);
+    expect(proof.code, proof.output).toBe(0);
+    expect(proof.output).toMatch(/sccache proved .*as configured/);
+    expect(proof.output).toMatch(/moon +skipped there is no git/); // nor is there a way to the registry
+    expect(proof.output).toMatch(/cargo +skipped no crate can be had from the registry/);
+  });
+
+  it("builds through its cache by `ssh HOST COMMAND`", async () => {
+    const before = (await status()).sccache;
+    await fleet.on(USER, "cargo new --lib --vcs none --quiet built");
+    for (const _ of [1, 2])
+      await fleet.on(USER, "cd built && rm -rf target && ~/.local/bin/warmbox-run -- cargo build --quiet");
+    const after = (await status()).sccache;
+    expect([after.misses - before.misses, after.hits - before.hits]).toEqual([1, 1]);
+  });
+
+  it("gives its user's home back", async () => {
+    const { code, output } = await fleet.operator.warmbox("destroy", ...words);
+    expect(code, output).toBe(0);
+    expect(
+      await fleet.on(USER, "find .local .config -type f; command -v .local/bin/warmbox-run || true"),
+    ).toBe("");
   });
 });
