@@ -31,7 +31,9 @@ export class BazelRemoteContainer extends pulumi.ComponentResource {
     const shown = endpoints(args);
     super("warmbox:index:BazelRemoteContainer", name, shown, opts);
     const files = hostResource(resource(args, "bazel-remote", bazelRemoteFilesScript), { parent: this });
-    const provider = new docker.Provider(`${name}-docker`, dockerReach(args.input.host), { parent: this });
+    const provider = new docker.Provider(`${name}-docker`, dockerReach(args.input.host, choiceOf(args)), {
+      parent: this,
+    });
     const image = new docker.RemoteImage(
       `${name}-image`,
       { name: choiceOf(args).image, keepLocally: true },
@@ -77,21 +79,36 @@ function specOf(args: TierArgs) {
 }
 
 /**
- * The docker daemon of a host: this machine's as `DOCKER_HOST` says, or over ssh by the host's own options. The user
- * that ssh logs in as must be allowed to talk to it; `reach.sudo` does not help here. The daemon is not asked before
- * there is something to do, so that a preview goes on without it.
+ * The docker daemon of a host: this machine's where its client finds it (DOCKER_HOST, else its context), or over ssh by
+ * the host's own options. The user that ssh logs in as must be allowed to talk to it; `reach.sudo` does not help here.
+ * The daemon is not asked before there is something to do, so that a preview goes on without it.
+ * @throws RunError where the operator's DOCKER_CONTEXT would send the container elsewhere
  * @see https://www.pulumi.com/registry/packages/docker/#remote-hosts
  */
-export function dockerReach({ reach }: Pick<HostConfig, "reach">): docker.ProviderArgs {
+export function dockerReach(
+  { reach }: Pick<HostConfig, "reach">,
+  { endpoint }: Pick<ContainerInput["container"], "endpoint"> = {},
+): docker.ProviderArgs {
   switch (reach.kind) {
     case "local":
-      return { disableDockerDaemonCheck: true };
+      return { disableDockerDaemonCheck: true, ...(endpoint === undefined ? {} : { host: endpoint }) };
     case "ssh": {
+      const context = process.env.DOCKER_CONTEXT;
+      if (context)
+        throw new pulumi.RunError(
+          `DOCKER_CONTEXT=${context} in your environment sends every container there, that of ${reach.host} too; next: unset DOCKER_CONTEXT`,
+        );
       const [target, prefix] = [sshTarget(reach), reachPrefix({ reach })];
       const sshOpts = prefix.slice(1, prefix.indexOf(target));
-      return { host: `ssh://${target}`, sshOpts, disableDockerDaemonCheck: true };
+      return { host: dockerUrl(reach), sshOpts, disableDockerDaemonCheck: true };
     }
     default:
       return reach satisfies never;
   }
+}
+
+/** As a URL has it: the colons of an IPv6 address would be a port's. */
+function dockerUrl({ host, user }: Extract<HostConfig["reach"], { kind: "ssh" }>): string {
+  const at = user === undefined ? "" : `${user}@`;
+  return `ssh://${at}${host.includes(":") ? `[${host}]` : host}`;
 }

@@ -180,17 +180,30 @@ export function serviceKind(
   }
 }
 
-/** User and group of bazel-remote's image, who have no rights on a host. */
+/**
+ * User and group of bazel-remote's image, who have no rights on a host. Where the host's user is an ordinary one, the
+ * container has that one instead: the cache's files are then the user's own under every kind of service, and a switch
+ * between them moves nothing.
+ */
 const IMAGE_USER = 65532;
 
 /**
  * The container of a host with `service: docker`. It runs as the host's own user, to whom the cache belongs under every
  * kind of service; only root's is given to the image's user.
- * @throws ConfigError where no docker server answers the host's user
+ * @throws ConfigError where no docker server answers the host's user, or one that remaps every uid
  */
 function containerOf({ name, host, owner, probe }: HostDescription): Pick<ResourceInput, "container"> {
   if (host.service !== "docker" || !host["bazel-remote"].enabled) return {};
-  const { user, docker } = probe.facts;
+  const { user, docker, dockerEndpoint, dockerRootless } = probe.facts;
+  if (dockerRootless === true) {
+    const fault = {
+      path: keyPath(["hosts", name, "service"]),
+      got: "docker",
+      wanted: `a docker server that runs as root: the rootless one there gives the cache's files to other uids than ${user.uid}`,
+      next: "write service: process, or leave the key out",
+    };
+    throw new ConfigError([fault]);
+  }
   if (docker === null) {
     const fault = {
       path: keyPath(["hosts", name, "service"]),
@@ -206,6 +219,7 @@ function containerOf({ name, host, owner, probe }: HostDescription): Pick<Resour
       name: `warmbox-${owner}-${name}-bazel-remote`.replace(/[^\w.-]/g, "_"),
       image: host["bazel-remote"].image ?? BAZEL_REMOTE_IMAGE,
       user: given ? `${IMAGE_USER}:${IMAGE_USER}` : `${user.uid}:${user.gid}`,
+      ...(host.reach.kind === "local" && dockerEndpoint !== undefined ? { endpoint: dockerEndpoint } : {}),
       given,
     },
   };

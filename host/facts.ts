@@ -53,6 +53,10 @@ export type HostFacts = {
   systemd: { pid1: boolean; linger: boolean };
   /** Version of the docker server that this user can talk to, or null. */
   docker: string | null;
+  /** Where that server is, as the docker client of this user has it: `unix:///var/run/docker.sock`. */
+  dockerEndpoint?: string;
+  /** That server runs without root, and so gives a container's files to other uids than it says. */
+  dockerRootless?: boolean;
   tools: Record<"sccache" | "bazel-remote" | "moon" | "cargo" | "rustc" | "git" | "node", Tool | null>;
   cargoHome: string;
   cargoConfig: { path: string; includes: boolean; conflicts: CargoConflict[] };
@@ -139,11 +143,20 @@ function seenFacts(sections: Section[]): SeenFacts {
     openFiles: countOf(wordOf(host, "openfiles")),
     disks: seenDisks(sections),
     systemd: systemdOf(linesOf(sections, "systemd")),
-    docker: wordOf(linesOf(sections, "slow"), "docker"),
+    ...dockerOf(linesOf(sections, "slow")),
     tools: toolsOf(linesOf(sections, "slow")),
     ...(wordOf(cargo, "home") !== null && { cargoHome: wordOf(cargo, "home") as string }),
     cargoConfig: cargoConfigFacts(cargo),
     ports: foreignPorts(sockets, linesOf(sections, "processes")),
+  };
+}
+
+function dockerOf(lines: string[]): Pick<HostFacts, "docker" | "dockerEndpoint" | "dockerRootless"> {
+  const endpoint = wordOf(lines, "docker_endpoint");
+  return {
+    docker: wordOf(lines, "docker"),
+    ...(endpoint === null ? {} : { dockerEndpoint: endpoint }),
+    ...(wordOf(lines, "docker_rootless") === "yes" ? { dockerRootless: true } : {}),
   };
 }
 

@@ -349,8 +349,15 @@ pr_get() {
 	fi
 }
 
+# Asked as who Pulumi's docker plugin logs in as: it knows no sudo.
 pr_docker() {
 	if ! pr_found docker; then return; fi
-	if [ -z "${DOCKER_HOST:-}" ] && [ ! -S /var/run/docker.sock ] && [ ! -S "/run/user/$pr_uid/docker.sock" ]; then return; fi
-	pr_version=$(pr_bounded "$PR_ANSWER_SECONDS" docker version --format '{{.Server.Version}}' 2>/dev/null) && pr_fact "docker $pr_version"
+	set -- docker
+	[ -z "${WARMBOX_LOGIN:-}" ] || set -- sudo -n -u "${SUDO_USER:-root}" docker
+	pr_version=$(pr_bounded "$PR_ANSWER_SECONDS" "$@" version --format '{{.Server.Version}}' 2>/dev/null) || return 0
+	pr_fact "docker $pr_version"
+	pr_endpoint=$(pr_bounded "$PR_ANSWER_SECONDS" "$@" context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
+	pr_fact "docker_endpoint $pr_endpoint"
+	pr_options=$(pr_bounded "$PR_ANSWER_SECONDS" "$@" info --format '{{.SecurityOptions}}' 2>/dev/null)
+	case $pr_options in *name=rootless*) pr_fact "docker_rootless yes" ;; esac
 }

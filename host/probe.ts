@@ -50,8 +50,10 @@ export async function probeScript(host: HostConfig): Promise<string> {
   );
   const builder = host.facts?.user?.name;
   const named = builder === undefined ? "" : `WARMBOX_BUILDER=${shellWord(builder)}\n`;
+  // docker is asked as the login user, who is not the one that sudo makes of it
+  const login = host.reach.kind === "ssh" && host.reach.sudo ? "WARMBOX_LOGIN=1\n" : "";
   const scope = host.scope === "system" ? `${named}WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n` : "";
-  return `${scope}${library}\n${probe}\nprobe ${words.join(" ")} </dev/null\n`;
+  return `${login}${scope}${library}\n${probe}\nprobe ${words.join(" ")} </dev/null\n`;
 }
 
 async function hostText(name: string): Promise<string> {

@@ -25,8 +25,8 @@ const FILE_KEYS = /^(tls_cert_file|tls_key_file|tls_ca_file|htpasswd_file|cert_f
  *   and reaches a store on loopback. The image's own profiler on :6060 stays off: with a configuration file bazel-remote
  *   ignores the flags of the image's entrypoint, and `--profile_address` says so again.
  * - The same paths inside and outside, so that the configuration reads the same whichever way it is run.
- * - No health check inside: the image has no shell and no HTTP client. It is asked from outside, see
- *   {@link bazelRemoteContainerScript}.
+ * - No health check inside, so `docker ps` shows no health: the image has no shell and no HTTP client, and its one
+ *   program cannot ask itself. It is asked from outside, see {@link bazelRemoteContainerScript}, and by every probe.
  * - `memory` ends what `MemoryHigh` only slows: kernel memory of scanned files is reclaimed before it comes to that.
  *   No swap: an index that is paged in is slower than a miss.
  *
@@ -139,6 +139,15 @@ export function bazelRemoteFilesScript(input: ContainerInput): string {
   ]);
 }
 
+/** Pulumi's state keeps a container that is gone; only a refresh asks docker. */
+function isThere({ container }: ContainerInput): string {
+  const name = shellWord(container.name);
+  return `  said=$(docker container inspect --format . ${name} 2>&1) || {
+    echo "warmbox: docker does not show the container "${name}": $said; next: if it was removed, npm run up -- --refresh makes it anew" >&2
+    exit 78
+  }`;
+}
+
 function makeRoom({ plan, container }: ContainerInput): string {
   const filter = shellWord(`label=warmbox.dir=${plan.bazelRemote.dir}`);
   return `  docker ps --filter ${filter} --format '{{.Names}}' | while read -r other; do
@@ -167,7 +176,7 @@ function keysCopy(input: ContainerInput, owner: string): Step[] {
  * does not see by itself, for want of a health check, is drift here, and `up` starts a stopped container again.
  */
 export function bazelRemoteContainerScript(input: ContainerInput): string {
-  return resourceScript(head(input, "bazel-remote-container"), [
+  return resourceScript({ ...head(input, "bazel-remote-container"), before: isThere(input) }, [
     {
       do: "service",
       name: "bazel-remote",

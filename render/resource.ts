@@ -32,6 +32,8 @@ export type ContainerChoice = {
   image: string;
   /** User and group in it, `UID:GID`. */
   user: string;
+  /** Where this machine's docker server is, as its client says; a host over ssh has its own. */
+  endpoint?: string;
   /** The directory and the keys have to be given to that user: it is not the host's own. */
   given: boolean;
 };

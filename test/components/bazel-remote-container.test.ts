@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { BazelRemoteContainer, dockerReach } from "../../components/bazel-remote-container.ts";
 import { BuildHost } from "../../components/build-host.ts";
 import { describeHost } from "../../components/inspect.ts";
@@ -185,6 +185,35 @@ describe("the docker server", () => {
     });
     expect(sshOpts).toEqual(expect.arrayContaining(["BatchMode=yes", "-p", "2222"]));
     expect(sshOpts).not.toContain("ci@build-7");
+  });
+
+  it("is where this machine's client has it", () => {
+    const endpoint = "unix:///run/user/1000/docker.sock";
+    expect(boxOf({ facts: { dockerEndpoint: endpoint } }).input.container).toMatchObject({ endpoint });
+    expect(dockerReach({ reach: { kind: "local" } }, { endpoint })).toEqual({
+      host: endpoint,
+      disableDockerDaemonCheck: true,
+    });
+  });
+
+  it("has an address that a URL can hold, and is no other one because of the operator's environment", () => {
+    const reach = { kind: "ssh", host: "fd00::7", user: "ci", sudo: false, multiplex: true } as const;
+    expect(dockerReach({ reach }).host).toBe("ssh://ci@[fd00::7]");
+    vi.stubEnv("DOCKER_CONTEXT", "far");
+    expect(() => dockerReach({ reach })).toThrow(
+      "DOCKER_CONTEXT=far in your environment sends every container there, that of fd00::7 too; next: unset DOCKER_CONTEXT",
+    );
+    vi.unstubAllEnvs();
+  });
+
+  it("is refused where it is a rootless one", () => {
+    expect(() =>
+      boxOf({ facts: { dockerRootless: true } }),
+    ).toThrow(`1 fault in the stack's configuration; nothing was changed.
+  warmbox:hosts.box.service
+    got:    docker
+    wanted: a docker server that runs as root: the rootless one there gives the cache's files to other uids than 1000
+    next:   write service: process, or leave the key out`);
   });
 
   it("is demanded where the stack wants it, and only there", () => {

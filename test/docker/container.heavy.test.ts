@@ -18,6 +18,7 @@ import {
 import { connect } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { probeScript } from "../../host/probe.ts";
 import { hostScript } from "../../ops/host-script.ts";
 import { parseStatus } from "../../ops/status/parse.ts";
 import { gib, mib } from "../../plan/bytes.ts";
@@ -251,6 +252,32 @@ describe("bazel-remote in a container", () => {
     await applied(bazelRemoteContainerScript(next));
     expect(await answers()).toBe(true);
     expect((await inspected()).Id).toBe(Id);
+  });
+
+  it("one that was removed by hand is named with the way to have it made anew", async () => {
+    await up();
+    await engine.docker("rm", "--force", input.container.name);
+    expect(await drift()).toContain("-state running");
+    const next = { ...input, generation: input.generation + 1 };
+    const { code, stderr } = await sent(bazelRemoteContainerScript(next), "apply");
+    expect(code).toBe(78);
+    expect(stderr).toMatch(
+      /No such container: warmbox-local-box-bazel-remote; next: .*npm run up -- --refresh/,
+    );
+  });
+
+  it("the probe finds the server where its client has it, and as who logs in", async () => {
+    const probed = async (host: ContainerInput["host"]) =>
+      (await sent(await probeScript(host), "apply")).stdout
+        .split("\n")
+        .filter((line) => line.startsWith("|docker"));
+    expect(await probed(input.host)).toEqual([
+      expect.stringMatching(/^\|docker \d+\.\d+/),
+      `|docker_endpoint ${engine.env.DOCKER_HOST}`,
+    ]);
+    // sudo leaves DOCKER_HOST behind, so the login user's client does not find this server
+    const sudo = { kind: "ssh", host: "here", sudo: true, multiplex: true } as const;
+    expect((await probed({ ...input.host, reach: sudo })).join()).not.toContain(engine.env.DOCKER_HOST);
   });
 
   it("a configuration that it refuses ends the up with its own words", async () => {
