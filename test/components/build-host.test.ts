@@ -1,37 +1,31 @@
+import type * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
+import { BazelRemote } from "../../components/bazel-remote.ts";
 import { BuildHost } from "../../components/build-host.ts";
+import { CargoRegistry } from "../../components/cargo-registry.ts";
 import { warningsFor } from "../../components/host-resource.ts";
-import { describeHost, serviceKind } from "../../components/inspect.ts";
+import { serviceKind } from "../../components/inspect.ts";
+import { MoonWorkspace } from "../../components/moon-workspace.ts";
+import { Sccache } from "../../components/sccache.ts";
 import type { HostFacts, Observed } from "../../host/facts.ts";
-import { gib } from "../../plan/bytes.ts";
-import { parseStackConfig } from "../../stacks/config.ts";
-import { machine } from "../plan/machine.ts";
-import { type Recorded, record } from "./recorder.ts";
+import { described } from "./described.ts";
+import { type Recorded, record, resolve } from "./recorder.ts";
 
 const OURS = [/^warmbox:index:/, /^command:local:Command$/];
 
-const library = {
-  warmbox: "# the library\n",
-  supervise: "#!/bin/sh\n# the supervisor\n",
-  prove: "prove() { :; }\n",
-};
-
-function boxOf(
-  declared: Record<string, unknown> = {},
+const boxOf = (
+  host: Record<string, unknown> = {},
   observed: Observed = { library: null, ledgers: {} },
   facts: Partial<HostFacts> = {},
-) {
-  const stack = parseStackConfig({ hosts: { box: declared } });
-  const host = stack.hosts.box;
-  if (host === undefined) throw new Error("no host box");
-  const probe = { facts: machine(gib(16), 8, gib(400), facts), observed };
-  return describeHost({ name: "box", host, stack, owner: "local", library, probe });
-}
+) => described({ host, observed, facts });
 
 async function resourcesOf(...args: Parameters<typeof boxOf>): Promise<Recorded[]> {
   return await record(OURS, () => void new BuildHost(boxOf(...args)));
 }
 
+const short = (named: string): string => named.replace(/^.*:/, "");
+const placeOf = ({ type, name, parent }: Recorded): string =>
+  short(`${type} ${name}`) + (parent === undefined ? "" : ` < ${short(parent)}`);
 const namesOf = (resources: Recorded[]): string[] =>
   resources.map(({ type, name }) => `${type} ${name}`).sort();
 const commandOf = (resources: Recorded[], name: string): Record<string, unknown> => {
@@ -41,23 +35,74 @@ const commandOf = (resources: Recorded[], name: string): Record<string, unknown>
 };
 
 describe("BuildHost", () => {
-  it("declares its tiers, each with one command, below the host", async () => {
-    expect(namesOf(await resourcesOf())).toEqual([
-      "command:local:Command box-bazel-remote",
-      "command:local:Command box-cargo",
-      "command:local:Command box-library",
-      "command:local:Command box-moon",
-      "command:local:Command box-proof",
-      "command:local:Command box-sccache",
-      "command:local:Command box-tools",
-      "warmbox:index:BazelRemote box-bazel-remote",
-      "warmbox:index:BuildHost box",
-      "warmbox:index:CargoRegistry box-cargo",
-      "warmbox:index:HostTools box-tools",
-      "warmbox:index:MoonWorkspace box-moon",
-      "warmbox:index:Proof box-proof",
-      "warmbox:index:Sccache box-sccache",
+  it("declares its tiers below the host, each with one command", async () => {
+    expect((await resourcesOf()).map(placeOf).sort()).toEqual([
+      "BazelRemote box-bazel-remote < BuildHost box",
+      "BuildHost box",
+      "CargoRegistry box-cargo < BuildHost box",
+      "Command box-bazel-remote < BazelRemote box-bazel-remote",
+      "Command box-cargo < CargoRegistry box-cargo",
+      "Command box-library < HostTools box-tools",
+      "Command box-moon < MoonWorkspace box-moon",
+      "Command box-proof < Proof box-proof",
+      "Command box-sccache < Sccache box-sccache",
+      "Command box-tools < HostTools box-tools",
+      "HostTools box-tools < BuildHost box",
+      "MoonWorkspace box-moon < BuildHost box",
+      "Proof box-proof < BuildHost box",
+      "Sccache box-sccache < BuildHost box",
     ]);
+  });
+
+  it("goes from the tools to the daemons, from each daemon to its client, and ends with the proof", async () => {
+    const resources = await resourcesOf();
+    const order = resources
+      .filter(({ type, dependsOn }) => /:index:/.test(type) && dependsOn.length > 0)
+      .map(({ type, dependsOn }) => `${short(type)} after ${dependsOn.map(short).join(", ")}`);
+    expect(order.sort()).toEqual([
+      "BazelRemote after Command box-library, Command box-tools",
+      "CargoRegistry after Command box-sccache",
+      "MoonWorkspace after Command box-bazel-remote",
+      "Proof after Command box-cargo, Command box-library, Command box-moon, Command box-tools",
+      "Sccache after Command box-library, Command box-tools",
+    ]);
+    const tools = resources.find(({ name, type }) => name === "box-tools" && type.endsWith("Command"));
+    expect(tools?.dependsOn.map(short)).toEqual(["Command box-library"]);
+  });
+
+  it("without its daemon a client follows the tools", async () => {
+    const off = { enabled: false };
+    const resources = await resourcesOf({ sccache: off, "bazel-remote": off });
+    for (const name of ["box-cargo", "box-moon"]) {
+      const found = resources.find((one) => one.name === name && /:index:/.test(one.type));
+      expect(found?.dependsOn.map(short)).toEqual(["Command box-library", "Command box-tools"]);
+    }
+  });
+
+  it("exports what the host got, which is what it registers", async () => {
+    const box = boxOf();
+    let summary: unknown;
+    const resources = await record(OURS, () => {
+      summary = new BuildHost(box).summary;
+    });
+    expect(summary).toEqual({
+      scope: "user",
+      service: "systemd-user",
+      memory: "16GiB",
+      cores: 8,
+      agents: { total: 1, active: 1 },
+      jobs: 4,
+      maxTasks: 1,
+      sccache: { max_size: "120GiB", port: 4226 },
+      "bazel-remote": { max_size: "46GiB", grpc_address: "127.0.0.1:9092" },
+      cargoHome: "/home/ci/.cargo",
+      tools: {
+        sccache: "0.19.0 (pushed by warmbox)",
+        "bazel-remote": "2.6.2 (pushed by warmbox)",
+        moon: "2.5.5 (pushed by warmbox)",
+      },
+    });
+    expect(resources.find(({ name }) => name === "box")?.outputs).toEqual(summary);
   });
 
   it("leaves out what the stack switches off", async () => {
@@ -173,4 +218,45 @@ describe("service: auto", () => {
     expect(() => serviceKind("box", { service: "systemd", scope: "user" }, { systemd })).toThrow(
       "hosts.box.service: systemd, wanted a host whose process 1 is systemd; next: write service: process, or leave the key out",
     ));
+});
+
+describe("a tier by itself", () => {
+  type Tier = typeof Sccache | typeof BazelRemote | typeof CargoRegistry | typeof MoonWorkspace;
+
+  /** Declares one tier; its outputs, resolved, and what it registered. */
+  async function tier<T extends Tier>(Tier: T, outputs: readonly (keyof InstanceType<T>)[]) {
+    const { host, input } = boxOf();
+    const found: Record<string, unknown> = {};
+    const resources = await record(OURS, async () => {
+      const made = new Tier("tier", { host, input }, {}) as InstanceType<T>;
+      for (const name of outputs) found[name as string] = await resolve(made[name] as pulumi.Output<unknown>);
+    });
+    const registered = resources.find(({ name }) => name === "tier");
+    return { found, registered: registered?.outputs, inputs: registered?.inputs };
+  }
+
+  const ENVIRONMENT = {
+    MOON_REMOTE_HOST: "grpc://127.0.0.1:9092",
+    MOON_REMOTE_CACHE_COMPRESSION: "none",
+    MOON_CACHE: "read-write",
+    MOON_CONCURRENCY: "1",
+    MOON_TELEMETRY: "false",
+  };
+
+  it.each([
+    ["Sccache", Sccache, { port: 4226, maxSize: "120GiB", dir: "/home/ci/.cache/sccache" }, {}],
+    [
+      "BazelRemote",
+      BazelRemote,
+      { grpcAddress: "127.0.0.1:9092", httpAddress: "127.0.0.1:9090", maxSize: "46GiB" },
+      {},
+    ],
+    ["CargoRegistry", CargoRegistry, { cargoHome: "/home/ci/.cargo" }, { jobs: 4 }],
+    ["MoonWorkspace", MoonWorkspace, { environment: ENVIRONMENT }, {}],
+  ])("%s tells what it set", async (_name, Tier, outputs, more) => {
+    const { found, registered, inputs } = await tier(Tier, Object.keys(outputs) as never[]);
+    expect(found).toEqual(outputs);
+    expect(registered).toEqual({ ...outputs, ...more });
+    expect(inputs).toEqual({ ...outputs, ...more });
+  });
 });

@@ -5,6 +5,12 @@ export interface Recorded {
   readonly type: string;
   readonly name: string;
   readonly inputs: Record<string, unknown>;
+  /** `TYPE NAME` of the resource that it stands below; none at the top. */
+  readonly parent: string | undefined;
+  /** `TYPE NAME` of what must be there before it, sorted; of a component, what is declared in it. */
+  readonly dependsOn: readonly string[];
+  /** What a component registered as its outputs. */
+  readonly outputs: Record<string, unknown> | undefined;
 }
 
 /**
@@ -21,7 +27,7 @@ export async function record(
   program: () => void | Promise<void>,
   computed: (type: string) => Record<string, unknown> = () => ({}),
 ): Promise<Recorded[]> {
-  const seen: Recorded[] = [];
+  const seen: Omit<Recorded, "outputs" | "parent" | "dependsOn">[] = [];
   const unexpected: string[] = [];
   await pulumi.runtime.setMocks(
     {
@@ -40,8 +46,57 @@ export async function record(
     "local",
     false,
   );
+  const places = listen();
   await program();
   await pulumi.runtime.disconnect();
   if (unexpected.length > 0) throw new Error(`unexpected: ${unexpected.join(", ")}`);
-  return seen;
+  return seen.map((one) => ({ ...one, ...places(one) }));
+}
+
+/** The value of an output; an unknown one is a failure, for nothing here may depend on what is not known. */
+export async function resolve<T>(output: pulumi.Output<T>): Promise<T> {
+  const { isKnown, promise } = output as unknown as { isKnown: Promise<boolean>; promise(): Promise<T> };
+  if (!(await isKnown)) throw new Error("an output is unknown");
+  return await promise();
+}
+
+/** What the mocks do not hand on: the requests themselves, as Pulumi's own monitor got them. */
+type Monitor = {
+  registerResource(request: Request, done: unknown): unknown;
+  registerResourceOutputs(request: Outputs, done: unknown): unknown;
+};
+type Request = { getType(): string; getName(): string; getParent(): string; getDependenciesList(): string[] };
+type Outputs = { getUrn(): string; getOutputs(): { toJavaScript(): Record<string, unknown> } | undefined };
+
+function listen(): (one: {
+  type: string;
+  name: string;
+}) => Pick<Recorded, "parent" | "dependsOn" | "outputs"> {
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const { registerResource, registerResourceOutputs } = monitor;
+  const requests = new Map<string, Request>();
+  const outputs = new Map<string, Record<string, unknown>>();
+  monitor.registerResource = (request, done) => {
+    requests.set(`${request.getType()} ${request.getName()}`, request);
+    return registerResource.call(monitor, request, done);
+  };
+  monitor.registerResourceOutputs = (request, done) => {
+    outputs.set(named(request.getUrn()), request.getOutputs()?.toJavaScript() ?? {});
+    return registerResourceOutputs.call(monitor, request, done);
+  };
+  return ({ type, name }) => {
+    const request = requests.get(`${type} ${name}`);
+    if (request === undefined) throw new Error(`${type} ${name} was not registered`);
+    return {
+      parent: request.getParent() === "" ? undefined : named(request.getParent()),
+      dependsOn: request.getDependenciesList().map(named).sort(),
+      outputs: outputs.get(`${type} ${name}`),
+    };
+  };
+}
+
+/** `urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME` as `TYPE NAME`. */
+function named(urn: string): string {
+  const [, , types = "", name = ""] = urn.split("::");
+  return `${types.split("$").at(-1)} ${name}`;
 }
