@@ -1,6 +1,7 @@
 /** The tiny sh programs under whose names the engine finds the stand-ins. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { COMMAND_PLUGIN_VERSION } from "./versions.ts";
 
 const MARK = "# warmbox stand-in";
 
@@ -9,19 +10,24 @@ export const ENGINE_VARIABLE = "WARMBOX_ENGINE";
 
 /**
  * The text of a launcher: runs one of our TypeScript programs under the Node that is running now. The checkout that
- * started Pulumi wins over the one that wrote the launcher.
+ * started Pulumi wins (for a plain `pulumi` that is the folder it runs in) over the one that wrote the launcher.
  */
 export function launcherText(program: string, node = process.execPath): string {
   return `#!/bin/sh
 ${MARK}: runs in place of Pulumi's released plugin, which could not be downloaded.
 # Written by warmbox (npm run up); gone as soon as the released plugin can be had.
 program=${shellQuote(program)}
-[ ! -f "\${${ENGINE_VARIABLE}:-}/\${program##*/}" ] || program=$${ENGINE_VARIABLE}/\${program##*/}
-[ -f "$program" ] || {
-  echo "warmbox: $program is gone; next: run 'npm run up' in a warmbox folder, or: pulumi plugin install resource command" >&2
-  exit 1
-}
-exec ${shellQuote(node)} "$program" "$@"
+node=${shellQuote(node)}
+for engine in "\${${ENGINE_VARIABLE}:-}" "$PWD/engine"; do
+  [ ! -f "$engine/launcher.ts" ] || [ ! -f "$engine/\${program##*/}" ] || { program=$engine/\${program##*/} && break; }
+done
+for needed in "$program" "$node"; do
+  [ -f "$needed" ] || {
+    echo "warmbox: $needed is gone; next: run 'npm run up' in a warmbox folder, or get the released one: pulumi plugin install resource command ${COMMAND_PLUGIN_VERSION} --reinstall" >&2
+    exit 1
+  }
+done
+exec "$node" "$program" "$@"
 `;
 }
 

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { warmboxCache } from "./tools/cache.ts";
-import { ANSWER_MS } from "./tools/download.ts";
+import { answers } from "./tools/download.ts";
 
 /** Where Pulumi's installers take the CLI and plugins from. */
 export const RELEASE_HOST = "https://get.pulumi.com";
@@ -35,14 +35,10 @@ export function rememberUnreachable(host: string, now = Date.now()): void {
   renameSync(staged, memory());
 }
 
-/** Asks once whether a host answers at all, bounded by five seconds; the answer "no" is remembered. */
+/** Asks once, through the user's proxy if there is one, whether a host answers within five seconds; the answer "no" is remembered. */
 export async function reachable(host: string): Promise<boolean> {
   if (!worthAsking(host)) return false;
-  try {
-    await fetch(host, { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(ANSWER_MS) });
-    return true;
-  } catch {
-    rememberUnreachable(host);
-    return false;
-  }
+  if (await answers(host)) return true;
+  rememberUnreachable(host);
+  return false;
 }

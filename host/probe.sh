@@ -198,6 +198,7 @@ pr_processes() {
 		if [ ! -r "$pr_file" ]; then continue; fi
 		pr_line=''
 		pr_first_line "$pr_file"
+		pr_line=${pr_line#supervisor }
 		pr_pid=${pr_line%% *}
 		case $pr_pid in '' | *[!0-9]*) continue ;; esac
 		pr_fact "ours $pr_pid $pr_file"

@@ -40,12 +40,24 @@ export async function downloadText(url: string): Promise<string> {
   return text;
 }
 
-function request(url: URL, redirects: number): Promise<http.IncomingMessage> {
+/** True when a host answers at all, whatever it says. */
+export async function answers(url: string): Promise<boolean> {
+  return await request(new URL(url), 0, "HEAD").then(
+    (response) => {
+      response.resume();
+      return true;
+    },
+    (error) => !(error instanceof Unreachable),
+  );
+}
+
+function request(url: URL, redirects: number, method = "GET"): Promise<http.IncomingMessage> {
   const library = url.protocol === "https:" ? https : http;
   return new Promise((done, fail) => {
     const unreachable = (why: string) => fail(new Unreachable(`${url.host}: ${why}`));
     // proxyEnv: a company's HTTPS_PROXY and NO_PROXY count here as they do for npm, go and cargo.
-    const asked = library.get(url, { agent: new library.Agent({ proxyEnv: process.env, timeout: IDLE_MS }) });
+    const agent = new library.Agent({ proxyEnv: process.env, timeout: IDLE_MS });
+    const asked = library.request(url, { agent, method }).end();
     const bound = setTimeout(() => asked.destroy(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
     asked.on("timeout", () => asked.destroy(new Error(`silent for ${IDLE_MS} ms`)));
     asked.on("error", (error) =>

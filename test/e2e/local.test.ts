@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findPulumi } from "../../engine/cli.ts";
 import { type Box, listing, makeBox } from "./box.ts";
 import { addWorktree, demand, makeRepository, moonStatuses, sccacheCounters, session } from "./workspace.ts";
 
@@ -80,9 +81,28 @@ describe("one machine, from nothing to warm", () => {
   it("a second up changes nothing on the host", async () => {
     const state = () => listing(join(box.home, ".local")).concat(listing(join(box.home, ".config")));
     const untouched = state();
-    expect(await up()).toMatch(/\d+ unchanged/);
+    const output = await up();
+    expect(output).toMatch(/\d+ unchanged/);
+    expect(output).not.toMatch(/warning/i);
     expect(state()).toEqual(untouched);
     await expectNoChanges();
+  });
+
+  it("a plain pulumi in the same folder finds nothing to do", async () => {
+    const { path } = await findPulumi();
+    const done = await box.run(
+      [path, "up", "--yes", "--expect-no-changes", "--non-interactive"],
+      box.project,
+      {
+        PULUMI_CONFIG_PASSPHRASE_FILE: join(box.home, ".config/warmbox/passphrase"),
+        // The box's HOME is not the account's, which is where Pulumi looks; for a real user both are unset.
+        PULUMI_HOME: join(box.home, ".pulumi"),
+        PULUMI_BACKEND_URL: `file://${box.home}`,
+      },
+    );
+    expect(done.code, done.output).toBe(0);
+    expect(done.output).toMatch(/\d+ unchanged/);
+    expect(done.output).not.toMatch(/warning/i);
   });
 
   it("a cold build through moon fills all three tiers", async () => {

@@ -30,7 +30,7 @@ import { demandPrograms } from "../../engine/prerequisites.ts";
 import { readProject, spelledFolder } from "../../engine/project.ts";
 import { withoutQuestions } from "../../engine/pulumi.ts";
 import { ensureStack, namedStack, selectedStack } from "../../engine/stack.ts";
-import { rememberUnreachable, worthAsking } from "../../engine/vendor.ts";
+import { reachable, rememberUnreachable, worthAsking } from "../../engine/vendor.ts";
 import { olderThan, PULUMI_VERSION } from "../../engine/versions.ts";
 
 let root: string;
@@ -351,6 +351,22 @@ describe("Pulumi's release", () => {
     expect(requests.length).toBe(asked);
   });
 
+  test("is asked for through the user's proxy", async () => {
+    await publish();
+    const asked: string[] = [];
+    const proxy = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      response.writeHead(200).end();
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    vi.stubEnv("http_proxy", `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    vi.stubEnv("no_proxy", "");
+    vi.stubEnv("NO_PROXY", "");
+    expect(await reachable("http://releases.invalid")).toBe(true);
+    expect(asked).toEqual(["HEAD http://releases.invalid/"]);
+    proxy.close();
+  });
+
   test("a host that does not answer is remembered", async () => {
     await publish();
     server.close();
@@ -417,8 +433,20 @@ describe("stand-ins", () => {
     expect(execFileSync(launcher, ["a b", "c"], { encoding: "utf8" })).toBe("a b|c\n");
     rmSync(target);
     expect(() => execFileSync(launcher, { encoding: "utf8", stdio: "pipe" })).toThrow(
-      /program.mjs is gone; next: run 'npm run up'/,
+      /program.mjs is gone; next: run 'npm run up' .*pulumi plugin install resource command 1\.2\.1 --reinstall/,
     );
+  });
+
+  test("a launcher whose Node is gone says so; one that runs in another checkout runs that one's program", () => {
+    const target = put("one/program.mjs", "console.log('one')");
+    const gone = put("gone", launcherText(target, "/no/such/node"), 0o755);
+    expect(() => execFileSync(gone, { stdio: "pipe" })).toThrow(/\/no\/such\/node is gone; next: run/);
+    put("two/engine/program.mjs", "console.log('two')");
+    const launcher = put("launcher", launcherText(target), 0o755);
+    const run = (cwd: string) => execFileSync(launcher, { cwd: join(root, cwd), encoding: "utf8" });
+    expect(run("two")).toBe("one\n"); // no checkout of ours
+    put("two/engine/launcher.ts", "");
+    expect(run("two")).toBe("two\n");
   });
 
   test("a launcher of another folder is replaced", () => {
