@@ -25,10 +25,23 @@ type Row = { key: string; value: string; fallback: string; what: string };
 
 const HEAD = ["| key | value | default | what it is and does |", "|---|---|---|---|"];
 
-/** The table of all keys of a stack file, in Markdown, made from the schema. */
+/** Keys that few stacks have: what is told of a machine in place of being asked. */
+const FOLDED = /^hosts\.NAME\.facts\./;
+
+/** The table of all keys of a stack file, in Markdown, made from the schema; the facts are folded up below it. */
 export function optionTable(): string {
   const schema = z.toJSONSchema(stackSchema, { io: "input", unrepresentable: "any" }) as Node;
-  return [...HEAD, ...rows("", schema).map(rowText)].join("\n");
+  const all = rows("", schema);
+  const table = (some: Row[]) => [...HEAD, ...some.map(rowText)].join("\n");
+  const facts = all.filter(({ key }) => FOLDED.test(key));
+  return `${table(all.filter((one) => !facts.includes(one)))}
+
+<details>
+<summary>The ${facts.length} keys of <code>hosts.NAME.facts</code>, for a host that cannot be asked</summary>
+
+${table(facts)}
+
+</details>`;
 }
 
 function rowText({ key, value, fallback, what }: Row): string {

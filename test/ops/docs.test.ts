@@ -12,7 +12,7 @@ it("leaves everything beside the table alone", () => {
   const text = `before\n${MARKERS.begin}\nold\n${MARKERS.end}\nafter\n`;
   const once = withOptions(text);
   expect(once.startsWith(`before\n${MARKERS.begin}\n\n| key |`)).toBe(true);
-  expect(once.endsWith(`|\n\n${MARKERS.end}\nafter\n`)).toBe(true);
+  expect(once.endsWith(`|\n\n</details>\n\n${MARKERS.end}\nafter\n`)).toBe(true);
   expect(withOptions(once)).toBe(once);
 });
 
@@ -23,11 +23,23 @@ it("says where the table should go", () => {
 });
 
 it("every key has a sentence, a kind of value, and a default where it may be left out", () => {
-  const rows = optionTable().split("\n").slice(2);
+  const rows = optionTable()
+    .split("\n")
+    .filter((line) => line.startsWith("| `"));
   expect(rows.length).toBeGreaterThan(60);
   for (const row of rows) {
     const [, key, value, , what] = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
     expect(what, key).toMatch(/[.…]/);
     expect(value, key).not.toBe("");
   }
+});
+
+it("folds up what few stacks have, and nothing else", () => {
+  const [table = "", folded = ""] = optionTable().split("<details>");
+  expect(table).toContain("| `hosts.NAME.facts` |");
+  expect(table).not.toContain("hosts.NAME.facts.");
+  const keys = [...folded.matchAll(/^\| `(\S+)` \|/gm)].map(([, key = ""]) => key);
+  expect(keys.length).toBeGreaterThan(15);
+  expect(keys.filter((key) => !key.startsWith("hosts.NAME.facts."))).toEqual([]);
+  expect(folded).toContain(`The ${keys.length} keys of`);
 });
