@@ -21,6 +21,19 @@ export function hostFaults(checked: CheckedHost): Fault[] {
   return faults.filter((fault) => fault !== undefined);
 }
 
+/** What is known before this machine is asked. @param uid user id of this process */
+export function localFaults(name: string, host: HostConfig, uid: number | undefined): Fault[] {
+  if (host.scope !== "system" || host.reach.kind !== "local" || uid === undefined || uid === 0) return [];
+  return [
+    {
+      path: keyPath(["hosts", name, "scope"]),
+      got: `system, on this machine as user ${uid}`,
+      wanted: "user, or system with root on this machine",
+      next: "write scope: user, or reach: {kind: ssh, host: localhost, sudo: true}",
+    },
+  ];
+}
+
 /**
  * The first cargo that reads `include` of its configuration.
  * @see https://doc.rust-lang.org/cargo/reference/config.html#including-extra-configuration-files

@@ -12,7 +12,7 @@ import { embeddedHost, storeOfHost } from "../render/store.ts";
 import { ConfigError, keyPath } from "../stacks/fault.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { BuildHostArgs } from "./build-host.ts";
-import { hostFaults } from "./host-faults.ts";
+import { hostFaults, localFaults } from "./host-faults.ts";
 import { hostWarnings } from "./host-warnings.ts";
 import { STAND_IN, type UnreachableHost } from "./unreachable.ts";
 
@@ -56,6 +56,8 @@ export async function inspectHosts(stack: StackConfig, owner: string): Promise<B
 
 async function inspectHost(known: Omit<HostDescription, "probe">): Promise<BuildHostArgs | UnreachableHost> {
   const { name, host } = known;
+  const faults = localFaults(name, host, process.getuid?.());
+  if (faults.length > 0) throw new ConfigError(faults);
   try {
     const box = describeHost({ ...known, probe: await probeHost(name, host) });
     return { ...box, ...(await containerComponent(box)) };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { localFaults } from "../../components/host-faults.ts";
 import { gib } from "../../plan/bytes.ts";
 import { ConfigError } from "../../stacks/fault.ts";
-import { disk, machine } from "../plan/machine.ts";
+import { disk, hostOf, machine } from "../plan/machine.ts";
 import { type Declared, described } from "./described.ts";
 
 /** The whole report of a host that is refused. */
@@ -77,4 +78,20 @@ describe("bazel-remote's directory, once the home is known", () => {
       wanted("/home/ci/.local/state", "its ledgers' folder, which is /home/ci/.local/state/warmbox"),
     ));
   it("is anywhere else", () => expect(report(at("/data/br"))).toBe("no fault"));
+});
+
+describe("system scope on this machine", () => {
+  const host = hostOf({ scope: "system" });
+
+  it("takes root", () => expect(localFaults("box", host, 0)).toEqual([]));
+  it("does not matter in user scope", () => expect(localFaults("box", hostOf(), 1000)).toEqual([]));
+  it("is refused to anybody else, before anything is asked", () =>
+    expect(localFaults("box", host, 1000)).toEqual([
+      {
+        path: "warmbox:hosts.box.scope",
+        got: "system, on this machine as user 1000",
+        wanted: "user, or system with root on this machine",
+        next: "write scope: user, or reach: {kind: ssh, host: localhost, sudo: true}",
+      },
+    ]));
 });

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Box, makeBox } from "../e2e/box.ts";
@@ -44,4 +46,19 @@ it("every mistake of a stack file is in one report, as a person wrote it, withou
     "warmbox:s3AccesKeyId",
   ]);
   expect(output).not.toContain("hush");
+});
+
+it("a stranger on a port of ours is a warning before anything is changed", async () => {
+  const stranger = createServer().listen(0, "127.0.0.1");
+  await once(stranger, "listening");
+  const { port } = stranger.address() as AddressInfo;
+  try {
+    box.stack("taken", { "bazel-remote": { grpc_address: `127.0.0.1:${port}` } });
+    const { output } = await box.warmbox("preview", "--stack", "taken");
+    const said = `something that is not warmbox's listens on TCP port ${port}, and up would fail at it`;
+    expect(output).toContain(`box: ${said}; next: write another port in hosts.box.bazel-remote.grpc_address`);
+    expect(output.replaceAll(said, "")).not.toContain("something that is not warmbox's");
+  } finally {
+    stranger.close();
+  }
 });
