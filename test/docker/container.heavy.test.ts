@@ -18,6 +18,7 @@ import {
 import { connect } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { dockerReach } from "../../components/bazel-remote-container.ts";
 import { probeScript } from "../../host/probe.ts";
 import { hostScript } from "../../ops/host-script.ts";
 import { parseStatus } from "../../ops/status/parse.ts";
@@ -33,6 +34,7 @@ import { hostPaths } from "../../render/paths.ts";
 import { boxInput } from "../render/box.ts";
 import { freePort } from "../render/daemon.ts";
 import { demand, type Outcome } from "../systemd/command.ts";
+import { bootContainer } from "../systemd/container.ts";
 import { until } from "../systemd/until.ts";
 import { toolPath } from "../tools.ts";
 import { type Engine, makeImage, startEngine } from "./engine.ts";
@@ -399,6 +401,44 @@ describe("taking turns", () => {
     await engine.docker("rm", input.container.name);
     expect((await sent(bazelRemoteFilesScript(input), "remove")).code).toBe(0);
     await demand(["test", "!", "-e", input.paths.bazelRemoteConfig]);
+  });
+});
+
+describe("over ssh", () => {
+  it("the server of a host answers by the user's ssh and the options that the program declares", async () => {
+    const socket = engine.env.DOCKER_HOST.replace("unix://", "");
+    const client = dirname(
+      await demand(["sh", "-c", "command -v docker"], { env: engine.env }).then((at) => at.trim()),
+    );
+    const host = await bootContainer({ [dirname(socket)]: "/opt/server", [client]: "/opt/client" });
+    try {
+      // on the host: docker where sshd's PATH has it, the server's socket where docker looks for it
+      const links =
+        "ln -s /opt/client/docker /usr/local/bin/docker; ln -s /opt/server/docker.sock /run/docker.sock";
+      await host.demand(["sh", "-ec", links]);
+      await demand(["chmod", "a+rwx", dirname(socket), socket]); // instead of the group docker
+      const reach = {
+        kind: "ssh",
+        host: host.ssh.host,
+        user: host.ssh.user,
+        sudo: false,
+        multiplex: false,
+      } as const;
+      const declared = dockerReach({ reach });
+      // docker's command line has no flag for sshOpts, which it and the plugin hand to the same `ssh`
+      const front = [
+        "#!/bin/sh",
+        `exec /usr/bin/ssh -F ${host.ssh.config} ${(declared.sshOpts as string[]).join(" ")} "$@"`,
+      ];
+      mkdirSync(join(home, "bin"));
+      writeFileSync(join(home, "bin/ssh"), `${front.join("\n")}\n`, { mode: 0o755 });
+      const env = { HOME: home, PATH: `${home}/bin:${engine.env.PATH}` };
+      const asked = ["info", "--format", "{{.ID}}"];
+      const there = await demand(["docker", "--host", String(declared.host), ...asked], { env });
+      expect(there).toBe(await engine.docker(...asked));
+    } finally {
+      await host.stop();
+    }
   });
 });
 
