@@ -6,6 +6,8 @@
 
 DO_SESSION_SECONDS=10 # a shell that starts takes milliseconds
 DO_LOG_LINES=40       # the end of a log that is looked at
+DO_LEAST_KIB=262144   # a volume with less free than this, or than this part of it, is full
+DO_LEAST_PERCENT=2
 
 doctor() {
 	probe "$@"
@@ -22,6 +24,8 @@ doctor() {
 		do_configs
 		do_sccache_config
 		do_dirs
+		do_fillers
+		do_store
 		do_logs
 		do_moon_programs
 		for do_word; do
@@ -33,15 +37,18 @@ doctor() {
 }
 
 do_words() {
-	do_grpc=127.0.0.1:9092
+	do_grpc=127.0.0.1:9092 do_targets=
 	do_as= # what reads the builder's own files runs as the builder, never as root
 	[ -z "$pr_builder" ] || [ "$(id -u)" != 0 ] || do_as="sudo -n -u $pr_builder"
 	for do_word; do
-		case $do_word in grpc=*) do_grpc=${do_word#*=} ;; esac
+		case $do_word in
+		grpc=*) do_grpc=${do_word#*=} ;;
+		workspace=*) do_targets="$do_targets$pr_newline$(pr_absolute "${do_word#*=}")/target" ;;
+		esac
 	done
-	do_conf=$HOME/.config/sccache/config do_remote_conf=$HOME/.config/bazel-remote/config.yaml do_log=$wb_state/log
+	do_settings=$HOME/.config/warmbox do_conf=$HOME/.config/sccache/config do_remote_conf=$HOME/.config/bazel-remote/config.yaml do_log=$wb_state/log
 	[ "${WARMBOX_SCOPE:-user}" = user ] ||
-		do_conf=/etc/warmbox/sccache.toml do_remote_conf=/etc/warmbox/bazel-remote.yaml do_log=/var/log/warmbox
+		do_settings=/etc/warmbox do_conf=/etc/warmbox/sccache.toml do_remote_conf=/etc/warmbox/bazel-remote.yaml do_log=/var/log/warmbox
 }
 
 # --- sessions: what a new shell of this user has in its environment ------------------------------------------------
@@ -115,6 +122,13 @@ do_port() {
 	pr_section "port $1 $2"
 	if wb_listen "$2"; then
 		pr_fact "held $(wb_port_holder)"
+		do_free=$2
+		while [ "$do_free" -lt 65535 ]; do
+			do_free=$((do_free + 1))
+			case " $pr_port ${pr_http##*:} ${do_grpc##*:} " in *" $do_free "*) continue ;; esac
+			wb_listen "$do_free" || break
+		done
+		pr_fact "free $do_free"
 	fi
 }
 
@@ -190,6 +204,40 @@ do_dirs() {
 		if [ -e "$do_entry" ] || [ -h "$do_entry" ]; then pr_fact "stray ${do_entry##*/}"; fi
 	done
 }
+
+# What may be deleted from a full volume: other programs' caches (XDG calls them non-essential) and what the workspaces'
+# builds left; none of our own. Counted only where a volume is full, and only as far as the time reaches.
+do_fillers() {
+	do_full=$(df -P -k "$pr_sccache" "$pr_bazel" "$pr_cargo" 2>/dev/null | awk -v kib=$DO_LEAST_KIB -v part=$DO_LEAST_PERCENT '
+		NR > 1 && ($4 < kib || $4 < $2 / 100 * part) { print $6 }' | sort -u)
+	[ -n "$do_full" ] || return 0
+	pr_section fillers
+	IFS=$pr_newline
+	for do_at in "$HOME"/.cache/* $do_targets; do
+		case $do_at in "$pr_sccache" | "$pr_bazel" | "$HOME/.cache/warmbox" | *'*') continue ;; esac
+		do_mount=$(df -P -k "$do_at" 2>/dev/null | awk 'NR == 2 { print $6 }')
+		case "$pr_newline$do_full$pr_newline" in *"$pr_newline$do_mount$pr_newline"*) ;; *) continue ;; esac
+		do_kib=$(pr_bounded "$PR_ANSWER_SECONDS" du -xsk "$do_at" 2>/dev/null | cut -f 1)
+		pr_fact "filler ${do_kib:-0}	$do_mount	$do_at"
+	done
+	unset IFS
+}
+
+# Whether the S3 server answers, and whether it takes our keys: they go through a pipe, never on a command line.
+do_store() {
+	do_endpoint=$(do_key endpoint)
+	[ -n "$do_endpoint" ] || return 0
+	pr_section store
+	pr_fact "endpoint $do_endpoint"
+	pr_found curl || return 0
+	do_keys=$do_settings/s3-credentials
+	do_code=$({ [ ! -r "$do_keys" ] || sed -n 's/^aws_access_key_id *= *//p; s/^aws_secret_access_key *= *//p' "$do_keys" | paste -s -d : - | sed 's/.*/user = "&"/'; } |
+		pr_bounded "$PR_ANSWER_SECONDS" curl -sS -K - -o /dev/null -w '%{http_code}' --aws-sigv4 "aws:amz:$(do_key region):s3" "$do_endpoint/$(do_key bucket)?list-type=2&max-keys=1" 2>/dev/null)
+	pr_fact "code ${do_code:-000}"
+}
+
+# A value of sccache's file, which only one of its tables has.
+do_key() { sed -n "s/^$1 *= *\"\(.*\)\"\$/\1/p" "$do_conf" 2>/dev/null | sed -n 1p; }
 
 do_logs() {
 	for do_name in sccache bazel-remote; do

@@ -27,12 +27,17 @@ type Limit = { folder: string; file: string; value: string };
  * @see https://docs.kernel.org/admin-guide/cgroup-v2.html
  */
 export function memoryLimit(lines: string[], memTotal: number): Bytes | null {
+  return limitingGroup(lines, memTotal)?.limit ?? null;
+}
+
+/** The control group that sets {@link memoryLimit}, as a folder, and its limit. */
+export function limitingGroup(lines: string[], memTotal: number): { folder: string; limit: Bytes } | null {
   const files = ["memory.max", "memory.high", "memory.limit_in_bytes"];
-  const limits = limitsOf(lines)
-    .filter((l) => files.includes(l.file) && /^\d+$/.test(l.value))
-    .map((l) => Number(l.value));
-  const least = Math.min(...limits);
-  return least > 0 && least < memTotal ? bytes(least) : null;
+  const limits = limitsOf(lines).filter((l) => files.includes(l.file) && /^[1-9]\d*$/.test(l.value));
+  const [least] = limits.sort((a, b) => Number(a.value) - Number(b.value));
+  return least !== undefined && Number(least.value) < memTotal
+    ? { folder: least.folder, limit: bytes(Number(least.value)) }
+    : null;
 }
 
 /** The smallest CPU quota on the way up, in cores, or null where none is set. */

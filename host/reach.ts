@@ -123,7 +123,7 @@ export function runScript(
 const LAG_MS = 500;
 
 /** ssh's connection master outlives the call and can hold stderr open, so an end of all output is not waited for. */
-function whenDone(child: ChildProcess, done: (code: number | null) => void): void {
+export function whenDone(child: ChildProcess, done: (code: number | null) => void): void {
   child.on("exit", (code) => {
     const lag = setTimeout(() => {
       child.stdout?.destroy();

@@ -19,6 +19,7 @@ status() {
 		observe
 	)
 	st_machine
+	st_cgroups
 	pr_disks
 	st_services
 	wait "$st_pid"
@@ -40,6 +41,18 @@ st_machine() {
 		FILENAME ~ /vmstat$/ { if ($1 ~ /^(pswpin|pswpout|oom_kill)$/) print "|" $0; next }
 		{ print "|" $0 }
 	' "$@" 2>/dev/null
+}
+
+# The limits of the control groups, as the plan reads them, and what is used of those on memory.
+st_cgroups() {
+	st_groups=$(pr_cgroups)
+	printf '%s\n' "$st_groups"
+	pr_section cgroup-used
+	printf '%s\n' "$st_groups" | sed -n 's,^|\(.*\)/memory.[a-z_]* .*,\1,p' | sort -u | while read -r st_group; do
+		for st_file in memory.current memory.usage_in_bytes; do
+			[ ! -r "$st_group/$st_file" ] || pr_fact "$st_group $(cat "$st_group/$st_file")"
+		done
+	done
 }
 
 # Each service that a ledger speaks of: how it runs and what its process has.

@@ -1,23 +1,36 @@
 # Fills a host's caches by building one workspace in a throw-away git worktree; the user's checkout is not touched.
 # Run as: sh -s, with this text on stdin, and at its end one call such as
-#   warm workspace=src/app cargo=/home/ci/.cargo 'step=cargo fetch' force=0 </dev/null
-# Output, line by line as it comes: `|state …`, `|plan N COMMAND`, `|step N`, `|out TEXT`, `|ended N SECONDS CODE`, and last
-# `|result warm|filled|busy|failed WHY`. What was done is noted below ~/.cache/warmbox/warm, so that a run that was cut
-# goes on, and a second one has nothing to do: commit, lock file, toolchain, commands and cache directories are its key.
+#   warm workspace=src/app cargo=/home/ci/.cargo http=127.0.0.1:9090 'store=none' 'step=cargo fetch' force=0 </dev/null
+# Output, line by line as it comes: `|plan N COMMAND`, `|step N`, `|out TEXT`, `|beat N SECONDS`, `|ended N SECONDS CODE`, and
+# last `|result warm|filled|busy|failed WHY`. What was done is noted below ~/.cache/warmbox/warm, so that a run that was cut
+# goes on, and a second one has nothing to do: commit, lock file, toolchain, commands, cache directories and store are its key.
+#
+# A store (S3, GCS) that was not filled yet gets everything: both caches send there only what is written to them, and what
+# they have is not written again. So each crate is compiled anew (SCCACHE_RECACHE) and each task run anew (MOON_FORCE), and
+# the outputs that moon does not send, as bazel-remote has them, are written once more.
 
 WA_STEP_SECONDS=7200 # a step that takes longer hangs
+WA_BEAT_SECONDS=5    # a word at least so often, by which the operator, and this script, see that the other is there
+WA_COPY='copy what the tasks made to the store'
+
+wa_newline='
+'
 
 warm() {
 	set +e +u
 	LC_ALL=C
 	export LC_ALL
 	wa_workspace='' wa_cargo='' wa_force=0 wa_env=$HOME/.config/warmbox/env wa_share=$HOME/.local/share/warmbox wa_dirs='' wa_steps=0
+	wa_store=none wa_remote=.cache/bazel-remote wa_http=
 	[ "${WARMBOX_SCOPE:-user}" = user ] || wa_env=/etc/profile.d/warmbox.sh wa_share=/usr/local/share/warmbox
 	for wa_word; do
 		case $wa_word in
 		workspace=*) wa_workspace=$(wa_absolute "${wa_word#*=}") ;;
 		cargo=*) wa_cargo=$(wa_absolute "${wa_word#*=}") ;;
-		sccache=* | bazel-remote=*) wa_dirs="$wa_dirs $(wa_absolute "${wa_word#*=}")" ;;
+		sccache=*) wa_dirs=$wa_dirs$wa_newline$(wa_absolute "${wa_word#*=}") ;;
+		bazel-remote=*) wa_remote=$(wa_absolute "${wa_word#*=}") wa_dirs=$wa_dirs$wa_newline$wa_remote ;;
+		http=*) wa_http=${wa_word#*=} ;;
+		store=*) wa_store=${wa_word#*=} ;;
 		force=*) wa_force=${wa_word#*=} ;;
 		step=*) wa_add "${wa_word#*=}" ;;
 		esac
@@ -25,7 +38,7 @@ warm() {
 	wa_environment
 	wa_prepare || return 0
 	trap 'wa_clean' EXIT
-	trap 'wa_stop; exit 143' TERM INT HUP
+	trap 'wa_stop; exit 143' TERM INT HUP PIPE
 	wa_run
 }
 
@@ -45,6 +58,7 @@ wa_environment() {
 	export PATH
 	[ "$wa_cargo" = "$HOME/.cargo" ] || export CARGO_HOME="$wa_cargo"
 	if [ -r "$wa_env" ]; then . "$wa_env"; fi
+	case ${MOON_CACHE-} in off | read) MOON_CACHE=read-write && export MOON_CACHE ;; esac # else it would store nothing
 	wa_queue=
 	if [ -x "$wa_share/bin/warmbox-run" ]; then wa_queue=$wa_share/bin/warmbox-run; fi
 }
@@ -66,6 +80,11 @@ wa_prepare() {
 	exec 8>"$wa_state/lock"
 	flock -n 8 || { wa_say 'result busy another run is filling from this workspace' && return 1; }
 	[ $wa_steps -gt 0 ] || wa_default_steps
+	wa_new_store=
+	if [ "$wa_store" != none ]; then
+		[ "$wa_force" = 0 ] && [ "$wa_store" = "$(cat "$wa_state/store" 2>/dev/null)" ] || wa_new_store=1
+		[ ! -d "$wa_workspace/.moon" ] || wa_add "$WA_COPY"
+	fi
 	wa_key >"$wa_state/key.new"
 	[ "$wa_force" = 0 ] && cmp -s "$wa_state/key.new" "$wa_state/key" || { rm -f "$wa_state/done" && mv "$wa_state/key.new" "$wa_state/key"; }
 	wa_done=$(cat "$wa_state/done" 2>/dev/null)
@@ -77,23 +96,25 @@ wa_default_steps() {
 	wa_locked=
 	if [ -f "$wa_workspace/Cargo.lock" ]; then wa_locked=' --locked'; fi
 	if [ -f "$wa_workspace/Cargo.toml" ]; then wa_add "cargo fetch$wa_locked"; fi
-	if [ -d "$wa_workspace/.moon" ]; then
-		wa_add 'moon run :build :test'
-	else
+	if [ -f "$wa_workspace/Cargo.toml" ]; then # by moon alone, a task that bazel-remote has would compile nothing for sccache
 		wa_add "cargo build --workspace$wa_locked"
 		wa_add "cargo test --no-run --workspace$wa_locked"
 	fi
+	if [ -d "$wa_workspace/.moon" ]; then wa_add 'moon run :build :test'; fi
 }
 
-# What the caches' contents depend on. A cache directory that was made anew has another number.
+# What the caches' contents depend on. A cache directory that was made anew has another number, or another time of birth.
 wa_key() {
 	printf 'commit %s\n' "$wa_commit"
 	[ ! -f "$wa_workspace/Cargo.lock" ] || sha256sum <"$wa_workspace/Cargo.lock"
 	(cd "$wa_workspace" && cargo -V && rustc -V) 2>/dev/null </dev/null
+	echo "store $wa_store"
+	IFS=$wa_newline
 	for wa_at in $wa_dirs "$wa_cargo/registry"; do
 		case $wa_at in */registry) mkdir -p "$wa_at" ;; esac
-		ls -di "$wa_at" 2>/dev/null
+		stat -c '%n %i %W' "$wa_at" 2>/dev/null
 	done
+	unset IFS
 	wa_n=0
 	while [ $wa_n -lt $wa_steps ]; do
 		wa_n=$((wa_n + 1))
@@ -109,6 +130,8 @@ wa_run() {
 	done
 	wa_worktree || return 0
 	cd "$wa_tree/$wa_prefix" || return 0
+	[ -z "$wa_new_store" ] || export SCCACHE_RECACHE=1 MOON_FORCE=true
+	[ "${wa_done:-0}" != 0 ] || : >"$wa_state/began"
 	RUSTC_VERSION=${RUSTC_VERSION:-$(rustc -V 2>/dev/null)} # for workspaces that name it as an input: moon hashes no compiler
 	export RUSTC_VERSION
 	wa_n=${wa_done:-0}
@@ -118,6 +141,8 @@ wa_run() {
 		wa_one || return 0
 		echo $wa_n >"$wa_state/done.new" && mv "$wa_state/done.new" "$wa_state/done"
 	done
+	rm -f "$wa_state/began" "$wa_state/store"
+	[ "$wa_store" = none ] || printf '%s\n' "$wa_store" >"$wa_state/store"
 	wa_say "result filled $wa_commit"
 }
 
@@ -147,8 +172,14 @@ wa_one() {
 	wa_began=$(date +%s)
 	rm -f "$wa_state/out"
 	mkfifo "$wa_state/out"
-	timeout -k 10 "$WA_STEP_SECONDS" ${wa_queue:+"$wa_queue" --} sh -c "$wa_command" <&- >"$wa_state/out" 2>&1 8>&- &
+	if [ "$wa_command" = "$WA_COPY" ]; then
+		wa_copy <&- >"$wa_state/out" 2>&1 8>&- &
+	else
+		timeout -k 10 "$WA_STEP_SECONDS" ${wa_queue:+"$wa_queue" --} sh -c "$wa_command" <&- >"$wa_state/out" 2>&1 8>&- &
+	fi
 	wa_pid=$!
+	wa_beat $$ 8>&- &
+	wa_heart=$!
 	wa_last=
 	while IFS= read -r wa_line; do
 		wa_say "out $wa_line"
@@ -157,6 +188,7 @@ wa_one() {
 	wait $wa_pid
 	wa_code=$?
 	wa_pid=
+	kill "$wa_heart" 2>/dev/null
 	wa_say "ended $wa_n $(($(date +%s) - wa_began)) $wa_code"
 	[ $wa_code = 0 ] && return
 	if [ $wa_code = 124 ]; then wa_last="longer than $WA_STEP_SECONDS s"; fi
@@ -164,11 +196,36 @@ wa_one() {
 	return 1
 }
 
+# Says that the step runs. Where nobody listens any more (the connection is cut, the operator gone), the run ends and
+# tidies up: nothing else would tell it.
+wa_beat() {
+	trap '' PIPE
+	while sleep "$WA_BEAT_SECONDS" >/dev/null 2>&1; do
+		wa_say "beat $wa_n $(($(date +%s) - wa_began))" 2>/dev/null || { kill -TERM "$1" && return; }
+	done
+}
+
+# Writes once more what moon's tasks made: bazel-remote sends a write to the store even where it has the file, and moon does
+# not write what bazel-remote has. The run's action results name their files by hash, in the clear.
+wa_copy() {
+	wa_found curl || { echo 'there is no curl on this host' && return 69; }
+	[ -r "$wa_remote/ac.v2" ] || { echo "cannot read $wa_remote/ac.v2" && return 77; }
+	wa_hashes=$(find "$wa_remote/ac.v2" -type f -newer "$wa_state/began" -exec cat {} + | grep -a -o -E '[0-9a-f]{64}' | sort -u)
+	wa_count=0
+	for wa_hash in $wa_hashes; do
+		curl -fsS -o "$wa_state/blob" "http://$wa_http/cas/$wa_hash" 2>/dev/null || continue # not every such word is a file
+		curl -fsS -o /dev/null -T "$wa_state/blob" "http://$wa_http/cas/$wa_hash" || return
+		wa_count=$((wa_count + 1))
+	done
+	echo "$wa_count files"
+}
+
 wa_stop() {
+	kill "${wa_heart:-}" 2>/dev/null
 	[ -z "${wa_pid:-}" ] || { kill -TERM "$wa_pid" 2>/dev/null && wait "$wa_pid" 2>/dev/null; }
 }
 
 wa_clean() {
 	cd / && wa_remove
-	rm -f "$wa_state/out"
+	rm -f "$wa_state/out" "$wa_state/blob"
 }

@@ -1,12 +1,21 @@
 import { parseProbe } from "../host/facts.ts";
 import { cacheDirs } from "../host/probe.ts";
 import { reachPrefix, runScript } from "../host/reach.ts";
-import type { HostConfig } from "../stacks/types.ts";
+import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { parseEvidence } from "./doctor/evidence.ts";
 import { type Finding, SYMPTOMS } from "./doctor/finding.ts";
 import { findingsOf, notesOf } from "./doctor/judge.ts";
+import { measured } from "./doctor/measured.ts";
 import { hostScript } from "./host-script.ts";
-import { type HostResult, type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";
+import {
+  type HostResult,
+  type Out,
+  onEveryHost,
+  patiently,
+  readFlags,
+  runOp,
+  stackHosts,
+} from "./stack-hosts.ts";
 
 const HELP = `Finds what keeps the caches of a host from working: symptom, cause, evidence, and the command that mends it.
 
@@ -24,13 +33,21 @@ The exit code is 1 where something is wrong or a host does not answer.
 const LIMIT_SECONDS = 120;
 
 /** What is wrong with one host. */
-export type Diagnosis = { findings: Finding[]; notes: string[] };
+export type Diagnosis = {
+  findings: Finding[];
+  notes: string[];
+  /** What is measured now of the symptoms, in words. */
+  measured: Partial<Record<Finding["symptom"], string>>;
+};
+
+/** What a host is examined for: more workspaces than the stack's, the stack where it was named, what it says of S3. */
+export type Asked = { workspaces?: readonly string[]; stack?: string | null; s3?: StackConfig["s3"] };
 
 /** Examines one host: one process, one round trip, nothing changed. @throws Error with ssh's own words */
 export async function examine(
   name: string,
   host: HostConfig,
-  workspaces: readonly string[],
+  { workspaces = [], stack = null, s3 }: Asked,
 ): Promise<Diagnosis> {
   const words = [
     `grpc=${host["bazel-remote"].grpc_address}`,
@@ -48,8 +65,8 @@ export async function examine(
     throw new Error(`cannot be asked: ${answer.stderr.trim().split("\n").at(-1) || `status ${answer.code}`}`);
   const probe = parseProbe(answer.stdout, { name, facts: host.facts, dirs: cacheDirs(host) });
   const own = host.reach.kind === "local" ? ownEnvironment(process.env) : null;
-  const evidence = parseEvidence(answer.stdout, { name, host, probe, own });
-  return { findings: findingsOf(evidence), notes: notesOf(evidence) };
+  const evidence = parseEvidence(answer.stdout, { name, host, probe, own, stack, s3 });
+  return { findings: findingsOf(evidence), notes: notesOf(evidence), measured: measured(evidence) };
 }
 
 const LOOKED_AT = /^(MOON|SCCACHE|CARGO)_|^(RUSTFLAGS|RUSTC_WRAPPER|CI)$/;
@@ -79,9 +96,14 @@ export async function main(args: string[], out: Out): Promise<number> {
     out.write(HELP);
     return 0;
   }
-  const { stack, hosts } = await stackHosts(flags);
-  const more = flags.workspace === undefined ? [] : [flags.workspace];
-  const found = await onEveryHost(hosts, (name, host) => examine(name, host, more));
+  const { stack, config, hosts } = await stackHosts(flags);
+  const workspaces = flags.workspace === undefined ? [] : [flags.workspace];
+  const asked = { workspaces, stack: flags.stack ?? null, s3: config.s3 };
+  const found = await patiently(
+    hosts,
+    out,
+    onEveryHost(hosts, (name, host) => examine(name, host, asked)),
+  );
   out.write(flags.json ? jsonText(stack, found) : doctorReport(found));
   return found.every((one) => "value" in one && one.value.findings.length === 0) ? 0 : 1;
 }
@@ -100,16 +122,22 @@ export function doctorReport(found: readonly HostResult<Diagnosis>[]): string {
 
 function hostLines(one: HostResult<Diagnosis>): string[] {
   if ("fault" in one) return [`${one.name}: ${one.fault}`];
-  const { findings, notes } = one.value;
+  const { findings, notes, measured } = one.value;
   const hints = notes.map((note) => `  note: ${note}`);
   if (findings.length === 0) return [`${one.name}: nothing found`, ...hints];
   const symptoms = [...Map.groupBy(findings, ({ symptom }) => symptom)];
   return [
     `${one.name}: ${findings.length} found`,
-    ...symptoms.flatMap(([symptom, causes]) => ["", `  ${SYMPTOMS[symptom]}`, ...causes.flatMap(causeLines)]),
+    ...symptoms.flatMap(([symptom, causes]) => [
+      "",
+      `  ${SYMPTOMS[symptom]}${nowWords(measured[symptom])}`,
+      ...causes.flatMap(causeLines),
+    ]),
     ...(hints.length > 0 ? ["", ...hints] : []),
   ];
 }
+
+const nowWords = (words: string | undefined): string => (words === undefined ? "" : ` (now: ${words})`);
 
 function causeLines({ id, cause, evidence, mend }: Finding): string[] {
   return [`  - ${cause} [${id}]`, ...evidence.map((line) => `      ${line}`), `    mend: ${mend}`];

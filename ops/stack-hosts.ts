@@ -119,6 +119,20 @@ export async function onEveryHost<T>(
   );
 }
 
+/** Nobody waits this long without a word, milliseconds. */
+const PATIENCE_MS = 2_000;
+
+/** Says whom it waits for where that takes longer than {@link PATIENCE_MS}. */
+export async function patiently<T>(hosts: StackHosts["hosts"], out: Out, work: Promise<T>): Promise<T> {
+  const names = hosts.map(({ name }) => name).join(", ");
+  const word = setTimeout(() => out.complain(`asking ${names} …\n`), PATIENCE_MS);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(word);
+  }
+}
+
 /** What a host answered, or why it did not. */
 export type HostResult<T> =
   | { readonly name: string; readonly host: HostConfig; readonly value: T }

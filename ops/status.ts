@@ -6,6 +6,7 @@ import {
   type HostResult,
   type Out,
   onEveryHost,
+  patiently,
   readFlags,
   runOp,
   stackHosts,
@@ -22,7 +23,7 @@ npm run status                              every host of the selected stack
 npm run status -- --host NAME --stack NAME  one host, another stack
 
   --watch [SECONDS]  again and again, with what happened in between (default: every 5 s; end it with Ctrl-C)
-  --json             the same as data: sizes in bytes, times in seconds
+  --json             the same as data: sizes in bytes, times in seconds; with --watch one document a line
   --prometheus       the same as metrics, for node_exporter's textfile collector
   --help             this text
 
@@ -84,9 +85,13 @@ export async function main(args: string[], out: Out): Promise<number> {
   const file = memoryFile();
   let memory = await readMemory(file);
   for (;;) {
-    const found = await onEveryHost(hosts, (_, host) => hostStatus(host));
+    const found = await patiently(
+      hosts,
+      out,
+      onEveryHost(hosts, (_, host) => hostStatus(host)),
+    );
     const all = found.map((one) => reported(one, stack, memory));
-    if (flags.json) out.write(jsonText(stack, all));
+    if (flags.json) out.write(jsonText(stack, all, pause === null));
     else if (flags.prometheus) out.write(prometheusText(all));
     else
       out.write(pause === null ? statusReport(all) : `${new Date().toISOString()}\n${statusReport(all)}\n`);
@@ -119,14 +124,14 @@ function snapshots(found: readonly HostResult<HostStatus>[], stack: string): Mem
   );
 }
 
-function jsonText(stack: string, all: readonly Reported[]): string {
+function jsonText(stack: string, all: readonly Reported[], indented: boolean): string {
   const hosts = Object.fromEntries(
     all.map((host) => [
       host.name,
       "fault" in host ? { up: false, fault: host.fault } : { up: true, ...host.status, since: host.delta },
     ]),
   );
-  return `${JSON.stringify({ stack, hosts }, null, 2)}\n`;
+  return `${JSON.stringify({ stack, hosts }, null, indented ? 2 : undefined)}\n`;
 }
 
 /** A host that answers, is set up, and whose services all run. */

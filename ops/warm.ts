@@ -1,6 +1,8 @@
+import { userInfo } from "node:os";
 import { cacheDirs } from "../host/probe.ts";
 import { reachPrefix } from "../host/reach.ts";
-import type { HostConfig } from "../stacks/types.ts";
+import { storeOfHost } from "../render/store.ts";
+import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { hostScript } from "./host-script.ts";
 import { type HostResult, type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";
 import type { HostStatus } from "./status/parse.ts";
@@ -21,7 +23,8 @@ npm run warm -- --host NAME --stack NAME    one host, another stack
 
 Each workspace is built in a throw-away git worktree of its last commit: your checkout is not touched. As many at once as
 agents may build (agents.active), each with its share of the plan. A run that was cut goes on where it was; a second one has
-nothing to do until commit, lock file, toolchain, commands or a cache directory change. The exit code is 1 where one failed.
+nothing to do until commit, lock file, toolchain, commands, a cache directory or the store change; a new S3 or GCS store gets
+everything, which compiles it all once more. The exit code is 1 where one failed.
 `;
 
 /** What a host came to, and what its caches hold more than before; null where nothing ran. */
@@ -30,19 +33,22 @@ export type HostWarmed = { workspaces: Warmed[]; gained: Gained | null };
 /** What the caches of a host gained. Null: not told. */
 export type Gained = { sccacheBytes: number | null; bazelRemoteFiles: number | null; crates: number };
 
+/** What is wished for: also what is filled already, and the store that is to be filled, `none` or its place. */
+export type Wish = { force: boolean; store: string };
+
 type Workspace = HostConfig["moon"]["workspaces"][number];
 
 /** Fills one host's caches. @throws Error where its services do not run or it does not answer */
 export async function warmHost(
   name: string,
   host: HostConfig,
-  force: boolean,
+  wish: Wish,
   screen: Screen,
 ): Promise<HostWarmed> {
   const before = await hostStatus(host);
   demandServices(before);
   const workspaces = await inTurns(host.moon.workspaces, host.agents.active, (one) =>
-    warmWorkspace(`${name} ${one.path}`, host, one, force, screen),
+    warmWorkspace(`${name} ${one.path}`, host, one, wish, screen),
   );
   const ran = workspaces.some(({ steps }) => steps.length > 0);
   return { workspaces, gained: ran ? gained(before, await hostStatus(host)) : null };
@@ -60,13 +66,13 @@ async function warmWorkspace(
   label: string,
   host: HostConfig,
   workspace: Workspace,
-  force: boolean,
+  wish: Wish,
   screen: Screen,
 ): Promise<Warmed> {
   const gathered = new Gathered(workspace.path);
   const progress = new Progress(label, screen);
-  const script = await hostScript(host, ["warm.sh"], "warm", warmWords(host, workspace, force));
-  const end = await streamScript(reachPrefix(asUser(host)), script, (line) => {
+  const script = await hostScript(host, ["warm.sh"], "warm", warmWords(host, workspace, wish));
+  const end = await streamScript(builderPrefix(host), script, (line) => {
     const event = warmEvent(line);
     if (event === null) return;
     gathered.take(event);
@@ -78,21 +84,28 @@ async function warmWorkspace(
   return warmed;
 }
 
-/** A build is its user's, even where root set the host up. */
-function asUser(host: HostConfig): HostConfig {
-  const { reach } = host;
-  return reach.kind === "ssh" ? { ...host, reach: { ...reach, sudo: false } } : host;
+/** A build is its user's, even where root set the host up: the one whom the stack names, else whoever logs in. */
+export function builderPrefix({ reach, scope, facts }: HostConfig): string[] {
+  const prefix = reachPrefix({ reach: reach.kind === "ssh" ? { ...reach, sudo: false } : reach });
+  const builder = scope === "system" ? facts?.user?.name : undefined;
+  const login = reach.kind === "ssh" ? reach.user : userInfo().username;
+  if (builder === undefined || builder === login) return prefix;
+  return [...prefix.slice(0, -SHELL_WORDS), "sudo", "-n", "-H", "-u", builder, ...prefix.slice(-SHELL_WORDS)];
 }
 
+/** `sh -s --`, the end of every prefix. */
+const SHELL_WORDS = 3;
+
 /** Beside the words that every script gets: directories whose contents are filled, and what is to be run. */
-function warmWords(host: HostConfig, { path, warm = [] }: Workspace, force: boolean): string[] {
+function warmWords(host: HostConfig, { path, warm = [] }: Workspace, { force, store }: Wish): string[] {
   const dirs = { sccache: ".cache/sccache", "bazel-remote": ".cache/bazel-remote", ...cacheDirs(host) };
   const places = (["sccache", "bazel-remote"] as const).filter(
     (tier) => host[tier].enabled && !cacheDirs(host)[tier],
   );
   return [
-    ...places.map((tier) => `${tier}=${dirs[tier]}`),
     `workspace=${path}`,
+    ...places.map((tier) => `${tier}=${dirs[tier]}`),
+    `store=${store}`,
     `force=${force ? 1 : 0}`,
     ...warm.map((line) => `step=${line}`),
   ];
@@ -148,16 +161,33 @@ export async function main(args: string[], out: Out): Promise<number> {
     out.write(HELP);
     return 0;
   }
-  const { stack, hosts } = await stackHosts(flags);
+  const { stack, config, hosts } = await stackHosts(flags);
   const screen: Screen = {
     write: flags.json ? () => {} : out.complain,
     terminal: process.stderr.isTTY === true,
     columns: process.stderr.columns ?? 200,
     now: Date.now,
   };
-  const found = await onEveryHost(hosts, (name, host) => warmHost(name, host, flags.force ?? false, screen));
+  const found = await onEveryHost(hosts, (name, host) =>
+    warmHost(name, host, { force: flags.force ?? false, store: storeWord(config, name) }, screen),
+  );
   out.write(flags.json ? jsonText(stack, found) : found.map(hostLine).join(""));
   return found.every(isWarm) ? 0 : 1;
+}
+
+/** The place of a host's store, for a note of what was filled; no secret is in it. */
+function storeWord(config: StackConfig, host: string): string {
+  const store = storeOfHost(config, host);
+  switch (store.kind) {
+    case "none":
+      return "none";
+    case "s3":
+      return ["s3", store.url ?? store.region, store.bucket, store.prefix].join(" ");
+    case "gcs":
+      return ["gcs", store.bucket, store.prefix].join(" ");
+    default:
+      return store satisfies never;
+  }
 }
 
 function jsonText(stack: string, found: readonly HostResult<HostWarmed>[]): string {

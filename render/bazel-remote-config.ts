@@ -13,6 +13,7 @@ const REASONS: Record<string, string> = {
   max_size: " GiB, whole ones. Bounded by the RAM of the index before the disk.",
   http_address: " Both addresses always: one that is left out listens on a random port on every interface.",
   access_log_level: " The default logs every request: gigabytes a day.",
+  enable_endpoint_metrics: " Hits and evictions, for `npm run status`.",
   max_queued_uploads: " Each waiting upload holds an open file; kept well below the limit of open files.",
 };
 
@@ -33,6 +34,7 @@ export function bazelRemoteConfig(
     http_address: remote.http_address,
     grpc_address: remote.grpc_address,
     access_log_level: "none",
+    ...(isGuarded(remote.settings) ? {} : { enable_endpoint_metrics: true }),
     ...storeTable(plan, store, paths),
   };
   const document = new Document(merged(base, remote.settings));
@@ -41,6 +43,10 @@ export function bazelRemoteConfig(
   for (const [key, reason] of Object.entries(REASONS)) comment(document, key, reason);
   return document.toString({ lineWidth: 0 });
 }
+
+/** Where a password or a certificate is asked for, the metrics would open `/status` to whoever has none. */
+const isGuarded = ({ htpasswd_file, tls_ca_file, ldap }: BazelRemoteConfig["settings"]): boolean =>
+  [htpasswd_file, tls_ca_file, ldap].some((guard) => guard !== undefined);
 
 function comment(document: Document, key: string, reason: string): void {
   const { contents } = document;

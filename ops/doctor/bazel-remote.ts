@@ -1,6 +1,8 @@
+import { shellWord } from "../../host/reach.ts";
 import { planHost } from "../../plan/sizing.ts";
 import type { Evidence } from "./evidence.ts";
-import { type Cause, lastLines, restart } from "./finding.ts";
+import { type Cause, lastLines } from "./finding.ts";
+import { changeStack, httpPort, onHost, restart, up } from "./mend.ts";
 import { ownsPort } from "./sccache.ts";
 
 const symptom = "bazel-remote";
@@ -17,7 +19,7 @@ const suspended: Cause = (e) =>
           cause:
             "bazel-remote was stopped by a signal: it takes connections and never answers, and moon waits for an hour",
           evidence: [`process ${service(e)?.pid} is in state T`],
-          mend: `kill -CONT ${service(e)?.pid}`,
+          mend: onHost(e, `kill -CONT ${service(e)?.pid}`),
         },
       ]
     : [];
@@ -36,10 +38,16 @@ const loading: Cause = (e) =>
           ...{ id: "bazel-remote-loading", symptom, explains },
           cause: "bazel-remote reads its index, and does not listen until it is done",
           evidence: [`running for ${service(e)?.runningSeconds} s`, ...lastLines(e, "bazel-remote", 1)],
-          mend: "wait: npm run status -- --watch",
+          mend: onHost(e, untilItAnswers(e)),
         },
       ]
     : [];
+
+/** It needs nothing but time; a command that waits for it tells when. */
+const untilItAnswers = (e: Evidence): string => {
+  const [address] = e.host["bazel-remote"].http_address.split(`:${httpPort(e)}`);
+  return `until ${shellWord(`${e.paths.bin}/http-get`)} ${address} ${httpPort(e)} /status; do sleep 1; done`;
+};
 
 const hung: Cause = (e) =>
   service(e)?.state === "running" && e.status["bazel-remote"] === "silent" && taken(e).length === 0
@@ -66,7 +74,9 @@ const stray: Cause = (e) =>
           `${e.dirs["bazel-remote"].path}/${name}`,
           ...(e.logs[symptom]?.lines ?? []).filter((line) => line.includes(name)).slice(-1),
         ],
-        mend: `mv '${e.dirs["bazel-remote"].path}/${name}' ~/${isDown(e) ? " && npm run up" : ""}`,
+        mend:
+          onHost(e, `mv -b ${shellWord(`${e.dirs["bazel-remote"].path}/${name}`)} ~/`) +
+          (isDown(e) ? ` && ${up(e)}` : ""),
       }))
     : [];
 
@@ -79,12 +89,19 @@ const taken = (e: Evidence) =>
   );
 
 const portTaken: Cause = (e) =>
-  taken(e).map(({ port, holder }) => ({
+  taken(e).map(({ name, port, holder, free }) => ({
     ...{ id: "bazel-remote-port", symptom, explains },
     cause: `port ${port} is taken by another program`,
     evidence: [`port ${port}: ${holder}`, ...lastLines(e, "bazel-remote", 1)],
-    mend: "npm run up # once that program has ended, or the stack has another http_address or grpc_address",
+    mend: otherAddress(e, name, free),
   }));
+
+/** Whose that program is, nobody but its user knows: ours goes to another port. */
+function otherAddress(e: Evidence, name: string, free: number | null): string {
+  const key = name === "http" ? "http_address" : "grpc_address";
+  const [, host] = /^(.*):\d+$/.exec(e.host["bazel-remote"][key]) ?? [];
+  return free === null ? up(e) : changeStack(e, ["bazel-remote", key], `${host}:${free}`);
+}
 
 const down: Cause = (e) =>
   isDown(e) && stray(e).length === 0 && taken(e).length === 0
@@ -93,7 +110,7 @@ const down: Cause = (e) =>
           ...{ id: "bazel-remote-down", symptom, explains },
           cause: "the bazel-remote service does not run",
           evidence: [`service bazel-remote: ${service(e)?.state}`, ...lastLines(e, "bazel-remote")],
-          mend: "npm run up",
+          mend: up(e),
         },
       ]
     : [];

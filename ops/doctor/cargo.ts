@@ -1,5 +1,7 @@
-import type { Evidence, SettingLine } from "./evidence.ts";
-import { type Cause, type Finding, place, unset, whereSet } from "./finding.ts";
+import { shellWord } from "../../host/reach.ts";
+import type { Evidence, Session, SettingLine } from "./evidence.ts";
+import { type Cause, type Finding, place, whereSet } from "./finding.ts";
+import { addLine, edit, here, linesSetting, onHost, startFile, unset, up } from "./mend.ts";
 
 const symptom = "sccache";
 
@@ -21,7 +23,7 @@ const notIncluded: Cause = (e) =>
           ...({ id: "cargo-not-included", symptom, explains: ["cargo"] } as const),
           cause: "cargo does not read warmbox's settings: rustc is called without sccache",
           evidence: [`${e.facts.cargoConfig.path} has no line include = [{ path = "warmbox.toml", … }]`],
-          mend: "npm run up",
+          mend: up(e),
         },
       ]
     : [];
@@ -35,7 +37,7 @@ const noWrapper: Cause = (e) =>
           ...({ id: "rustc-wrapper-missing", symptom, explains: ["cargo"] } as const),
           cause: "the rustc-wrapper is not there, and cargo fails every build",
           evidence: [`${ours(e)} is missing or not executable`],
-          mend: "npm run up",
+          mend: up(e),
         },
       ]
     : [];
@@ -45,12 +47,12 @@ const otherWrapper: Cause = (e) => [
     ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"].flatMap((name) => {
       const value = session.env[name];
       if (value === undefined || value === ours(e)) return [];
-      return [wrapperFinding(whereSet(e, name, session, value), unset(e, name))];
+      return [wrapperFinding(whereSet(e, name, session, value), unset(e, name, [session]))];
     }),
   ),
   ...cargoLines(e)
     .filter(({ text, table }) => isKey("rustc-wrapper", "build", table, text) && !text.includes(ours(e)))
-    .map((line) => wrapperFinding([place(line)], `sed -i '${line.line}d' ${line.file}`)),
+    .map((line) => wrapperFinding([place(line)], onHost(e, edit(e, [line], "s/^/# /")))),
 ];
 
 const wrapperFinding = (evidence: string[], mend: string): Finding => ({
@@ -70,7 +72,7 @@ const incremental: Cause = (e) => [
     ["CARGO_INCREMENTAL", "CARGO_BUILD_INCREMENTAL"].flatMap((name) => {
       const value = session.env[name];
       if (value !== "1" && value !== "true") return [];
-      return [incrementalFinding(whereSet(e, name, session, value), unset(e, name))];
+      return [incrementalFinding(whereSet(e, name, session, value), unset(e, name, [session]))];
     }),
   ),
   ...cargoLines(e)
@@ -78,7 +80,7 @@ const incremental: Cause = (e) => [
     .map((line) =>
       incrementalFinding(
         [place(line)],
-        `sed -i '${line.line}s/incremental *= *true/incremental = false/' ${line.file}`,
+        onHost(e, edit(e, [line], "s/incremental\\s*=\\s*true/incremental = false/")),
       ),
     ),
 ];
@@ -95,7 +97,7 @@ const remapped: Cause = (e) => [
     ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"].flatMap((name) => {
       const value = session.env[name];
       return value?.includes("--remap-path-prefix")
-        ? [remapFinding(whereSet(e, name, session, value), unset(e, name))]
+        ? [remapFinding(whereSet(e, name, session, value), withoutRemap(e, name, session))]
         : [];
     }),
   ),
@@ -104,8 +106,20 @@ const remapped: Cause = (e) => [
       ({ text }) =>
         text.includes("--remap-path-prefix") || /(^|[\s{.,])trim-paths\s*=\s*(?!false|"none")/.test(text),
     )
-    .map((line) => remapFinding([place(line)], `sed -i '${line.line}d' ${line.file}`)),
+    .map((line) => remapFinding([place(line)], onHost(e, edit(e, [line], REMAP_OUT)))),
 ];
+
+/** One flag goes, and whatever else the line says stays: the flag in a list of its own, as two words, within a text. */
+const FLAG_OUT = String.raw`s/ *--remap-path-prefix[ =][^ ;\x22\x27]*//g`;
+const REMAP_OUT = String.raw`{s/"--remap-path-prefix\(", *"\)\?[^"]*" *,\? *//g;${FLAG_OUT};s/trim-paths *= *\("[^"]*"\|true\|\[[^]]*\]\)/trim-paths = "none"/}`;
+
+function withoutRemap(e: Evidence, name: string, session: Session): string {
+  const lines = linesSetting(e, name).filter(({ text }) => text.includes("--remap-path-prefix"));
+  const inherits = e.sessions.some(({ own, env }) => !own && env[name] === session.env[name]);
+  return lines.length > 0 && inherits
+    ? onHost(e, edit(e, lines, FLAG_OUT)) + here(e, `unset ${name}`)
+    : unset(e, name, [session]);
+}
 
 const remapFinding = (evidence: string[], mend: string): Finding => ({
   ...{ id: "remapped-paths", symptom },
@@ -137,7 +151,7 @@ const parted: Cause = (e) => {
           ...({ id: "cargo-environment", symptom } as const),
           cause: `${name} is in sccache's key, and not every session has the same: what one stores, no other finds`,
           evidence: [...new Set(having.flatMap((s) => whereSet(e, name, s, s.env[name] ?? "")))],
-          mend: `${unset(e, name)} # cargo.settings of the stack has a key for the same`,
+          mend: unset(e, name, having),
         },
       ];
     });
@@ -155,12 +169,15 @@ const otherHome: Cause = (e) =>
             evidence: whereSet(e, "CARGO_HOME", session, session.env.CARGO_HOME ?? `(unset, so ${home})`),
             mend:
               session.env.CARGO_HOME === undefined
-                ? `export CARGO_HOME=${e.paths.cargoHome}`
-                : unset(e, "CARGO_HOME"),
+                ? exported(e, session, `export CARGO_HOME=${shellWord(e.paths.cargoHome)}`)
+                : unset(e, "CARGO_HOME", [session]),
           },
         ];
       })
     : [];
+
+const exported = (e: Evidence, session: Session, line: string): string =>
+  session.own ? line : onHost(e, addLine(line, startFile(e, session))) + here(e, line);
 
 /** Causes in what cargo and rustc are told. */
 export const cargoCauses: readonly Cause[] = [

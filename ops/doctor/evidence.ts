@@ -1,7 +1,7 @@
 import type { HostFacts, Observed, Probe } from "../../host/facts.ts";
 import { linesOf, parseSections, type Section, wordOf, wordsOf } from "../../host/sections.ts";
 import { type HostPaths, hostPaths } from "../../render/paths.ts";
-import type { HostConfig } from "../../stacks/types.ts";
+import type { HostConfig, StackConfig } from "../../stacks/types.ts";
 import { type HostStatus, parseStatus } from "../status/parse.ts";
 
 /** A line of a file that decides something about the caches. */
@@ -41,6 +41,8 @@ export type Workspace = {
 /** Everything that causes are judged from: one round trip to a host. */
 export type Evidence = {
   name: string;
+  /** The stack where it was named; null: the selected one, which needs no word. */
+  stack: string | null;
   host: HostConfig;
   facts: HostFacts;
   observed: Observed;
@@ -48,9 +50,11 @@ export type Evidence = {
   paths: HostPaths;
   sessions: Session[];
   daemons: Daemon[];
-  /** Who listens on our ports, in words; null = nobody. */
-  ports: { name: "sccache" | "http" | "grpc"; port: number; holder: string | null }[];
+  /** Who listens on our ports, in words (null = nobody), and a port near it that nobody listens on. */
+  ports: { name: "sccache" | "http" | "grpc"; port: number; holder: string | null; free: number | null }[];
   settings: SettingLine[];
+  /** Files that were looked at for settings: all that are there. */
+  files: string[];
   /** Is our rustc-wrapper there? */
   wrapper: boolean;
   /** What sccache says of its configuration file. */
@@ -59,6 +63,10 @@ export type Evidence = {
     "sccache" | "bazel-remote",
     { path: string; exists: boolean; writable: boolean; strays: string[] }
   >;
+  /** What may be deleted from a volume that is full, largest first. */
+  fillers: { path: string; mount: string; bytes: number }[];
+  /** The S3 server as the host reaches it; `code` is its HTTP status for our keys, 0 = no answer, null = not asked. */
+  store: { kind: NonNullable<StackConfig["s3"]>["kind"]; endpoint: string; code: number | null } | null;
   logs: Record<string, { bytes: number; file: string; lines: string[] }>;
   /** Every moon found, by path. */
   moons: Record<string, string | null>;
@@ -66,7 +74,17 @@ export type Evidence = {
 };
 
 /** What the judging needs to know beside the host's answer. */
-export type Known = { name: string; host: HostConfig; probe: Probe; own: Record<string, string> | null };
+export type Known = {
+  name: string;
+  host: HostConfig;
+  probe: Probe;
+  /** What the caller's own shell says to the tools; null where it is no shell of the host's. */
+  own: Record<string, string> | null;
+  /** The stack where it was named; null: the selected one. */
+  stack?: string | null;
+  /** What the stack says of S3. */
+  s3?: StackConfig["s3"];
+};
 
 /** Reads what host/doctor.sh printed. Pure. @throws Error where the answer is not complete */
 export function parseEvidence(text: string, known: Known): Evidence {
@@ -77,18 +95,23 @@ export function parseEvidence(text: string, known: Known): Evidence {
   const spaces = workspacesOf(sections);
   const all = sections.filter((s) => s.name === "config").flatMap(settingLines);
   return {
-    ...{ name, host, facts, observed: probe.observed, paths },
+    ...{ name, host, facts, observed: probe.observed, paths, stack: known.stack ?? null },
     status: parseStatus(text, host),
     sessions: [...sections.filter((s) => s.name === "session").map(sessionOf), ...ownSession(known.own)],
     daemons: sections.filter((s) => s.name === "daemon").map(daemonOf),
     ports: sections.filter((s) => s.name === "port").map(portOf),
     settings: all.filter((line) => !spaces.some(({ path }) => line.file.startsWith(`${path}/`))),
+    files: sections.filter((s) => s.name === "config").map(({ words }) => words),
     wrapper: linesOf(sections, "wrapper").length > 0,
     sccacheConfig: {
       code: Number(wordOf(linesOf(sections, "sccache-config"), "code") ?? 0),
       said: wordsOf(linesOf(sections, "sccache-config"), "said").filter((line) => line !== ""),
     },
     dirs: { sccache: dirOf(sections, "sccache"), "bazel-remote": dirOf(sections, "bazel-remote") },
+    fillers: wordsOf(linesOf(sections, "fillers"), "filler")
+      .map(fillerOf)
+      .sort((a, b) => b.bytes - a.bytes),
+    store: storeOf(linesOf(sections, "store"), known.s3),
     logs: Object.fromEntries(sections.filter((s) => s.name === "log").map(logOf)),
     moons: Object.fromEntries(
       sections.filter((s) => s.name === "moon-program").map((s) => [s.words, wordOf(s.lines, "version")]),
@@ -138,7 +161,12 @@ function daemonOf({ words, lines }: Section): Daemon {
 
 function portOf({ words, lines }: Section): Evidence["ports"][number] {
   const [name, port] = words.split(" ");
-  return { name: name as "sccache" | "http" | "grpc", port: Number(port), holder: wordOf(lines, "held") };
+  return {
+    name: name as "sccache" | "http" | "grpc",
+    port: Number(port),
+    holder: wordOf(lines, "held"),
+    free: Number(wordOf(lines, "free")) || null,
+  };
 }
 
 function settingLines({ words: file, lines }: Section): SettingLine[] {
@@ -157,6 +185,19 @@ function dirOf(sections: Section[], name: string): Evidence["dirs"]["sccache"] {
     writable: lines.includes("writable"),
     strays: wordsOf(lines, "stray"),
   };
+}
+
+function fillerOf(line: string): Evidence["fillers"][number] {
+  const [kib, mount = "", ...path] = line.split("\t");
+  return { path: path.join("\t"), mount, bytes: Number(kib) * 1024 };
+}
+
+function storeOf(lines: string[], s3: StackConfig["s3"]): Evidence["store"] {
+  const endpoint = wordOf(lines, "endpoint");
+  const code = wordOf(lines, "code");
+  return endpoint === null || s3 === undefined
+    ? null
+    : { kind: s3.kind, endpoint, code: code === null ? null : Number(code) };
 }
 
 function logOf({ words, lines }: Section): [string, Evidence["logs"][string]] {

@@ -1,4 +1,5 @@
 import type { Evidence, SettingLine } from "./evidence.ts";
+import { linesSetting } from "./mend.ts";
 
 /** What people notice: the four that every guide lists, and two of our own. */
 export const SYMPTOMS = {
@@ -6,6 +7,7 @@ export const SYMPTOMS = {
   moon: "moon's hit rate is low",
   "bazel-remote": "bazel-remote does not answer",
   grows: "a cache or log grows past its place",
+  store: "hosts do not share through S3",
   cargo: "builds resolve or download again",
   reboot: "the caches are gone after a reboot",
   settings: "what runs is not what the stack says",
@@ -20,7 +22,7 @@ export type Finding = {
   cause: string;
   /** The very line or value that was seen, with its place. */
   evidence: string[];
-  /** The command that mends it, run on the host unless it is an `npm run`. */
+  /** The command that mends it, for the operator's shell in the project's folder. */
   mend: string;
   /** Resources whose difference from what was applied this explains. */
   explains?: readonly string[];
@@ -39,23 +41,7 @@ export function whereSet(
   session: { name: string },
   value: string,
 ): string[] {
-  const lines = evidence.settings.filter(({ text }) => new RegExp(`(^|[ \\t;])${name}=`).test(text));
-  return [`${session.name}: ${name}=${value}`, ...lines.map(place)];
-}
-
-/** How to be rid of a variable: its line's file, or this shell. */
-export function unset(evidence: Evidence, name: string): string {
-  const line = evidence.settings.find(({ text }) => new RegExp(`(^|[ \\t;])${name}=`).test(text));
-  return line === undefined ? `unset ${name}` : `sed -i '${line.line}d' ${line.file} && unset ${name}`;
-}
-
-/** Command that ends a service's process; its keeper starts it again. */
-export function restart(evidence: Evidence, service: "sccache" | "bazel-remote"): string {
-  const { kind, pid } = evidence.status.services[service] ?? {};
-  if (kind === "systemd-user") return `systemctl --user restart ${service}`;
-  if (kind === "systemd-system") return `sudo systemctl restart ${service}`;
-  if (kind === "container") return "docker restart $(docker ps --all --quiet --filter label=warmbox.port)";
-  return pid ? `kill ${pid}` : "npm run up";
+  return [`${session.name}: ${name}=${value}`, ...linesSetting(evidence, name).map(place)];
 }
 
 /** The last lines that a service logged, as evidence. */

@@ -1,6 +1,9 @@
+import { shellWord } from "../../host/reach.ts";
 import { INDEX_ENTRY } from "../../plan/constants.ts";
 import { readableBytes } from "../words.ts";
+import type { Evidence } from "./evidence.ts";
 import { type Cause, place } from "./finding.ts";
+import { changeStack, onHost, up } from "./mend.ts";
 
 const symptom = "grows";
 
@@ -18,7 +21,10 @@ const accessLog: Cause = (e) => {
         level === undefined ? `${file} has no access_log_level, whose default is all` : place(level),
         `${log}: ${readableBytes(bytes)}`,
       ],
-      mend: "npm run up # without access_log_level below bazel-remote.settings of the stack",
+      mend:
+        "access_log_level" in e.host["bazel-remote"].settings
+          ? changeStack(e, ["bazel-remote", "settings", "access_log_level"], null)
+          : up(e),
     },
   ];
 };
@@ -38,10 +44,26 @@ const diskFull: Cause = (e) => {
     evidence: [
       `${mount}: ${readableBytes(caches[0]?.[1].freeBytes ?? 0)} of ${readableBytes(caches[0]?.[1].totalBytes ?? 0)} free`,
       ...caches.map(([name, { path }]) => `${name}: ${path}`),
+      ...fillersOn(e, mount).map(({ path, bytes }) => `${readableBytes(bytes)} in ${path}`),
     ],
-    mend: `du -xk ${mount} | sort -n | tail # free what fills it; a smaller max_size in the stack, then npm run up`,
+    mend: freed(e, mount),
   }));
 };
+
+/** Deleting less than this frees nothing worth a word, bytes. */
+const LEAST_FILLER = 1024 ** 2;
+const MOST_FILLERS = 5;
+
+const fillersOn = (e: Evidence, mount: string) =>
+  e.fillers.filter((one) => one.mount === mount && one.bytes >= LEAST_FILLER).slice(0, MOST_FILLERS);
+
+/** Other programs' caches go, which they make again; where there are none, ours are fitted to the volume. */
+function freed(e: Evidence, mount: string): string {
+  const paths = fillersOn(e, mount).map(({ path }) => shellWord(path));
+  if (paths.length > 0) return onHost(e, `rm -rf -- ${paths.join(" ")}`);
+  const fixed = (["bazel-remote", "sccache"] as const).find((tier) => e.host[tier].max_size !== undefined);
+  return fixed === undefined ? up(e) : changeStack(e, [fixed, "max_size"], null);
+}
 
 /** Too few files say nothing of their mean size. */
 const ENOUGH_FILES = 1000;
@@ -67,7 +89,7 @@ const index: Cause = (e) => {
         `${remote.files} files of ${readableBytes(mean)} on the mean`,
         `${readableBytes(remote.maxSizeBytes)} of them need ${readableBytes(whenFull)} of RAM, the plan gives ${readableBytes(remote.index.budgetBytes)}`,
       ],
-      mend: `npm run up # with bazel-remote.mean_blob_size: ${Math.max(1, Math.floor(mean / 1024))}KiB in the stack, or a smaller max_size`,
+      mend: changeStack(e, ["bazel-remote", "mean_blob_size"], `${Math.max(1, Math.floor(mean / 1024))}KiB`),
     },
   ];
 };
@@ -86,7 +108,7 @@ const linger: Cause = (e) => {
         `/var/lib/systemd/linger/${e.facts.user.name} does not exist`,
         ...users.map(([name]) => `${name}: systemd user unit`),
       ],
-      mend: `sudo loginctl enable-linger ${e.facts.user.name}`,
+      mend: onHost(e, `sudo loginctl enable-linger ${shellWord(e.facts.user.name)}`),
     },
   ];
 };

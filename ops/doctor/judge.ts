@@ -3,8 +3,10 @@ import { cargoCauses } from "./cargo.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Cause, Finding } from "./finding.ts";
 import { growthCauses } from "./growth.ts";
+import { up } from "./mend.ts";
 import { moonCauses } from "./moon.ts";
 import { sccacheCauses } from "./sccache.ts";
+import { storeCauses } from "./store.ts";
 
 const CAUSES: readonly Cause[] = [
   ...sccacheCauses,
@@ -12,6 +14,7 @@ const CAUSES: readonly Cause[] = [
   ...moonCauses,
   ...bazelRemoteCauses,
   ...growthCauses,
+  ...storeCauses,
 ];
 
 /** Everything that is wrong with a host; nothing on a healthy one. A difference that a cause explains is not told twice. */
@@ -20,22 +23,24 @@ export function findingsOf(evidence: Evidence): Finding[] {
   const found = CAUSES.flatMap((cause) => cause(evidence));
   const explained = new Set(found.flatMap(({ explains = [] }) => explains));
   const drifted = Object.entries(evidence.status.drift).filter(([name]) => !explained.has(name));
-  return merged([...found, ...drifted.map(drift)]);
+  return merged([...found, ...drifted.map(drift(evidence))]);
 }
 
 const nothingThere = (e: Evidence): Finding => ({
   ...{ id: "not-set-up", symptom: "settings" },
   cause: "warmbox has set nothing up on this host",
   evidence: [`no ledger below ${e.paths.state}`],
-  mend: "npm run up",
+  mend: up(e),
 });
 
-const drift = ([name, diff]: [string, string]): Finding => ({
-  ...{ id: "not-as-applied", symptom: "settings" },
-  cause: `${name} is not as it was applied`,
-  evidence: diff.split("\n"),
-  mend: "npm run up",
-});
+const drift =
+  (e: Evidence) =>
+  ([name, diff]: [string, string]): Finding => ({
+    ...{ id: "not-as-applied", symptom: "settings" },
+    cause: `${name} is not as it was applied`,
+    evidence: diff.split("\n"),
+    mend: up(e),
+  });
 
 /** One cause seen in several sessions is one finding. */
 function merged(findings: Finding[]): Finding[] {

@@ -1,13 +1,17 @@
+import { shellWord } from "../../host/reach.ts";
 import { judge } from "../../plan/versions.ts";
 import { grpcUrl } from "../../render/moon-env.ts";
 import type { Evidence, Session } from "./evidence.ts";
-import { type Cause, place, unset, whereSet } from "./finding.ts";
+import { type Cause, place, whereSet } from "./finding.ts";
+import { addLine, edit, here, onHost, startFile, unset } from "./mend.ts";
 
 const symptom = "moon";
 const MODES = ["off", "read", "read-write", "write"];
 
 const isOn = (e: Evidence): boolean => e.host.moon.enabled && e.host["bazel-remote"].enabled;
 const envFile = (e: Evidence): string => `${e.paths.config}/env`;
+/** How a session reads what it should have. */
+const read = (e: Evidence): string => `. ${shellWord(envFile(e))}`;
 /** What a session's variable should be, from the stack. */
 const wanted = (e: Evidence): string => grpcUrl(e.host["bazel-remote"]);
 
@@ -24,7 +28,7 @@ const localhost: Cause = (e) => [
         cause:
           "moon switches its remote cache off for such an address where it has no terminal: agents, CI, SSH",
         evidence: whereSet(e, "MOON_REMOTE_HOST", session, value),
-        mend: `${unset(e, "MOON_REMOTE_HOST")}; . ${envFile(e)}`,
+        mend: unset(e, "MOON_REMOTE_HOST", [session]) + here(e, read(e)),
       },
     ];
   }),
@@ -33,7 +37,7 @@ const localhost: Cause = (e) => [
     cause:
       "moon switches its remote cache off for such an address where it has no terminal, and it is in every task's hash",
     evidence: [place(line)],
-    mend: `sed -i '${line.line}s#//[^:]*:#//127.0.0.1:#' ${line.file}`,
+    mend: onHost(e, edit(e, [line], "s#//[^:]*:#//127.0.0.1:#")),
   })),
 ];
 
@@ -51,7 +55,7 @@ const modeWord: Cause = (e) =>
         ...({ id: "moon-cache-word", symptom } as const),
         cause: `moon does not know MOON_CACHE=${value} and takes it for read-write without a word; it has ${MODES.join(", ")}`,
         evidence: whereSet(e, "MOON_CACHE", session, value),
-        mend: `${unset(e, "MOON_CACHE")} # moon.cache of the stack sets it for all`,
+        mend: unset(e, "MOON_CACHE", [session]) + here(e, read(e)),
       },
     ];
   });
@@ -65,7 +69,7 @@ const mode: Cause = (e) =>
         ...({ id: "moon-cache-mode", symptom } as const),
         cause: `MOON_CACHE is ${value} here, and ${e.host.moon.cache} in the stack`,
         evidence: whereSet(e, "MOON_CACHE", session, value),
-        mend: `${unset(e, "MOON_CACHE")}; . ${envFile(e)}`,
+        mend: unset(e, "MOON_CACHE", [session]) + here(e, read(e)),
       },
     ];
   });
@@ -79,7 +83,7 @@ const forced: Cause = (e) =>
         ...({ id: "moon-force", symptom } as const),
         cause: "MOON_FORCE makes every moon run everything and overwrite what is stored",
         evidence: whereSet(e, "MOON_FORCE", session, value),
-        mend: unset(e, "MOON_FORCE"),
+        mend: unset(e, "MOON_FORCE", [session]),
       },
     ];
   });
@@ -91,18 +95,12 @@ const notSet: Cause = (e) =>
       ...({ id: "moon-environment", symptom, explains: ["moon"] } as const),
       cause: `moon has no remote cache in such a session: it does not read ${envFile(e)}`,
       evidence: [`${session.name}: MOON_REMOTE_HOST is not set${instead(session)}`],
-      mend: `echo '. ${envFile(e)}' >>${startFile(session)}`,
+      mend: onHost(e, addLine(read(e), startFile(e, session))),
     }));
 
 /** Only the first of its login files is read by bash. */
 const instead = ({ name }: Session): string =>
   name.includes("bash -l") ? " (bash reads ~/.bash_profile or ~/.bash_login in place of ~/.profile)" : "";
-
-function startFile({ name }: Session): string {
-  if (name.includes("zsh")) return name.includes("-l") ? "~/.zprofile" : "~/.zshrc";
-  if (name.includes("bash -l")) return "~/.bash_profile";
-  return name.includes("-i") ? "~/.bashrc" : "~/.profile";
-}
 
 const elsewhere: Cause = (e) =>
   e.sessions.flatMap((session) => {
@@ -113,7 +111,7 @@ const elsewhere: Cause = (e) =>
         ...({ id: "moon-other-host", symptom } as const),
         cause: `moon's remote cache is ${value === "" ? "switched off" : "another one"} here; this host's is ${wanted(e)}`,
         evidence: whereSet(e, "MOON_REMOTE_HOST", session, value),
-        mend: `${unset(e, "MOON_REMOTE_HOST")}; . ${envFile(e)}`,
+        mend: unset(e, "MOON_REMOTE_HOST", [session]) + here(e, read(e)),
       },
     ];
   });
@@ -123,7 +121,7 @@ const oldKey: Cause = (e) =>
     ...({ id: "moon-unstable-remote", symptom } as const),
     cause: "unstable_remote is not a key of moon 2: every moon command ends with an error",
     evidence: [place(line)],
-    mend: `sed -i '${line.line}s/unstable_remote/remote/' ${line.file}`,
+    mend: onHost(e, edit(e, [line], "s/unstable_remote/remote/")),
   }));
 
 /** Git's words for a file that other checkouts do not have as it is here. */
@@ -140,8 +138,8 @@ const hashedFiles: Cause = (e) =>
         evidence: [`${path}/${file}: ${OWN[state] ?? "changed"}`],
         mend:
           state in OWN
-            ? `mv ${path}/${file} ${path}/${file}.off`
-            : `git -C ${path} checkout -- ${file} # or commit it; what differs between hosts goes into MOON_REMOTE_* variables`,
+            ? onHost(e, `mv -b ${shellWord(`${path}/${file}`)} ${shellWord(`${path}/${file}.off`)}`)
+            : onHost(e, `git -C ${shellWord(path)} stash push -- ${shellWord(file)}`),
       })),
   );
 
@@ -161,7 +159,7 @@ const old: Cause = (e) =>
         ...({ id: "moon-version", symptom } as const),
         cause: `a moon on this host does not work with bazel-remote: ${judged.reason}`,
         evidence: [`${path}: moon ${version}`],
-        mend: `mv ${path} ${path}.old # and have ${e.paths.share}/tools/moon/*/ on PATH`,
+        mend: onHost(e, `mv -b ${shellWord(path)} ${shellWord(`${path}.old`)}`),
       },
     ];
   });
@@ -173,7 +171,7 @@ const noGit: Cause = (e) =>
       ...({ id: "moon-no-git", symptom } as const),
       cause: "without a git repository moon caches nothing",
       evidence: [`${path} is in no git repository`],
-      mend: `git -C ${path} init && git -C ${path} add -A && git -C ${path} commit -qm start`,
+      mend: onHost(e, `cd ${shellWord(path)} && git init && git add -A && git commit -qm start`),
     }));
 
 /** Causes in what moon is told, and in what it hashes. */

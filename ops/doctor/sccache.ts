@@ -1,6 +1,8 @@
+import { shellWord } from "../../host/reach.ts";
 import { OVERRIDING_ENVIRONMENT } from "../../render/rustc-wrapper.ts";
 import type { Daemon, Evidence } from "./evidence.ts";
-import { type Cause, lastLines, place, restart, unset, whereSet } from "./finding.ts";
+import { type Cause, lastLines, place, whereSet } from "./finding.ts";
+import { changeStack, onHost, restart, unset, up } from "./mend.ts";
 
 const symptom = "sccache";
 const explains = ["sccache"];
@@ -20,7 +22,7 @@ const unreadable: Cause = (e) =>
           ...{ id: "sccache-config", symptom, explains },
           cause: "sccache cannot read its configuration file: every compile goes without the cache",
           evidence: [`${e.paths.sccacheConfig}: ${e.sccacheConfig.said.join(" ")}`],
-          mend: "npm run up",
+          mend: up(e),
         },
       ]
     : [];
@@ -32,7 +34,7 @@ const suspended: Cause = (e) =>
           ...{ id: "sccache-suspended", symptom, explains },
           cause: "the sccache server was stopped by a signal and answers nobody",
           evidence: [`process ${service(e)?.pid} is in state T`],
-          mend: `kill -CONT ${service(e)?.pid}`,
+          mend: onHost(e, `kill -CONT ${service(e)?.pid}`),
         },
       ]
     : [];
@@ -63,7 +65,7 @@ const clientsServer: Cause = (e) =>
         ? [`its max_cache_size is ${e.status.sccache.maxSizeBytes}`]
         : []),
     ],
-    mend: `kill ${d.pid}; npm run up`,
+    mend: `${onHost(e, `kill ${d.pid}`)} && ${up(e)}`,
   }));
 
 const environmentWords = ({ env }: Daemon): string =>
@@ -76,11 +78,11 @@ const portTaken: Cause = (e) =>
   e.ports
     .filter(({ name, holder }) => name === "sccache" && holder !== null && e.host.sccache.enabled)
     .filter(() => strangers(e).length === 0 && !ownsPort(e, "sccache", e.host.sccache.port))
-    .map(({ port, holder }) => ({
+    .map(({ port, holder, free }) => ({
       ...{ id: "sccache-port", symptom, explains },
       cause: `port ${port} is taken by a program that is not sccache`,
       evidence: [`port ${port}: ${holder}`, ...lastLines(e, "sccache")],
-      mend: "npm run up # once that program has ended, or sccache.port has another number in the stack",
+      mend: free === null ? up(e) : changeStack(e, ["sccache", "port"], String(free)),
     }));
 
 /** True where the service's own process listens on the port. */
@@ -99,7 +101,7 @@ const down: Cause = (e) => {
       cause:
         "the sccache service does not run: the first client starts a server of its own, with that client's settings",
       evidence: [`service sccache: ${state}`, ...lastLines(e, "sccache")],
-      mend: "npm run up",
+      mend: up(e),
     },
   ];
 };
@@ -112,10 +114,15 @@ const noDirectory: Cause = (e) =>
           cause:
             "the cache directory was removed under the running server, which stores nothing until it is restarted",
           evidence: [`${e.dirs.sccache.path} does not exist`],
-          mend: `mkdir -p -m 700 ${e.dirs.sccache.path} && ${restart(e, "sccache")}`,
+          mend: `${onHost(e, madeAgain(e))} && ${restart(e, "sccache")}`,
         },
       ]
     : [];
+
+const madeAgain = ({ dirs, host, facts }: Evidence): string =>
+  host.scope === "system"
+    ? `sudo install -d -m 700 -o ${shellWord(facts.user.name)} ${shellWord(dirs.sccache.path)}`
+    : `mkdir -p -m 700 ${shellWord(dirs.sccache.path)}`;
 
 const readOnly: Cause = (e) =>
   e.settings
@@ -124,7 +131,7 @@ const readOnly: Cause = (e) =>
       ...{ id: "sccache-read-only", symptom, explains },
       cause: "sccache is set to read only: it stores nothing",
       evidence: [place(line)],
-      mend: "npm run up # without rw_mode below sccache.settings of the stack",
+      mend: up(e),
     }));
 
 const secondServer: Cause = (e) =>
@@ -134,7 +141,7 @@ const secondServer: Cause = (e) =>
       ...{ id: "sccache-second-server", symptom },
       cause: "a second sccache server uses the same cache directory: neither sees what the other stores",
       evidence: [`process ${d.pid} on port ${d.ports.join(", ")}${environmentWords(d)}`],
-      mend: `kill ${d.pid}`,
+      mend: onHost(e, `kill ${d.pid}`),
     }));
 
 /** By its directory, its file, or neither: then it takes the default below its HOME. */
@@ -155,7 +162,7 @@ const environment: Cause = (e) =>
         ...({ id: "sccache-environment", symptom } as const),
         cause: environmentCause(name, value),
         evidence: whereSet(e, name, session, value),
-        mend: unset(e, name),
+        mend: unset(e, name, [session]),
       })),
   );
 

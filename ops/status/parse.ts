@@ -1,7 +1,8 @@
-import { meminfo } from "../../host/limits.ts";
+import { limitingGroup, meminfo } from "../../host/limits.ts";
 import { observedOf } from "../../host/observed.ts";
 import { linesOf, parseSections, type Section, wordOf, wordsOf } from "../../host/sections.ts";
 import type { HostConfig } from "../../stacks/types.ts";
+import { readableBytes } from "../words.ts";
 
 /** Lookups and how many of them were answered. */
 export type Hits = { hits: number; misses: number };
@@ -61,6 +62,8 @@ export type HostStatus = {
   "bazel-remote": BazelRemoteStatus | "silent" | null;
   cargo: { crates: number };
   services: Record<string, ServiceStatus>;
+  /** Sizes that the stack's file fixes and that are not in force: the words of `npm run status`, by resource. */
+  pending: Record<string, string>;
   /** Resources that are not as they were applied, with the difference as a unified diff. */
   drift: Record<string, string>;
   memory: {
@@ -71,6 +74,9 @@ export type HostStatus = {
     /** Pages read back from swap since boot. */
     swappedInPages: number;
     oomKills: number;
+    /** The limit of the control group that the plan reckons with, and what is used of it, page cache and all; null: none. */
+    limitBytes: number | null;
+    limitUsedBytes: number | null;
   };
   pressure: Pressure | null;
   load: number[];
@@ -84,21 +90,28 @@ export type Build = { pid: number; state: string; command: string };
 /** Live heap of one index entry of bazel-remote, bytes: measured over a million entries. */
 export const INDEX_LIVE_BYTES = 345;
 
+/** What the stack says of a host, as far as a look at it depends on it. */
+export type Declared = Pick<HostConfig, "agents"> & Partial<Pick<HostConfig, "sccache" | "bazel-remote">>;
+
 /** Reads what host/status.sh printed. Pure. @throws Error where the answer is not complete */
-export function parseStatus(text: string, host: Pick<HostConfig, "agents">): HostStatus {
+export function parseStatus(text: string, host: Declared): HostStatus {
   const sections = parseSections(text);
   if (sections.at(-1)?.name !== "end")
     throw new Error(`its answer broke off after ${text.length} characters`);
   const services = servicesOf(sections);
   const { ledgers, library } = observedOf(sections);
   const drifted = Object.entries(ledgers).filter(([, { drift }]) => drift !== "");
+  const tiers = {
+    sccache: answerOf(sections, "sccache", sccacheOf),
+    "bazel-remote": answerOf(sections, "bazel-remote", bazelRemoteOf),
+  };
   return {
     installed: library !== null || Object.keys(ledgers).length > 0,
     epochSeconds: numberOf(wordOf(linesOf(sections, "now"), "epoch")) ?? 0,
-    sccache: answerOf(sections, "sccache", sccacheOf),
-    "bazel-remote": answerOf(sections, "bazel-remote", bazelRemoteOf),
+    ...tiers,
     cargo: { crates: numberOf(wordOf(linesOf(sections, "registry"), "crates")) ?? 0 },
     services,
+    pending: pendingOf(tiers, host),
     drift: Object.fromEntries(drifted.map(([name, { drift }]) => [name, drift])),
     memory: memoryOf(sections),
     pressure: pressureOf(sections),
@@ -111,6 +124,24 @@ export function parseStatus(text: string, host: Pick<HostConfig, "agents">): Hos
       queue: linesOf(sections, "agents").flatMap(buildOf),
     },
   };
+}
+
+/** A size that the file fixes is the one in force, or it was not applied yet. */
+function pendingOf(
+  tiers: Pick<HostStatus, "sccache" | "bazel-remote">,
+  host: Declared,
+): HostStatus["pending"] {
+  return Object.fromEntries(
+    (["sccache", "bazel-remote"] as const).flatMap((tier) => {
+      const wanted = host[tier]?.max_size;
+      const live = tiers[tier];
+      const now = typeof live === "object" && live !== null ? live.maxSizeBytes : null;
+      if (wanted === undefined || now === null || now === wanted) return [];
+      return [
+        [tier, `${tier}.max_size is ${readableBytes(wanted)} in the stack, ${readableBytes(now)} live`],
+      ];
+    }),
+  );
 }
 
 const numberOf = (text: string | null | undefined): number | null =>
@@ -254,7 +285,10 @@ function memoryOf(sections: Section[]): HostStatus["memory"] {
   const lines = linesOf(sections, "file", "/proc/meminfo");
   const vm = linesOf(sections, "file", "/proc/vmstat");
   const of = (key: string) => meminfo(lines, key) ?? 0;
+  const group = limitingGroup(linesOf(sections, "cgroup"), of("MemTotal"));
   return {
+    limitBytes: group?.limit ?? null,
+    limitUsedBytes: group === null ? null : numberOf(wordOf(linesOf(sections, "cgroup-used"), group.folder)),
     totalBytes: of("MemTotal"),
     availableBytes: of("MemAvailable") || of("MemFree"),
     swapTotalBytes: of("SwapTotal"),

@@ -120,6 +120,12 @@ const FAMILIES: readonly Family[] = [
     one(s.memory.availableBytes),
   ),
   gauge("warmbox_memory_total_bytes", "Memory of the host.", (s) => one(s.memory.totalBytes)),
+  gauge("warmbox_memory_limit_bytes", "Memory that the control group allows.", (s) =>
+    one(s.memory.limitBytes),
+  ),
+  gauge("warmbox_memory_limit_used_bytes", "Memory used of that limit, page cache included.", (s) =>
+    one(s.memory.limitUsedBytes),
+  ),
   counter("warmbox_swapped_in_pages_total", "Pages read back from swap since boot.", (s) =>
     one(s.memory.swappedInPages),
   ),

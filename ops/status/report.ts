@@ -27,6 +27,7 @@ function hostLines(host: Reported): string[] {
     title,
     ...columns([head, ...tiers], "  "),
     ...rest,
+    ...Object.values(status.pending).map((words) => `  ${words}; next: npm run up`),
     ...Object.entries(status.drift).flatMap(driftLines),
   ];
 }
@@ -87,8 +88,10 @@ function sizeWords(size: number | null, cap: number | null): string {
   return `${used} of ${readableBytes(cap)}${part}`;
 }
 
-const settingWords = (status: HostStatus, resource: string): string =>
-  status.drift[resource] === undefined ? "as applied" : "NOT as applied";
+function settingWords({ drift, pending }: HostStatus, resource: string): string {
+  if (drift[resource] !== undefined) return "NOT as applied";
+  return pending[resource] === undefined ? "as applied" : "NOT applied yet";
+}
 
 function facts(status: HostStatus, delta: Delta | null): string[][] {
   const ends = Object.entries(status.services).filter(([, { survivesReboot }]) => !survivesReboot);
@@ -105,7 +108,12 @@ function facts(status: HostStatus, delta: Delta | null): string[][] {
       ? [["reboot", `${ends.map(([name]) => name).join(" and ")} will not start again by themselves`]]
       : []),
     ...(remote !== null && remote !== "silent" && remote.actions === null
-      ? [["(1)", "bazel-remote.settings: {enable_endpoint_metrics: true} in the stack shows it"]]
+      ? [
+          [
+            "(1)",
+            "bazel-remote.settings: {enable_endpoint_metrics: true} in the stack shows it, and opens /status",
+          ],
+        ]
       : []),
   ];
 }
@@ -138,6 +146,7 @@ function memoryWords({ memory, pressure }: HostStatus, delta: Delta | null): str
   const swapped = delta?.swappedInPages ?? memory.swappedInPages;
   return [
     `${readableBytes(memory.availableBytes)} of ${readableBytes(memory.totalBytes)} available`,
+    ...(memory.limitBytes === null ? [] : [limitWords(memory)]),
     memory.swapTotalBytes === 0 ? "no swap" : `${counted(swapped, "page")} read back from swap`,
     ...(memory.oomKills > 0 ? [`${counted(memory.oomKills, "kill")} for lack of it`] : []),
     pressure === null
@@ -145,6 +154,9 @@ function memoryWords({ memory, pressure }: HostStatus, delta: Delta | null): str
       : `waited for in the last 10 s: memory ${pressure.memory} %, disk ${pressure.io} %, processor ${pressure.cpu} %`,
   ].join(", ");
 }
+
+const limitWords = ({ limitBytes, limitUsedBytes }: HostStatus["memory"]): string =>
+  `${limitUsedBytes === null ? "" : `${readableBytes(limitUsedBytes)} used of `}${readableBytes(limitBytes ?? 0)} that the control group allows`;
 
 /** One line a volume, with the caches on it. */
 function diskRows({ disks }: HostStatus): string[][] {

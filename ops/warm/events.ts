@@ -3,6 +3,7 @@ export type WarmEvent =
   | { kind: "plan"; step: number; command: string }
   | { kind: "step"; step: number }
   | { kind: "out"; text: string }
+  | { kind: "beat"; step: number; seconds: number }
   | { kind: "ended"; step: number; seconds: number; code: number }
   | { kind: "result"; result: "warm" | "filled" | "busy" | "failed"; why: string };
 
@@ -18,6 +19,8 @@ export function warmEvent(line: string): WarmEvent | null {
       return { kind, step: Number(first) };
     case "out":
       return { kind, text: [first, ...rest].join(" ") };
+    case "beat":
+      return { kind, step: Number(first), seconds: Number(rest[0]) };
     case "ended":
       return { kind, step: Number(first), seconds: Number(rest[0]), code: Number(rest[1]) };
     case "result": {

@@ -27,6 +27,7 @@ export class Progress {
       this.line(`${event.step} of ${gathered.total}: ${gathered.command(event.step)}`);
     if (event.kind === "ended") this.line(`${event.step} of ${gathered.total}: ${ending(event)}`);
     if (event.kind === "out" && event.text.trim() !== "") this.tick(event.text.trim());
+    if (event.kind === "beat") this.tick(`${gathered.command(event.step)}: ${event.seconds} s so far`);
   }
 
   /** A line that stays. */

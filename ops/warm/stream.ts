@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { cleanEnv } from "../../host/reach.ts";
+import { cleanEnv, whenDone } from "../../host/reach.ts";
 
 /** How a script that was followed line by line ended; `code` is null where a signal ended it. */
 export type StreamEnd = { code: number | null; stderr: string };
@@ -10,7 +10,7 @@ const TIDY_MS = 15_000;
 
 /**
  * Runs a script through a prefix and hands over each line of its stdout as it comes. Ended by a signal, it passes the
- * signal on and waits for the script to tidy up.
+ * signal on and waits for the script to tidy up; through ssh the signal ends the connection, which the script notices.
  *
  * @throws Error where the prefix's program cannot be started
  */
@@ -24,7 +24,7 @@ export async function streamScript(
   const stop = (): void => {
     child.kill("SIGTERM");
     setTimeout(() => process.exit(130), TIDY_MS).unref();
-    child.once("close", () => process.exit(130));
+    whenDone(child, () => process.exit(130));
   };
   for (const signal of SIGNALS) process.once(signal, stop);
   createInterface({ input: child.stdout }).on("line", line);
@@ -36,7 +36,7 @@ export async function streamScript(
   child.stdin.end(script);
   return await new Promise((done, fail) => {
     child.once("error", (error) => fail(new Error(`cannot start ${program}: ${error.message}`)));
-    child.once("close", (code) => {
+    whenDone(child, (code) => {
       for (const signal of SIGNALS) process.off(signal, stop);
       done({ code, stderr });
     });

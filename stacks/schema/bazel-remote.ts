@@ -164,7 +164,7 @@ const fields = object({
     computed: "14 KiB",
   }),
   settings: doc(settings(refusedSetting, SECRET_NEXT).prefault({}), {
-    what: "More keys of bazel-remote's YAML file, in its spelling, merged last: `enable_endpoint_metrics`, `htpasswd_file` …",
+    what: "More keys of bazel-remote's YAML file, in its spelling, merged last: `htpasswd_file`, `max_blob_size` …",
     link: LINK,
   }),
   env: doc(environment(refusedVariable).prefault({}), {

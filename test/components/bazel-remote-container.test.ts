@@ -133,7 +133,7 @@ describe("service: docker", () => {
     const labelsOf = async (box: Box) => JSON.stringify((await container(box)).labels);
     const plain = await labelsOf({});
     expect(await labelsOf({})).toBe(plain);
-    const settings = { enable_endpoint_metrics: true };
+    const settings = { log_timezone: "local" };
     expect(await labelsOf({ declared: { "bazel-remote": { settings } } })).not.toBe(plain);
     const ledgers = { ...INTACT.ledgers, "bazel-remote": { ...LEDGER, drift: "-a\n+b\n" } };
     expect(await labelsOf({ observed: { library: null, ledgers } })).toContain(".8");

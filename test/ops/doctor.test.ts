@@ -150,14 +150,20 @@ describe("the report", () => {
   it("has each symptom once, then cause, evidence and command", () => {
     const findings = found(silent("sccache"), { SCCACHE_CACHE_SIZE: "30GiB" });
     expect(
-      doctorReport([{ name: "box", host: host as never, value: { findings, notes: ["a note"] } }]),
+      doctorReport([
+        {
+          name: "box",
+          host: host as never,
+          value: { findings, notes: ["a note"], measured: { sccache: "does not answer" } },
+        },
+      ]),
     ).toMatchSnapshot();
   });
 
   it("shows a host that does not answer, and the others", () => {
     const text = doctorReport([
       { name: "far", host: host as never, fault: "cannot be asked: ssh: no route to host" },
-      { name: "box", host: host as never, value: { findings: [], notes: [] } },
+      { name: "box", host: host as never, value: { findings: [], notes: [], measured: {} } },
     ]);
     expect(text).toBe("far: cannot be asked: ssh: no route to host\n\nbox: nothing found\n");
   });

@@ -7,7 +7,7 @@ import { addWorktree, demand, makeRepository, session } from "../e2e/workspace.t
 
 const HOST = {
   agents: { total: 4, active: 2 },
-  "bazel-remote": { max_size: "2GiB", settings: { enable_endpoint_metrics: true } },
+  "bazel-remote": { max_size: "2GiB" },
   sccache: { max_size: "3GiB" },
 };
 

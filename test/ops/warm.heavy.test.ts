@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { HostWarmed } from "../../ops/warm.ts";
-import { type Box, listing, makeBox } from "../e2e/box.ts";
+import { type Box, freePort, listing, makeBox } from "../e2e/box.ts";
 import {
   addWorktree,
   demand,
@@ -19,14 +19,30 @@ const REPOSITORY = "src/workspace";
 let box: Box;
 let repository: string;
 
+const HOST = {
+  agents: { total: 4, active: 2 },
+  "bazel-remote": { max_size: "2GiB" },
+  sccache: { max_size: "3GiB" },
+};
+
 /** The stack with one workspace, and what is to be run in it. */
-const declare = (warm?: string[]) =>
+const declare = (warm?: string[], more = {}) =>
   box.stack("local", {
-    agents: { total: 4, active: 2 },
-    "bazel-remote": { max_size: "2GiB" },
-    sccache: { max_size: "3GiB" },
-    moon: { workspaces: [{ path: REPOSITORY, ...(warm ? { warm } : {}) }] },
+    ...HOST,
+    moon: { workspaces: [{ path: REPOSITORY, ...(warm ? { warm } : {}) }], ...more },
   });
+
+const demandUp = async (): Promise<void> => {
+  const up = await box.warmbox("up");
+  if (up.code !== 0) throw new Error(up.output);
+};
+
+/** Takes the host down and away what the named caches hold; up makes them anew. */
+async function emptied(...caches: string[]): Promise<void> {
+  await box.warmbox("destroy", "--yes");
+  for (const cache of caches) rmSync(join(box.home, ".cache", cache), { recursive: true });
+  await demandUp();
+}
 
 beforeAll(async () => {
   box = await makeBox();
@@ -53,6 +69,8 @@ it("fills all three tiers, and does not touch the checkout", async () => {
   expect(workspaces[0]).toMatchObject({ workspace: REPOSITORY, result: "filled" });
   expect(workspaces[0]?.steps.map(({ command }) => command)).toEqual([
     "cargo fetch --locked",
+    "cargo build --workspace --locked",
+    "cargo test --no-run --workspace --locked",
     "moon run :build :test",
   ]);
   expect(gained).toMatchObject({ crates: 2 });
@@ -130,13 +148,89 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-it("a cache directory made anew is filled again", async () => {
-  declare();
+it("each cache whose directory was made anew is filled again, also where sessions only read", async () => {
+  declare(undefined, { cache: "read" });
   await warm();
-  await box.warmbox("destroy", "--yes");
-  rmSync(join(box.home, ".cache/bazel-remote"), { recursive: true });
-  expect((await box.warmbox("up")).code).toBe(0);
-  expect((await warm()).workspaces[0]).toMatchObject({ result: "filled" });
+  await emptied("sccache");
+  const first = await warm();
+  expect(first.workspaces[0]).toMatchObject({ result: "filled" });
+  const { misses } = await sccacheCounters(box);
+  expect(misses, "both dependencies and the library were compiled").toBeGreaterThanOrEqual(3);
+  expect(listing(join(box.home, ".cache/sccache")).length).toBeGreaterThan(3);
+  await emptied("bazel-remote");
+  const second = await warm();
+  expect(second.workspaces[0]).toMatchObject({ result: "filled" });
+  expect(second.gained?.bazelRemoteFiles).toBeGreaterThan(2);
+  expect((await sccacheCounters(box)).misses, "sccache had all of it").toBe(0);
+});
+
+it("never builds more workspaces at once than agents.active", async () => {
+  const step = 'echo start >>"$HOME/turns"; sleep 1; echo end >>"$HOME/turns"';
+  await demand(box, ["git", "clone", "-q", repository, join(box.home, "src/other")], box.home);
+  box.stack("local", {
+    ...HOST,
+    agents: { total: 4, active: 1 },
+    moon: { workspaces: [REPOSITORY, "src/other"].map((path) => ({ path, warm: [step] })) },
+  });
+  expect((await warm()).workspaces.map(({ result }) => result)).toEqual(["filled", "filled"]);
+  expect(readFileSync(join(box.home, "turns"), "utf8")).toBe("start\nend\nstart\nend\n");
+});
+
+it("a step without output shows that it runs", async () => {
+  declare(["sleep 12"]);
+  expect((await box.warmbox("warm")).output).toMatch(/sleep 12: \d+ s so far/);
+});
+
+it("ends on the host when nobody listens any more, as where a connection was cut", async () => {
+  declare(['echo $$ >"$HOME/step.pid"; sleep 600']);
+  rmSync(join(box.home, "step.pid"));
+  const front = join(box.home, "far");
+  mkdirSync(front);
+  // What ssh does when it is ended: it goes at once, and what runs on the host writes to nobody.
+  writeFileSync(join(front, "ssh"), `#!/bin/sh\nsetsid sh -s 2>/dev/null | cat\n`, { mode: 0o755 });
+  const file = join(box.project, "stacks/Pulumi.local.yaml");
+  const stack = JSON.parse(readFileSync(file, "utf8"));
+  stack.config["warmbox:hosts"].box.reach = { kind: "ssh", host: "far" };
+  writeFileSync(file, JSON.stringify(stack));
+  const child = spawn(process.execPath, ["engine/run.mjs", "warm"], {
+    cwd: box.project,
+    env: { ...box.env, PATH: `${front}:${box.env.PATH}` },
+    stdio: "ignore",
+  });
+  const ended = new Promise((done) => child.once("exit", done));
+  const pidFile = join(box.home, "step.pid");
+  await until(() => existsSync(pidFile) && readFileSync(pidFile, "utf8").endsWith("\n"));
+  const step = Number(readFileSync(pidFile, "utf8"));
+  child.kill("SIGTERM");
+  await ended;
+  await until(() => !existsSync(`/proc/${step}`));
+  await until(() => !listing(join(box.home, ".cache/warmbox/warm")).some((line) => line.includes("/tree ")));
+});
+
+it("fills a new store from what the local caches have: a host with empty ones gets all of it from there", async () => {
+  declare();
+  await demandUp();
+  expect((await warm()).workspaces[0]?.result).toBe("filled");
+  const s3 = { kind: "embedded", port: await freePort(), dir: join(box.home, "objects") };
+  const file = join(box.project, "stacks/Pulumi.local.yaml");
+  const stack = JSON.parse(readFileSync(file, "utf8"));
+  stack.config["warmbox:s3"] = s3;
+  writeFileSync(file, JSON.stringify(stack));
+  await demandUp();
+  const filled = await warm();
+  expect(filled.workspaces[0], JSON.stringify(filled)).toMatchObject({ result: "filled" });
+  expect(filled.workspaces[0]?.steps.at(-1)?.command).toBe("copy what the tasks made to the store");
+  expect((await warm()).workspaces[0]).toMatchObject({ result: "warm" });
+  await emptied("sccache", "bazel-remote");
+  const worktree = await addWorktree(box, repository, "third");
+  await demand(box, ["cargo", "build", "--workspace", "--locked"], worktree);
+  expect((await sccacheCounters(box)).hits, "both dependencies, from the store alone").toBe(2);
+  rmSync(join(worktree, "target"), { recursive: true });
+  expect((await session(box, "moon run :build :test", worktree)).code).toBe(0);
+  expect(moonStatuses(worktree)).toEqual({
+    "workspace:build": "cached-from-remote",
+    "workspace:test": "cached-from-remote",
+  });
 });
 
 it("refuses to fill caches that do not run, and names what is wrong with a workspace", async () => {
