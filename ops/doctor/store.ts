@@ -1,6 +1,8 @@
+import { shellWord } from "../../host/reach.ts";
+import { credentialsPath } from "../../render/store.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Cause } from "./finding.ts";
-import { restart, stackCommand, up } from "./mend.ts";
+import { onHost, restart, stackCommand, up } from "./mend.ts";
 
 const symptom = "store";
 
@@ -33,12 +35,12 @@ const refused: Cause = (e) =>
   e.store?.code === 401 || e.store?.code === 403
     ? [
         {
-          ...({ id: "s3-refused", symptom } as const),
+          ...({ id: "s3-refused", symptom, explains: ["s3-credentials"] } as const),
           cause: "the S3 server refuses our keys: nothing is shared, and the caches say nothing of it",
           evidence: [`${e.store.endpoint} answers ${e.store.code} to our keys`, ...counted(e)],
           mend:
             e.store.kind === "embedded"
-              ? up(e)
+              ? `${onHost(e, `rm -f ${shellWord(credentialsPath(e.paths))}`)} && ${up(e)}`
               : `${["s3AccessKeyId", "s3SecretAccessKey"].map((name) => stackCommand(e, `set --secret ${name}`)).join(" && ")} && ${up(e)}`,
         },
       ]

@@ -95,6 +95,10 @@ describe("a host in system scope", () => {
     });
   });
 
+  it("has nothing that doctor would find", async () => {
+    expect(await runs("doctor")).toBe("box: nothing found\n");
+  });
+
   it("is changed by the next up only where it drifted", async () => {
     await runs("preview", "--expect-no-changes");
     await fleet.on(
@@ -148,6 +152,20 @@ describe("a host in user scope, as the defaults have it", () => {
       await fleet.on(USER, "cd built && rm -rf target && ~/.local/bin/warmbox-run -- cargo build --quiet");
     const after = (await status()).sccache;
     expect([after.misses - before.misses, after.hits - before.hits]).toEqual([1, 1]);
+  });
+
+  it("loses its caches at a reboot once its user does not linger: doctor finds it, and what it prints mends it", async () => {
+    const doctor = async () => {
+      const { stdout } = await fleet.operator.warmbox("doctor", "--json", ...words);
+      return JSON.parse(stdout).hosts.box.findings as { id: string; mend: string }[];
+    };
+    expect(await doctor()).toEqual([]);
+    await fleet.container.demand(["rm", `/var/lib/systemd/linger/${USER}`]);
+    const found = await doctor();
+    expect(found.map(({ id }) => id)).toEqual(["no-linger"]);
+    const mended = await fleet.operator.run(["sh", "-c", found[0]?.mend ?? "false"], fleet.operator.project);
+    expect(mended.code, mended.output).toBe(0);
+    expect(await doctor()).toEqual([]);
   });
 
   it("gives its user's home back", async () => {

@@ -15,6 +15,8 @@ http_address: 127.0.0.1:9090
 grpc_address: 127.0.0.1:9092
 # The default logs every request: gigabytes a day.
 access_log_level: none
+# Hits and evictions, for `npm run status`.
+enable_endpoint_metrics: true
 WARMBOX-END
 put .local/share/warmbox/run/bazel-remote 0755 check=sh <<'WARMBOX-END'
 #!/bin/sh

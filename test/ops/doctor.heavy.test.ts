@@ -13,6 +13,7 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import type { Finding } from "../../ops/doctor/finding.ts";
 import { type Box, freePort, listing, makeBox } from "../e2e/box.ts";
 import { demand, makeRepository, session } from "../e2e/workspace.ts";
@@ -143,23 +144,30 @@ async function hangSccache(): Promise<void> {
     box.home,
     source,
   ];
-  const env = {
+  const _env = {
     SCCACHE_SERVER_PORT: String(box.ports.sccache),
     SCCACHE_CONF: home(".config/sccache/config"),
   };
   const entries = () => new Set(listing(home(".cache/sccache")).filter((line) => line.includes(" file ")));
   const before = entries();
-  await sccache(["rustc", ...words], env);
+  await sccache(["rustc", ...words], sccacheEnv());
   const [entry = ""] = [...entries()].filter((line) => !before.has(line) && !line.startsWith("preprocessor"));
   hung = home(`.cache/sccache/${entry.split(" ")[0]}`);
   rmSync(hung);
   expect(spawnSync("mkfifo", [hung]).status).toBe(0);
-  void box.run(["timeout", "20", SCCACHE_PATH(), "rustc", ...words], box.home, env);
+  void box.run(["timeout", "20", SCCACHE_PATH(), "rustc", ...words], box.home, sccacheEnv());
   await sleep(1000);
 }
 
 let hung = "";
 const unhangSccache = () => rmSync(hung);
+/** The port that the file says: a mend may have changed it. */
+const sccacheEnv = () => ({
+  SCCACHE_SERVER_PORT: /SCCACHE_SERVER_PORT=(\d+)/.exec(
+    readFileSync(home(".local/share/warmbox/bin/rustc-wrapper"), "utf8"),
+  )?.[1] as string,
+  SCCACHE_CONF: home(".config/sccache/config"),
+});
 const SCCACHE_PATH = () => home(".local/share/warmbox/tools/sccache/0.19.0/sccache");
 
 /** The real moon of another time, from the registry. */
@@ -451,23 +459,67 @@ describe.each([
   const possible = cases.filter(({ id }) => MAY_MOUNT || id !== "disk-full");
   it.each(possible.map((one) => [[one.id, one.name].filter(Boolean).join(": "), one] as const))(
     "%s",
-    async (_name, { id, cause, seen, also = [], after }) => {
-      await cause();
-      const found = await doctor();
-      expect(ids(found), JSON.stringify(found, null, 1)).toEqual([id, ...also]);
-      expect(found[0]?.evidence.join("\n")).toMatch(seen);
-      const author = {
-        GIT_AUTHOR_NAME: "a",
-        GIT_AUTHOR_EMAIL: "a@b",
-        GIT_COMMITTER_NAME: "a",
-        GIT_COMMITTER_EMAIL: "a@b",
-      };
-      const mended = await box.run(["sh", "-c", found[0]?.mend ?? "false"], box.project, author);
-      expect(mended.code, `${found[0]?.mend}\n${mended.output}`).toBe(0);
-      await after?.();
-      await expectHealthy();
-    },
+    async (_name, one) => await foundAndMended(one),
   );
+});
+
+async function foundAndMended({ id, cause, seen, also = [], after }: Case): Promise<void> {
+  await cause();
+  const found = await doctor();
+  expect(ids(found), JSON.stringify(found, null, 1)).toEqual([id, ...also]);
+  expect(found[0]?.evidence.join("\n")).toMatch(seen);
+  const author = {
+    GIT_AUTHOR_NAME: "a",
+    GIT_AUTHOR_EMAIL: "a@b",
+    GIT_COMMITTER_NAME: "a",
+    GIT_COMMITTER_EMAIL: "a@b",
+  };
+  const mended = await box.run(["sh", "-c", found[0]?.mend ?? "false"], box.project, author);
+  expect(mended.code, `${found[0]?.mend}\n${mended.output}`).toBe(0);
+  await after?.();
+  await expectHealthy();
+}
+
+const STORE: Case[] = [
+  { id: "s3-unreachable", cause: end("s3"), seen: /no answer from http:\/\/127\.0\.0\.1:\d+/ },
+  {
+    id: "s3-writes-failed",
+    cause: async () => {
+      end("s3")();
+      const source = home("store.rs");
+      writeFileSync(source, "pub fn store() {}\n");
+      const words = [
+        "--crate-name",
+        "store",
+        "--crate-type",
+        "rlib",
+        "--emit=link",
+        "--out-dir",
+        box.home,
+        source,
+      ];
+      await sccache(["rustc", ...words], sccacheEnv());
+      expect((await box.warmbox("up")).code).toBe(0);
+    },
+    seen: /L1 \(s3\): [1-9]\d* writes failed/,
+  },
+  {
+    id: "s3-refused",
+    cause: replace(".config/warmbox/s3-credentials", /(aws_secret_access_key *= *)\S+/, "$1wrong"),
+    seen: /answers 403 to our keys/,
+  },
+];
+
+describe("S3", () => {
+  beforeAll(async () => {
+    const file = join(box.project, "stacks/Pulumi.local.yaml");
+    const stack = parse(readFileSync(file, "utf8"));
+    stack.config["warmbox:s3"] = { kind: "embedded", port: await freePort() };
+    writeFileSync(file, JSON.stringify(stack));
+    expect((await box.warmbox("up")).code).toBe(0);
+    await expectHealthy();
+  });
+  it.each(STORE.map((one) => [one.id, one] as const))("%s", async (_name, one) => await foundAndMended(one));
 });
 
 it("mends in the order printed change what was found alone, behind a link, too", async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseProbe } from "../../host/facts.ts";
@@ -9,7 +9,7 @@ import { findingsOf, notesOf } from "../../ops/doctor/judge.ts";
 import { doctorReport } from "../../ops/doctor.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 
-/** The answer of a real box. What follows are causes that cannot be made on demand; the others are caused in doctor.heavy.test.ts. */
+/** The answer of a real box. The causes are caused for real in doctor.heavy.test.ts; what follows is how they are told apart. */
 const HEALTHY = readFileSync(join(import.meta.dirname, "doctor/healthy.txt"), "utf8");
 
 const { box: host } = parseStackConfig({
@@ -62,7 +62,7 @@ describe("a healthy box", () => {
   });
 });
 
-describe("causes that cannot be made on demand", () => {
+describe("causes by the text of an answer", () => {
   it("a server that runs and answers nobody", () => {
     const [one, ...more] = found(silent("sccache"));
     expect([one?.id, more]).toEqual(["sccache-hung", []]);
@@ -114,6 +114,25 @@ describe("judging", () => {
         "this shell: MOON_CACHE=read-only",
       ]),
     );
+  });
+});
+
+describe("the README", () => {
+  const root = join(import.meta.dirname, "../..");
+  const read = (path: string) => readFileSync(join(root, path), "utf8");
+  const idsIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, id]) => id ?? "");
+  const sources = readdirSync(join(root, "ops/doctor")).map((name) => read(`ops/doctor/${name}`));
+  const known = new Set(sources.flatMap((text) => idsIn(text, /\bid: "([a-z0-9-]+)"/g)));
+
+  it("has the number of causes", () => {
+    expect(read("README.md")).toContain(`knows ${known.size} causes`);
+  });
+
+  it("names the one that no test causes on the real programs", () => {
+    const tests = read("test/ops/doctor.heavy.test.ts") + read("test/fleet/system.heavy.test.ts");
+    const caused = idsIn(tests, /"([a-z0-9]+(?:-[a-z0-9]+)+)"/g).concat("incremental");
+    expect([...known].filter((id) => !caused.includes(id))).toEqual(["bazel-remote-loading"]);
+    expect(read("README.md")).toContain("all but `bazel-remote-loading`");
   });
 });
 

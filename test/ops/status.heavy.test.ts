@@ -1,5 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
 import { type Box, freePort, makeBox } from "../e2e/box.ts";
@@ -74,6 +76,61 @@ it("finds a service that was killed for good, and settings that are not as appli
   expect(hosts.box.sccache).toBeNull();
   expect(hosts.box.drift.sccache).toContain("-state running");
   expect((await box.warmbox("up")).code).toBe(0);
+});
+
+it("says which size of the stack was not applied yet", async () => {
+  box.stack("local", { ...HOST, sccache: { max_size: "4GiB" } });
+  const { hosts } = await statusJson();
+  expect(hosts.box.pending).toEqual({ sccache: "sccache.max_size is 4 GiB in the stack, 3 GiB live" });
+  expect((await box.warmbox("status")).output).toMatch(/sccache +running .* NOT applied yet\n/);
+  box.stack("local", HOST);
+});
+
+it("--watch --json is one document a line, again and again", async () => {
+  const child = spawn(process.execPath, ["engine/run.mjs", "status", "--watch", "1", "--json"], {
+    cwd: box.project,
+    env: box.env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise((done) => child.once("exit", done));
+  const seen: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    seen.push(line);
+    if (seen.length === 2) break;
+  }
+  child.kill("SIGTERM");
+  await ended;
+  const [first, second] = seen.map((line) => JSON.parse(line).hosts.box);
+  expect(first.up).toBe(true);
+  expect(second.since.seconds).toBeGreaterThanOrEqual(1);
+});
+
+it("asks all hosts at the same time: each of two answers only once both were asked", async () => {
+  const front = join(box.home, "front");
+  mkdirSync(front);
+  const ssh = `#!/bin/sh
+case "$*" in *alpha*) : >"$HOME/asked-one" ;; *) : >"$HOME/asked-two" ;; esac
+tries=0
+until [ -e "$HOME/asked-one" ] && [ -e "$HOME/asked-two" ]; do
+  tries=$((tries + 1)); [ $tries -lt 300 ] || { echo "the other was never asked" >&2; exit 1; }
+  sleep 0.1
+done
+exec sh -s
+`;
+  writeFileSync(join(front, "ssh"), ssh, { mode: 0o755 });
+  const file = join(box.project, "stacks/Pulumi.local.yaml");
+  const stack = parse(readFileSync(file, "utf8"));
+  const { box: one } = stack.config["warmbox:hosts"];
+  stack.config["warmbox:hosts"] = Object.fromEntries(
+    ["alpha", "beta"].map((host) => [host, { ...one, reach: { kind: "ssh", host } }]),
+  );
+  writeFileSync(file, JSON.stringify(stack));
+  const done = await box.run([process.execPath, "engine/run.mjs", "status"], box.project, {
+    PATH: `${front}:${box.env.PATH}`,
+  });
+  expect(done.output).toMatch(/^alpha {2}\(alpha\)\n[\s\S]*^beta {2}\(beta\)\n/m);
+  expect([done.code, done.output]).toEqual([0, expect.not.stringContaining("never asked")]);
+  box.stack("local", HOST);
 });
 
 it("shows the other hosts when one does not answer, with ssh's own words", async () => {

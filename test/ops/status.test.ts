@@ -125,6 +125,16 @@ describe("statusReport", () => {
     expect(text).toContain("enable_endpoint_metrics: true");
   });
 
+  it("shows the limit of the control group that the plan reckons with", () => {
+    const group =
+      "@@warmbox cgroup\n|/sys/fs/cgroup/box/memory.max 4294967296\n|/sys/fs/cgroup/memory.high max\n";
+    const used = "@@warmbox cgroup-used\n|/sys/fs/cgroup/box 1073741824\n";
+    const status = parsed((t) => t.replace("@@warmbox end", `${group}${used}@@warmbox end`));
+    expect(status.memory).toMatchObject({ limitBytes: 4 * 2 ** 30, limitUsedBytes: 2 ** 30 });
+    expect(statusReport([reported(status)])).toContain("1 GiB used of 4 GiB that the control group allows");
+    expect(statusReport([reported(parsed())])).not.toContain("control group");
+  });
+
   it("shows drift as the difference", () => {
     const drift = "@@warmbox ledger cargo owner=local generation=1\n|--- a\n|+++ b\n";
     const text = statusReport([reported(parsed((t) => t.replace(/@@warmbox ledger cargo.*\n/, drift)))]);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { parse } from "yaml";
 import type { HostWarmed } from "../../ops/warm.ts";
 import { type Box, freePort, listing, makeBox } from "../e2e/box.ts";
 import {
@@ -13,6 +14,7 @@ import {
   sccacheCounters,
   session,
 } from "../e2e/workspace.ts";
+import { killService, notUploaded } from "../s3/box.ts";
 
 const REPOSITORY = "src/workspace";
 
@@ -32,15 +34,25 @@ const declare = (warm?: string[], more = {}) =>
     moon: { workspaces: [{ path: REPOSITORY, ...(warm ? { warm } : {}) }], ...more },
   });
 
+// biome-ignore lint/suspicious/noExplicitAny: a stack file, as YAML has it
+function editStack(edit: (config: any) => void): void {
+  const file = join(box.project, "stacks/Pulumi.local.yaml");
+  const stack = parse(readFileSync(file, "utf8"));
+  edit(stack.config);
+  writeFileSync(file, JSON.stringify(stack));
+}
+
 const demandUp = async (): Promise<void> => {
   const up = await box.warmbox("up");
   if (up.code !== 0) throw new Error(up.output);
 };
 
-/** Takes the host down and away what the named caches hold; up makes them anew. */
+/** Takes away what the named caches hold; up makes them anew. */
 async function emptied(...caches: string[]): Promise<void> {
-  await box.warmbox("destroy", "--yes");
-  for (const cache of caches) rmSync(join(box.home, ".cache", cache), { recursive: true });
+  for (const cache of caches) {
+    killService(box.home, cache);
+    rmSync(join(box.home, ".cache", cache), { recursive: true });
+  }
   await demandUp();
 }
 
@@ -161,7 +173,7 @@ it("each cache whose directory was made anew is filled again, also where session
   const second = await warm();
   expect(second.workspaces[0]).toMatchObject({ result: "filled" });
   expect(second.gained?.bazelRemoteFiles).toBeGreaterThan(2);
-  expect((await sccacheCounters(box)).misses, "sccache had all of it").toBe(0);
+  expect((await sccacheCounters(box)).misses, "sccache had all of it").toBe(misses);
 });
 
 it("never builds more workspaces at once than agents.active", async () => {
@@ -188,10 +200,9 @@ it("ends on the host when nobody listens any more, as where a connection was cut
   mkdirSync(front);
   // What ssh does when it is ended: it goes at once, and what runs on the host writes to nobody.
   writeFileSync(join(front, "ssh"), `#!/bin/sh\nsetsid sh -s 2>/dev/null | cat\n`, { mode: 0o755 });
-  const file = join(box.project, "stacks/Pulumi.local.yaml");
-  const stack = JSON.parse(readFileSync(file, "utf8"));
-  stack.config["warmbox:hosts"].box.reach = { kind: "ssh", host: "far" };
-  writeFileSync(file, JSON.stringify(stack));
+  editStack((config) => {
+    config["warmbox:hosts"].box.reach = { kind: "ssh", host: "far" };
+  });
   const child = spawn(process.execPath, ["engine/run.mjs", "warm"], {
     cwd: box.project,
     env: { ...box.env, PATH: `${front}:${box.env.PATH}` },
@@ -212,15 +223,16 @@ it("fills a new store from what the local caches have: a host with empty ones ge
   await demandUp();
   expect((await warm()).workspaces[0]?.result).toBe("filled");
   const s3 = { kind: "embedded", port: await freePort(), dir: join(box.home, "objects") };
-  const file = join(box.project, "stacks/Pulumi.local.yaml");
-  const stack = JSON.parse(readFileSync(file, "utf8"));
-  stack.config["warmbox:s3"] = s3;
-  writeFileSync(file, JSON.stringify(stack));
+  editStack((config) => {
+    config["warmbox:s3"] = s3;
+  });
   await demandUp();
+  const start = Date.now();
   const filled = await warm();
   expect(filled.workspaces[0], JSON.stringify(filled)).toMatchObject({ result: "filled" });
   expect(filled.workspaces[0]?.steps.at(-1)?.command).toBe("copy what the tasks made to the store");
   expect((await warm()).workspaces[0]).toMatchObject({ result: "warm" });
+  await expect.poll(() => notUploaded({ ...box, objects: s3.dir }, start), { timeout: 30_000 }).toEqual([]);
   await emptied("sccache", "bazel-remote");
   const worktree = await addWorktree(box, repository, "third");
   await demand(box, ["cargo", "build", "--workspace", "--locked"], worktree);

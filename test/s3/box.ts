@@ -101,7 +101,7 @@ export async function levels(box: Box): Promise<Level[]> {
 }
 
 /** Files of bazel-remote's own disk that are not yet objects: `ab/HASH-…` there is `ab/HASH` in the bucket. */
-export function notUploaded(box: S3Box, sinceMs: number): string[] {
+export function notUploaded(box: Pick<S3Box, "home" | "objects">, sinceMs: number): string[] {
   const bucket = join(box.objects, "warmbox/warmbox/bazel-remote");
   const cache = join(box.home, ".cache/bazel-remote");
   const kinds = ["cas.v2", "ac.v2"] as const;
