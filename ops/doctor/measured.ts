@@ -9,6 +9,7 @@ export function measured({ status }: Evidence): Partial<Record<Finding["symptom"
   const rate = (hits: Hits | null) => (hits === null ? undefined : rateWords(hits));
   const answers = (answer: unknown) =>
     answer === null ? "does not listen" : answer === "silent" ? "does not answer" : undefined;
+  const of = (name: string, words: string | undefined) => words && `${name} ${words}`;
   const full = [
     ...Object.entries({ sccache, "bazel-remote": remote }).flatMap(([name, one]) => sizeWords(name, one)),
     ...Object.values(status.disks)
@@ -17,7 +18,9 @@ export function measured({ status }: Evidence): Partial<Record<Finding["symptom"
   ];
   return defined({
     sccache: answers(sccache) ?? (typeof sccache === "object" ? rate(sccache) : undefined),
-    moon: answers(remote) ?? (typeof remote === "object" ? rate(remote?.actions ?? null) : undefined),
+    moon:
+      of("bazel-remote", answers(remote)) ??
+      (typeof remote === "object" ? rate(remote?.actions ?? null) : undefined),
     "bazel-remote": answers(remote) ?? "answers",
     grows: full.join(", "),
     cargo: counted(status.cargo.crates, "crate"),

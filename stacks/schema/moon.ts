@@ -49,7 +49,7 @@ const workspace = object({
     {
       what: "What `npm run warm` runs in a throw-away worktree of it, one after the other, each by `sh -c`.",
       computed:
-        "`cargo fetch`; then `moon run :build :test` where `.moon` is, else `cargo build` and `cargo test --no-run` of the whole workspace",
+        "`cargo fetch`, `cargo build` and `cargo test --no-run` of the whole workspace; then `moon run :build :test` where `.moon` is",
     },
   ),
   remote_block: doc(flag().default(false), {
