@@ -8,6 +8,7 @@ DO_SESSION_SECONDS=10 # a shell that starts takes milliseconds
 DO_LOG_LINES=40       # the end of a log that is looked at
 DO_LEAST_KIB=262144   # a volume with less free than this, or than this part of it, is full
 DO_LEAST_PERCENT=2
+DO_EMPTY_SHA256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 # of a request without a body
 
 doctor() {
 	probe "$@"
@@ -223,7 +224,8 @@ do_fillers() {
 	unset IFS
 }
 
-# Whether the S3 server answers, and whether it takes our keys: they go through a pipe, never on a command line.
+# Whether the S3 server answers, and whether it takes our keys: they go through a pipe, never on a command line. curl signs
+# all that S3 wants signed since 7.87; an older one only tells that nobody answers.
 do_store() {
 	do_endpoint=$(do_key endpoint)
 	[ -n "$do_endpoint" ] || return 0
@@ -232,8 +234,10 @@ do_store() {
 	pr_found curl || return 0
 	do_keys=$do_settings/s3-credentials
 	do_code=$({ [ ! -r "$do_keys" ] || sed -n 's/^aws_access_key_id *= *//p; s/^aws_secret_access_key *= *//p' "$do_keys" | paste -s -d : - | sed 's/.*/user = "&"/'; } |
-		pr_bounded "$PR_ANSWER_SECONDS" curl -sS -K - -o /dev/null -w '%{http_code}' --aws-sigv4 "aws:amz:$(do_key region):s3" "$do_endpoint/$(do_key bucket)?list-type=2&max-keys=1" 2>/dev/null)
-	pr_fact "code ${do_code:-000}"
+		pr_bounded "$PR_ANSWER_SECONDS" curl -sS -K - -o /dev/null -w '%{http_code}' -H "x-amz-content-sha256: $DO_EMPTY_SHA256" \
+			--aws-sigv4 "aws:amz:$(do_key region):s3" "$do_endpoint/$(do_key bucket)/?max-keys=1" 2>/dev/null)
+	do_signs=$(curl --version 2>/dev/null | awk 'NR == 1 { split($2, v, "."); print (v[1] * 100 + v[2] >= 787) }')
+	if [ "$do_signs" = 1 ] || [ "$do_code" = 000 ]; then pr_fact "code ${do_code:-000}"; fi
 }
 
 # A value of sccache's file, which only one of its tables has.
