@@ -33,9 +33,11 @@ const accessLog: Cause = (e) => {
 const LEAST_FREE_PART = 0.02;
 const LEAST_FREE_BYTES = 256 * 1024 ** 2;
 
+const leastFree = (totalBytes: number): number => Math.max(LEAST_FREE_BYTES, totalBytes * LEAST_FREE_PART);
+
 const diskFull: Cause = (e) => {
   const full = Object.entries(e.status.disks).filter(
-    ([, { freeBytes, totalBytes }]) => freeBytes < Math.max(LEAST_FREE_BYTES, totalBytes * LEAST_FREE_PART),
+    ([, { freeBytes, totalBytes }]) => freeBytes < leastFree(totalBytes),
   );
   return [...Map.groupBy(full, ([, { mount }]) => mount)].map(([mount, caches]) => ({
     ...({ id: "disk-full", symptom } as const),
@@ -52,10 +54,17 @@ const diskFull: Cause = (e) => {
 
 /** Deleting less than this frees nothing worth a word, bytes. */
 const LEAST_FILLER = 1024 ** 2;
-const MOST_FILLERS = 5;
 
-const fillersOn = (e: Evidence, mount: string) =>
-  e.fillers.filter((one) => one.mount === mount && one.bytes >= LEAST_FILLER).slice(0, MOST_FILLERS);
+/** The largest of them, as many as free enough. */
+function fillersOn(e: Evidence, mount: string): Evidence["fillers"] {
+  const disk = Object.values(e.status.disks).find((one) => one.mount === mount);
+  let missing = disk === undefined ? 0 : leastFree(disk.totalBytes) - disk.freeBytes;
+  return e.fillers.filter((one) => {
+    const wanted = one.mount === mount && one.bytes >= LEAST_FILLER && missing > 0;
+    if (wanted) missing -= one.bytes;
+    return wanted;
+  });
+}
 
 /** Other programs' caches go, which they make again; where there are none, ours are fitted to the volume. */
 function freed(e: Evidence, mount: string): string {
