@@ -1,4 +1,6 @@
 import type { HostFacts } from "../host/facts.ts";
+import type { ToolChoice } from "../plan/tools.ts";
+import type { HostTool } from "../plan/versions.ts";
 import { embeddedHost } from "../render/store.ts";
 import { portsOf } from "../stacks/config.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
@@ -9,11 +11,29 @@ export type WarnedHost = {
   readonly host: HostConfig;
   readonly stack: StackConfig;
   readonly facts: HostFacts;
+  readonly tools: Partial<Record<HostTool, ToolChoice>>;
 };
 
 /** What a person should know of a host although the run goes on. */
 export function hostWarnings(warned: WarnedHost): string[] {
-  return [...cargoConflicts(warned), ...strangers(warned), ...withoutStore(warned), ...unproved(warned)];
+  return [
+    ...badTools(warned),
+    ...cargoConflicts(warned),
+    ...strangers(warned),
+    ...withoutStore(warned),
+    ...unproved(warned),
+  ];
+}
+
+/** Installed tools that are known to be bad: builds outside of warmbox's environment would still find them. */
+function badTools({ name, tools }: WarnedHost): string[] {
+  return Object.values(tools).flatMap((choice) =>
+    choice.kind === "push" && choice.passedOver !== undefined
+      ? [
+          `${name}: ${choice.passedOver}; warmbox brings ${choice.pushed.version}. Next: remove or update yours, so that no other build uses it`,
+        ]
+      : [],
+  );
 }
 
 /** Settings of ours that only matter with sccache in front of rustc. */

@@ -123,7 +123,7 @@ export function describeHost(known: HostDescription): BuildHostArgs {
     ...(server
       ? { server: { config: server.config, toolPath: below(facts.user.home, server.choice.path) } }
       : {}),
-    warnings: hostWarnings({ name, host, stack, facts }),
+    warnings: hostWarnings({ name, host, stack, facts, tools: choices }),
   };
 }
 

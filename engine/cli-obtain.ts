@@ -6,9 +6,9 @@ import { UserError } from "./errors.ts";
 import { isOnPath } from "./prerequisites.ts";
 import { buildGo } from "./tools/build-go.ts";
 import { sha256Of, thisArch } from "./tools/cache.ts";
-import { downloadFile, downloadText } from "./tools/download.ts";
+import { downloadFile, downloadText, Unreachable } from "./tools/download.ts";
 import { type Progress, startProgress } from "./tools/progress.ts";
-import { CHECKSUM_HOST, RELEASE_HOST, reachable, rememberUnreachable } from "./vendor.ts";
+import { CHECKSUM_HOST, RELEASE_HOST, reachable, rememberUnreachable, worthAsking } from "./vendor.ts";
 import { GO_VERSION, PULUMI_VERSION } from "./versions.ts";
 
 const MIB = 1024 * 1024;
@@ -20,9 +20,12 @@ const BUILD_TAGS = "osusergo,grpcnotrace";
 export type ReleaseHosts = { archives: string; checksums: string };
 const PULUMI_HOSTS: ReleaseHosts = { archives: RELEASE_HOST, checksums: CHECKSUM_HOST };
 
+/** What is remembered of a release that came and was not used. */
+export const refusedRelease = (host: string): string => `${host}#pulumi-${PULUMI_VERSION}`;
+
 /** Downloads and unpacks the release into `directory`; false where it cannot be had. */
 export async function downloadCli(directory: string, hosts: ReleaseHosts = PULUMI_HOSTS): Promise<boolean> {
-  if (!(await reachable(hosts.archives))) return false;
+  if (!worthAsking(refusedRelease(hosts.archives)) || !(await reachable(hosts.archives))) return false;
   const progress = startProgress(`pulumi ${PULUMI_VERSION}`);
   try {
     const archive = await downloadChecked(directory, hosts, progress);
@@ -31,7 +34,8 @@ export async function downloadCli(directory: string, hosts: ReleaseHosts = PULUM
     progress.end("downloaded");
     return existsSync(join(directory, "pulumi"));
   } catch (error) {
-    rememberUnreachable(hosts.archives);
+    // A wrong checksum says nothing of the host, which has the plugin too: only this release is left alone.
+    rememberUnreachable(error instanceof Unreachable ? hosts.archives : refusedRelease(hosts.archives));
     progress.end(`not downloaded (${(error as Error).message})`);
     return false;
   }

@@ -7,6 +7,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -17,7 +18,7 @@ import {
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { removeStaged } from "./bootstrap.mjs";
-import { buildCli, downloadCli } from "./cli-obtain.ts";
+import { buildCli, downloadCli, refusedRelease } from "./cli-obtain.ts";
 import { installLauncher } from "./launcher.ts";
 import { warmboxCache } from "./tools/cache.ts";
 import { withLock } from "./tools/lock.ts";
@@ -40,7 +41,8 @@ export async function findPulumi(env: NodeJS.ProcessEnv = process.env): Promise<
   if (installed) return installed;
   const home = join(warmboxCache(env), "tools", "pulumi", PULUMI_VERSION);
   const kept = keptCli(home);
-  if (kept && (kept.origin === "released" || !worthAsking(RELEASE_HOST))) return ready(kept);
+  const worth = worthAsking(RELEASE_HOST) && worthAsking(refusedRelease(RELEASE_HOST));
+  if (kept && (kept.origin === "released" || !worth)) return ready(kept);
   return await withLock(
     home,
     async () => await obtain(home, env),
@@ -98,19 +100,37 @@ function installedCli(env: NodeJS.ProcessEnv): PulumiCli | undefined {
       .split(delimiter)
       .filter((directory) => directory && !directory.includes("node_modules")),
     join(home, "bin"),
-    join(home, "versions", env.PULUMI_VERSION ?? PULUMI_VERSION, "bin"),
+    ...wrappersDownloads(join(home, "versions"), env),
   ];
   const own = join(warmboxCache(env), "tools", "pulumi");
   const passed = new Set<string>();
   for (const path of places.map((directory) => join(directory, "pulumi"))) {
-    if (!existsSync(path) || passed.has(realpathSync(path)) || realpathSync(path).startsWith(own)) continue;
-    passed.add(realpathSync(path));
+    if (!existsSync(path)) continue;
+    const real = realpathSync(path);
+    if (passed.has(real) || real.startsWith(own) || WRAPPER.test(real)) continue;
+    passed.add(real);
     const version = versionOf(path, env);
     const lack = lackOf(path, version, env);
     if (lack === undefined) return { path, version, origin: "installed" };
     process.stderr.write(`warmbox: ${path} is not used: ${lack}\n`);
   }
   return undefined;
+}
+
+/** The npm package `pulumi`: asking it for a version would download a CLI without a word. Its downloads are looked at. */
+const WRAPPER = /\/pulumi\/run\.js$/;
+
+/**
+ * Where that package (and Pulumi's Automation API) puts the CLIs it downloads: the one that PULUMI_VERSION names, then
+ * ours, then newer ones.
+ * @see https://www.npmjs.com/package/pulumi?activeTab=code lib/cache.js
+ */
+function wrappersDownloads(directory: string, env: NodeJS.ProcessEnv): string[] {
+  const found = existsSync(directory) ? readdirSync(directory) : [];
+  const usable = found.filter((version) => !olderThan(version, PULUMI_VERSION));
+  const newestFirst = usable.sort((one, other) => (olderThan(one, other) ? 1 : -1));
+  const named = [env.PULUMI_VERSION, PULUMI_VERSION].filter((version) => version !== undefined);
+  return [...new Set([...named, ...newestFirst])].map((version) => join(directory, version, "bin"));
 }
 
 function lackOf(path: string, version: string, env: NodeJS.ProcessEnv): string | undefined {

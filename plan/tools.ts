@@ -9,10 +9,13 @@ import { type HostTool, type JudgeOptions, judge, PINNED, type ToolName } from "
 /** A tool that the host gets from us. `version` is also its directory's name. */
 export type PushedTool = { tool: ToolName; version: string; source: ToolSource };
 
-/** The decision on one tool. `path` is absolute, or relative to HOME on the host. `reason` is for people. */
+/**
+ * The decision on one tool. `path` is absolute, or relative to HOME on the host. `reason` is for people; `passedOver`
+ * says it of an installed one that is known to be bad, which its owner should hear of.
+ */
 export type ToolChoice =
   | { kind: "use"; path: string; reason: string }
-  | { kind: "push"; path: string; pushed: PushedTool; reason: string }
+  | { kind: "push"; path: string; pushed: PushedTool; reason: string; passedOver?: string }
   | { kind: "refuse"; reason: string };
 
 /** What `chooseTools` must know of the machine and of its stack entry. */
@@ -45,7 +48,8 @@ function chooseTool(tool: HostTool, facts: ToolFacts, wishes: ToolWishes, option
   const reason = against ?? `${installed?.path} is not used: ${judged.reason}`;
   if (facts.libc === "musl" && tool !== "bazel-remote")
     return { kind: "refuse", reason: muslRefusal(tool, facts, reason) };
-  return push(tool, source, wishes, reason);
+  const bad = installed && against === null && judged.verdict === "bad";
+  return { ...push(tool, source, wishes, reason), ...(bad ? { passedOver: reason } : {}) };
 }
 
 /** The S3 server of the embedded kind: always ours, for nobody else's stands on a host under that name. */
@@ -132,9 +136,11 @@ function archWord(place: string): ToolFacts["arch"] | null {
 
 function muslRefusal(tool: "sccache" | "moon", { arch }: ToolFacts, why: string): string {
   const version = PINNED[tool];
-  const url =
+  const sccache = `https://github.com/mozilla/sccache/releases/download/v${version}/sccache-v${version}-${arch}-unknown-linux-musl.tar.gz`;
+  const moon = `https://github.com/moonrepo/moon/releases/download/v${version}/moon_cli-${arch}-unknown-linux-musl.tar.xz`;
+  const next =
     tool === "sccache"
-      ? `https://github.com/mozilla/sccache/releases/download/v${version}/sccache-v${version}-${arch}-unknown-linux-musl.tar.gz`
-      : `https://github.com/moonrepo/moon/releases/download/v${version}/moon_cli-${arch}-unknown-linux-musl.tar.xz`;
-  return `${why}, and the ${tool} that warmbox has needs glibc, which this host lacks (musl). Set tools.${tool}: {kind: release, url: ${url}, sha256: SHA256}`;
+      ? `Set tools.sccache: {kind: release, url: ${sccache}, sha256: SHA256}`
+      : `Unpack ${moon} and set tools.moon: {kind: file, path: PATH, sha256: SHA256}`;
+  return `${why}, and the ${tool} that warmbox has needs glibc, which this host lacks (musl). ${next}`;
 }

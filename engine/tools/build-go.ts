@@ -52,13 +52,13 @@ export async function buildGo(
   });
 }
 
-/** A user who has Go's caches shares them; one who has none gets no ~/go and no ~/.cache/go-build from us. */
+/** A user who has Go's caches, or names some, shares them; one who has none gets no ~/go and no ~/.cache/go-build from us. */
 async function useCaches(tool: GoTool, env: NodeJS.ProcessEnv, dir: string): Promise<void> {
   const argv = ["go", "env", "GOVERSION", "GOMODCACHE", "GOCACHE"] as const;
   const [version = "", modules = "", builds = ""] = (await run({ argv, cwd: tool.module, env })).split("\n");
   await demandGoVersion(tool, version);
-  if (!(await exists(modules))) env.GOMODCACHE = join(dir, "go-mod");
-  if (builds !== "off" && !(await exists(builds))) env.GOCACHE = join(dir, "go-build");
+  if (!env.GOMODCACHE && !(await exists(modules))) env.GOMODCACHE = join(dir, "go-mod");
+  if (!env.GOCACHE && !(await exists(builds))) env.GOCACHE = join(dir, "go-build");
 }
 
 /** Throws where the `go` on PATH is older than the module asks for. `version` is as `go env GOVERSION` has it. */

@@ -190,5 +190,8 @@ async function fromRegistry(tool: ToolName, asked: Asked, dir: string, progress:
 async function demandRuns(tool: ToolName, path: string, cwd: string): Promise<void> {
   const env = environment(/^(SCCACHE|RUSTC|BAZEL_REMOTE|MOON)_/, {});
   const help = await run({ argv: [path, "--help"], cwd, env });
-  if (tool === "sccache" && !/S3:\s+true/.test(help)) throw new Error(`${path} is built without S3`);
+  if (tool !== "sccache") return;
+  for (const store of ["S3", "GCS"]) {
+    if (!new RegExp(`\\b${store}:\\s+true`).test(help)) throw new Error(`${path} is built without ${store}`);
+  }
 }

@@ -22,6 +22,20 @@ describe("a key of the user's cargo configuration that wins over ours", () => {
     expect(warnings({ facts, host: { sccache: { enabled: false } } })).toEqual([said(3, "build.jobs")]));
 });
 
+describe("an installed tool", () => {
+  const facts = (version: string) => ({
+    tools: { sccache: { path: "/usr/bin/sccache", version }, "bazel-remote": null, moon: null },
+  });
+
+  it("that is known to be bad is named with its reason", () =>
+    expect(warnings({ facts: facts("0.7.7") })).toEqual([
+      "box: /usr/bin/sccache is not used: sccache 0.7.7: it restores .d files that name another worktree, so cargo rebuilds for ever once that one is gone (https://github.com/mozilla/sccache/pull/2894); warmbox brings 0.19.0. Next: remove or update yours, so that no other build uses it",
+    ]));
+  it.each(["0.19.0", "0.99.0"])("that is good or unknown is not: %s", (version) =>
+    expect(warnings({ facts: facts(version) })).toEqual([]),
+  );
+});
+
 describe("a stranger on a port of ours", () => {
   const said = (port: number, key: string) =>
     `box: something that is not warmbox's listens on TCP port ${port}, and up would fail at it; next: write another port in ${key}, or end that process (\`ss -ltnp 'sport = :${port}'\` names it)`;

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findPulumi } from "../../engine/cli.ts";
+import { obtainTool } from "../../engine/tools/obtain.ts";
 import { type Box, listing, makeBox } from "./box.ts";
 import { addWorktree, demand, makeRepository, moonStatuses, sccacheCounters, session } from "./workspace.ts";
 
@@ -103,6 +104,26 @@ describe("one machine, from nothing to warm", () => {
     expect(done.code, done.output).toBe(0);
     expect(done.output).toMatch(/\d+ unchanged/);
     expect(done.output).not.toMatch(/warning/i);
+  });
+
+  it("an installed sccache is used where it is known to be good, and named with the reason where it is bad", async () => {
+    const bin = join(box.home, "src", "bin");
+    const sccache = join(bin, "sccache");
+    const previewed = async (): Promise<string> => {
+      const path = `${bin}:${box.env.PATH}`;
+      const argv = [process.execPath, "engine/run.mjs", "preview", "--diff"];
+      const done = await box.run(argv, box.project, { PATH: path });
+      expect(done.code, done.output).toBe(0);
+      return done.output;
+    };
+    mkdirSync(bin, { recursive: true });
+    cpSync((await obtainTool("sccache")).path, sccache);
+    expect(await previewed()).toMatch(/\n +\+ +\S*\/src\/bin\/sccache\n/);
+    writeFileSync(sccache, "#!/bin/sh\necho sccache 0.7.7\n");
+    expect(await previewed()).toMatch(
+      /warning: box: \S*\/sccache is not used: sccache 0\.7\.7: it restores \.d files .*\. Next: remove or update yours/,
+    );
+    rmSync(bin, { recursive: true });
   });
 
   it("a cold build through moon fills all three tiers", async () => {

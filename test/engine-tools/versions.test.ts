@@ -267,7 +267,12 @@ describe("chooseTools", () => {
         "sccache is not installed, and the sccache that warmbox has needs glibc, which this host lacks (musl). Set tools.sccache: " +
         "{kind: release, url: https://github.com/mozilla/sccache/releases/download/v0.19.0/sccache-v0.19.0-x86_64-unknown-linux-musl.tar.gz, sha256: SHA256}",
     });
-    expect(chosen.moon.kind).toBe("refuse");
+    expect(chosen.moon).toEqual({
+      kind: "refuse",
+      reason:
+        "moon is not installed, and the moon that warmbox has needs glibc, which this host lacks (musl). Unpack https://github.com/moonrepo/" +
+        "moon/releases/download/v2.5.5/moon_cli-x86_64-unknown-linux-musl.tar.xz and set tools.moon: {kind: file, path: PATH, sha256: SHA256}",
+    });
   });
 
   it("system scope has its own root", () => {

@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { findPulumi } from "../../engine/cli.ts";
 import { warmboxCache } from "../../engine/tools/cache.ts";
 
@@ -78,18 +78,30 @@ beforeAll(async () => {
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 /** Starts one command as `npm run pulumi -- ARGS` does, in the project and with the empty HOME, in a session of its own. */
-function start(args: readonly string[], cwd = project): { child: ChildProcess; output: () => string } {
-  const script = `import { runPulumi } from ${JSON.stringify(join(ROOT, "engine/pulumi.ts"))};
-process.exitCode = await runPulumi(${JSON.stringify(project)}, ${JSON.stringify(args)});`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+function start(
+  args: readonly string[],
+  { cwd = project, terminal = false } = {},
+): { child: ChildProcess; output: () => string } {
+  const program = join(home, "run.mjs");
+  writeFileSync(
+    program,
+    `import { runPulumi } from ${JSON.stringify(join(ROOT, "engine/pulumi.ts"))};
+process.exitCode = await runPulumi(${JSON.stringify(project)}, process.argv.slice(2));\n`,
+  );
+  const argv = [process.execPath, program, ...args];
+  const quoted = argv.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  const [name = "", ...words] = terminal
+    ? ["script", "-qec", `stty cols 120 rows 40; ${quoted}`, "/dev/null"]
+    : argv;
+  const child = spawn(name, words, {
     cwd,
-    env: { ...environment(), PWD: cwd },
-    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...environment(), PWD: cwd, TERM: "xterm" },
+    stdio: [terminal ? "pipe" : "ignore", "pipe", "pipe"],
     detached: true,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text) => {
+    stream?.setEncoding("utf8").on("data", (text) => {
       output += text;
     });
   }
@@ -159,6 +171,18 @@ describe("a stack from the first up to destroy", () => {
     expect(readFileSync(join(home, "made.yaml"), "utf8")).toContain("max_size: 10\n");
   });
 
+  test("on a terminal up asks first, and the answer no changes nothing", async () => {
+    const { child, output } = start(["up"], { terminal: true });
+    onTestFinished(() => void child.kill());
+    await expect.poll(output, { timeout: 60_000 }).toContain("Do you want to perform this update?");
+    await expect.poll(output).toMatch(/>.* no/); // what Enter chooses
+    child.stdin?.write("\r");
+    const [code] = await once(child, "close");
+    expect(output()).toContain("confirmation declined, not proceeding with the update");
+    expect(code).not.toBe(0);
+    expect(readFileSync(join(home, "made.yaml"), "utf8")).toContain("max_size: 10\n");
+  });
+
   test("up applies it", async () => {
     expect(shown(await pulumi("up"))).toContain("~ 1 updated");
     expect(readFileSync(join(home, "made.yaml"), "utf8")).toContain("max_size: 20\n");
@@ -206,7 +230,7 @@ describe("a stack from the first up to destroy", () => {
   test("in a folder reached by a symbolic link the selected stack is the same, and stays selected for plain Pulumi", async () => {
     const link = join(home, "link");
     symlinkSync(project, link);
-    const { child, output } = start(["preview", "--expect-no-changes"], link);
+    const { child, output } = start(["preview", "--expect-no-changes"], { cwd: link });
     const [code] = await once(child, "close");
     expect(code, output()).toBe(0);
     const { path } = await findPulumi();

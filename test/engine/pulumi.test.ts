@@ -281,6 +281,20 @@ describe("CLI", () => {
     expect(await findPulumi(env)).toMatchObject({ path, origin: "installed" });
   });
 
+  test("one that the npm package downloaded is found, a newer version too, and the package itself is not started", async () => {
+    const wrapper = program("lib/node_modules/pulumi/run.js", `touch '${root}/started'`);
+    mkdirSync(join(root, "bin"));
+    symlinkSync(wrapper, join(root, "bin/pulumi"));
+    for (const version of ["3.100.0", "3.265.0", "3.301.0"]) {
+      program(`home/.pulumi/versions/${version}/bin/pulumi`, `echo v${version}`);
+      program(`home/.pulumi/versions/${version}/bin/pulumi-language-nodejs`, "");
+    }
+    expect(await findPulumi(env)).toMatchObject({ version: "3.301.0", origin: "installed" });
+    expect(await findPulumi({ ...env, PULUMI_VERSION: "3.265.0" })).toMatchObject({ version: "3.265.0" });
+    expect(existsSync(join(root, "started"))).toBe(false);
+    expect(told()).toBe("");
+  });
+
   test.each([
     ["an old one", "echo v3.100.0", true, "it is 3.100.0, warmbox needs 3.259.0 or newer"],
     ["one without its language host", "echo v3.300.0", false, "there is no pulumi-language-nodejs beside it"],
@@ -349,6 +363,7 @@ describe("Pulumi's release", () => {
     const asked = requests.length;
     expect(await download()).toBe(false);
     expect(requests.length).toBe(asked);
+    expect(worthAsking(host)).toBe(true); // the plugin may still be had there
   });
 
   test("is asked for through the user's proxy", async () => {
