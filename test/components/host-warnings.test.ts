@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { gib } from "../../plan/bytes.ts";
+import { machine } from "../plan/machine.ts";
 import { type Declared, described } from "./described.ts";
 
 const warnings = (declared: Declared) => described(declared).warnings;
@@ -24,7 +26,10 @@ describe("a key of the user's cargo configuration that wins over ours", () => {
 
 describe("an installed tool", () => {
   const facts = (version: string) => ({
-    tools: { sccache: { path: "/usr/bin/sccache", version }, "bazel-remote": null, moon: null },
+    tools: {
+      ...machine(gib(16), 8, gib(400)).tools,
+      sccache: { path: "/usr/bin/sccache", version },
+    },
   });
 
   it("that is known to be bad is named with its reason", () =>
