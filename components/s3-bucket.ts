@@ -151,7 +151,7 @@ function tlsOnly(arn: pulumi.Output<string>): pulumi.Input<object> {
 
 /**
  * What both daemons need and no more. Without ListBucket S3 answers 403 instead of 404 for an object that is not there,
- * which both take for a fault. sccache's check object, `PREFIX/sccache/.sccache_check`, lies below the prefix as well.
+ * which both take for a fault.
  */
 function allowed(arn: pulumi.Output<string>, prefix: string): pulumi.Output<string> {
   return pulumi.jsonStringify({

@@ -1,6 +1,6 @@
 import { scryptSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type { S3Keys } from "../render/store.ts";
+import { keyFault, type S3Keys } from "../render/store.ts";
 import type { StackConfig } from "../stacks/types.ts";
 
 /** An S3 identity that may come from a resource; both halves are secrets. */
@@ -26,7 +26,11 @@ export function stackKeys(
   secret: (name: string) => pulumi.Output<string> | undefined,
 ): S3KeyInputs | undefined {
   const [accessKeyId, secretAccessKey] = [secret("s3AccessKeyId"), secret("s3SecretAccessKey")];
-  if (accessKeyId !== undefined && secretAccessKey !== undefined) return { accessKeyId, secretAccessKey };
+  if (accessKeyId !== undefined && secretAccessKey !== undefined)
+    return {
+      accessKeyId: oneWord("s3AccessKeyId", accessKeyId),
+      secretAccessKey: oneWord("s3SecretAccessKey", secretAccessKey),
+    };
   const half = accessKeyId !== undefined || secretAccessKey !== undefined;
   const needed = (s3?.kind === "existing" || s3?.kind === "endpoint") && s3.credentials === "keys";
   if (!half && !needed) return undefined;
@@ -38,4 +42,13 @@ export function stackKeys(
   throw new Error(
     `s3: ${missing.join(" and ")} not set, wanted both halves of the store's keys as secrets of the stack; next: run ${commands}`,
   );
+}
+
+/** @throws RunError, once the value is known, where it cannot be a key */
+function oneWord(name: string, secret: pulumi.Output<string>): pulumi.Output<string> {
+  return secret.apply((value) => {
+    const found = keyFault(name, value);
+    if (found !== undefined) throw new pulumi.RunError(found);
+    return value;
+  });
 }

@@ -2,7 +2,7 @@ import { Document } from "yaml";
 import { bazelRemoteGiB } from "../plan/bytes.ts";
 import type { CachePlan } from "../plan/sizing.ts";
 import type { BazelRemoteConfig } from "../stacks/types.ts";
-import { credentialsPath, type Store } from "./store.ts";
+import { awsHost, credentialsPath, type Store } from "./store.ts";
 import { merged, type Table } from "./toml.ts";
 
 /** Connections kept open to S3. Left out, Go keeps two and opens a new one for nearly every request. */
@@ -76,12 +76,13 @@ function storeTable(plan: Pick<CachePlan, "bazelRemote">, store: Store, paths: {
 /** `bucket_lookup_type` is required in YAML; the credentials are a file, as keys in this one would be in previews and state. */
 function s3Table(store: Extract<Store, { kind: "s3" }>, paths: { config: string }): Table {
   return {
-    endpoint: store.url?.replace(/^https?:\/\//, "") ?? `s3.${store.region}.amazonaws.com`,
+    endpoint: store.url?.replace(/^https?:\/\//, "") ?? awsHost(store.region),
     bucket: store.bucket,
     prefix: `${store.prefix}/bazel-remote`,
     region: store.region,
     ...(store.url?.startsWith("http:") ? { disable_ssl: true } : {}),
-    bucket_lookup_type: store.pathStyle ? "path" : "dns",
+    // a dot in the bucket's name would make a host name that AWS's certificate does not cover
+    bucket_lookup_type: store.pathStyle || store.bucket.includes(".") ? "path" : "dns",
     max_idle_conns: S3_IDLE_CONNECTIONS,
     ...(store.credentials === "role"
       ? { auth_method: "iam_role" }
@@ -93,8 +94,10 @@ function s3Table(store: Extract<Store, { kind: "s3" }>, paths: { config: string 
   };
 }
 
-function gcsTable(store: Extract<Store, { kind: "gcs" }>): Table {
-  return store.credentials.kind === "file"
-    ? { bucket: store.bucket, use_default_credentials: false, json_credentials_file: store.credentials.path }
-    : { bucket: store.bucket, use_default_credentials: true };
+/** It has no key for a prefix, and takes its bucket for the path below which it writes. */
+function gcsTable({ bucket, prefix, credentials }: Extract<Store, { kind: "gcs" }>): Table {
+  const path = `${bucket}/${prefix}/bazel-remote`;
+  return credentials.kind === "file"
+    ? { bucket: path, use_default_credentials: false, json_credentials_file: credentials.path }
+    : { bucket: path, use_default_credentials: true };
 }

@@ -8,7 +8,7 @@ import { scriptPath } from "./paths.ts";
 import { head, type ResourceInput } from "./resource.ts";
 import { shellWord } from "./rustc-wrapper.ts";
 import { resourceScript, type Step } from "./script.ts";
-import { pathsSeenBy, unitCredentials } from "./store.ts";
+import { pathsSeenBy, storeSeenBy, unitCredentials } from "./store.ts";
 
 /** Seconds until it must answer with an empty cache; with a full one, so many whole times that. */
 const READY_SECONDS = 60;
@@ -34,7 +34,12 @@ export function bazelRemoteScript(input: ResourceInput): string {
       mode: "0644",
       check: "bazel-remote",
       reader: input.tools["bazel-remote"],
-      text: bazelRemoteConfig(plan, remote, store, pathsSeenBy("bazel-remote", input.kind, paths)),
+      text: bazelRemoteConfig(
+        plan,
+        remote,
+        storeSeenBy("bazel-remote", input.kind, store),
+        pathsSeenBy("bazel-remote", input.kind, paths),
+      ),
     },
     ...serviceSteps(input),
     ...liveSteps(input, scriptPath(paths, paths.bazelRemoteConfig)),
@@ -76,19 +81,26 @@ function answersAnyone({ host }: ResourceInput): boolean {
 }
 
 /**
- * The cap as the server itself tells it; nothing where it tells nobody without a password.
+ * How moon's front asks whether the server lives; and its cap as it tells it, unless it tells nobody without a password.
  * @param from path of the configuration, where the same script puts it: then its `max_size` is what is expected
  */
 export function liveSteps(input: ResourceInput, from?: string): Step[] {
-  if (!answersAnyone(input)) return [];
   const { host, plan, paths } = input;
   const address = host["bazel-remote"].http_address;
   const size = bytes(Math.floor(plan.bazelRemote.max_size / gib(1)) * gib(1));
   const colon = address.lastIndexOf(":");
   const [name, port] = [address.slice(0, colon).replace(/[[\]]/g, ""), address.slice(colon + 1)];
   const ask = `${paths.bin}/http-get`;
+  const client: Step = {
+    do: "put",
+    path: scriptPath(paths, ask),
+    mode: "0755",
+    check: "sh",
+    text: httpGet(),
+  };
+  if (!answersAnyone(input)) return [client];
   return [
-    { do: "put", path: scriptPath(paths, ask), mode: "0755", check: "sh", text: httpGet() },
+    client,
     {
       do: "live",
       name: "bazel-remote",

@@ -1,21 +1,22 @@
-/** Seconds that an answer may take. */
+/** Seconds that an answer may take, unless the call says otherwise. */
 const ANSWER_SECONDS = 5;
 
 /**
- * Small program that asks a service of the host itself over HTTP: `http-get HOST PORT /PATH`, prints the body. A host
- * has no HTTP client for certain: curl, else wget (busybox has one), else bash's own sockets.
+ * Small program that asks a service of the host itself over HTTP: `http-get HOST PORT /PATH [SECONDS]`, prints the body.
+ * A host has no HTTP client for certain: curl, else wget (busybox has one), else bash's own sockets.
  */
 export function httpGet(): string {
   return `#!/bin/sh
-# Written by warmbox: http-get HOST PORT /PATH prints what a service of this host answers.
+# Written by warmbox: http-get HOST PORT /PATH [SECONDS] prints what a service of this host answers.
 unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
+seconds=\${4:-${ANSWER_SECONDS}}
 case $1 in *:*) host="[$1]" ;; *) host=$1 ;; esac
 if command -v curl >/dev/null; then
-  exec curl -fsS --max-time ${ANSWER_SECONDS} "http://$host:$2$3"
+  exec curl -fsS --max-time "$seconds" "http://$host:$2$3"
 elif command -v wget >/dev/null; then
-  exec wget -q -T ${ANSWER_SECONDS} -O - "http://$host:$2$3"
+  exec wget -q -T "$seconds" -O - "http://$host:$2$3"
 elif command -v bash >/dev/null; then
-  exec timeout ${ANSWER_SECONDS} bash --norc -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n" "$3" "$1" >&3 &&
+  exec timeout "$seconds" bash --norc -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n" "$3" "$1" >&3 &&
     IFS=" " read -r version code rest <&3 && [ "$code" = 200 ] && sed "1,/^.\\{0,1\\}$/d" <&3' bash "$1" "$2" "$3"
 fi
 echo "warmbox: http-get: this host has neither curl, wget nor bash; next: install one of them" >&2

@@ -7,7 +7,7 @@ import { shellWord } from "./rustc-wrapper.ts";
 export type MoonEnvInput = {
   plan: Pick<CachePlan, "maxTasks">;
   host: Pick<HostConfig, "moon" | "bazel-remote" | "cargo" | "scope">;
-  paths: Pick<HostPaths, "home" | "cargoHome">;
+  paths: Pick<HostPaths, "home" | "cargoHome" | "front">;
 };
 
 /**
@@ -15,7 +15,7 @@ export type MoonEnvInput = {
  * cache is shared between hosts.
  * @see https://moonrepo.dev/docs/guides/remote-cache
  */
-export function moonEnvironment({ plan, host }: MoonEnvInput): Record<string, string> {
+export function moonEnvironment({ plan, host }: Pick<MoonEnvInput, "plan" | "host">): Record<string, string> {
   const remote = host["bazel-remote"];
   return {
     ...(remote.enabled
@@ -59,11 +59,21 @@ export function grpcUrl(remote: Pick<HostConfig["bazel-remote"], "grpc_address" 
 const FIRST_LINE =
   "# Written by warmbox; `pulumi up` writes it again. The environment of builds on this host.";
 
-/** File that a POSIX shell sources: login and interactive shells, cron jobs, CI steps, agent launchers. */
+/**
+ * File that a POSIX shell sources: login and interactive shells, cron jobs, CI steps, agent launchers. It also puts our
+ * front of moon before the others on PATH, once.
+ */
 export function moonEnvFile(input: MoonEnvInput): string {
-  const moon = input.host.moon.enabled ? Object.entries(moonEnvironment(input)) : [];
-  const lines = moon.map(([name, value]) => `export ${name}=${shellWord(value)}`);
-  return `${[FIRST_LINE, ...lines, ...cargoLines(sharedCargoHome(input))].join("\n")}\n`;
+  const moon = input.host.moon.enabled ? moonLines(input) : [];
+  return `${[FIRST_LINE, ...moon, ...cargoLines(sharedCargoHome(input))].join("\n")}\n`;
+}
+
+function moonLines(input: MoonEnvInput): string[] {
+  const front = shellWord(input.paths.front);
+  return [
+    ...Object.entries(moonEnvironment(input)).map(([name, value]) => `export ${name}=${shellWord(value)}`),
+    `case ":$PATH:" in *:${front}:*) ;; *) export PATH=${front}:"$PATH" ;; esac`,
+  ];
 }
 
 /** An account that may not write there keeps its own, for cargo fails in such a one. */

@@ -1,4 +1,4 @@
-import { moonEnvFile, moonEnvironmentD, moonPamBlock, moonProfileBlock } from "./moon-env.ts";
+import { grpcUrl, moonEnvFile, moonEnvironmentD, moonPamBlock, moonProfileBlock } from "./moon-env.ts";
 import { MOON_REMOTE_CLASH, moonRemoteBlock } from "./moon-remote-block.ts";
 import { moonWrapper } from "./moon-wrapper.ts";
 import { below, scriptPath } from "./paths.ts";
@@ -20,18 +20,20 @@ export function moonScript(input: ResourceInput): string {
   const blocks = host.moon.workspaces.filter(({ remote_block }) => remote_block && host.moon.enabled);
   return resourceScript(head(input, "moon"), [
     { do: "put", path: envPath, mode: "0644", check: "sh", text: moonEnvFile(input) },
-    ...(host.moon.enabled && host["bazel-remote"].enabled ? [frontStep(input)] : []),
+    ...(host.moon.enabled ? [frontStep(input)] : []),
     ...(host.scope === "system" ? systemSteps(input) : userSteps(input)),
     ...blocks.map(({ path }) => workspaceBlock(input, path)),
   ]);
 }
 
-/** moon as `warmbox-run` finds it: ended when its server hangs, which it would wait for. */
-function frontStep({ host, paths, tools }: ResourceInput): Step {
+/** moon as sessions find it: it refuses a mode that moon would misread, and is ended when its server hangs. */
+function frontStep({ host, paths, tools, store }: ResourceInput): Step {
   const text = moonWrapper({
     moonPath: tools.moon,
     httpGetPath: `${paths.bin}/http-get`,
     httpAddress: host["bazel-remote"].http_address,
+    remoteHost: grpcUrl(host["bazel-remote"]),
+    store: store.kind !== "none",
   });
   return { do: "put", path: scriptPath(paths, `${paths.front}/moon`), mode: "0755", check: "sh", text };
 }

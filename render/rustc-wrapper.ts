@@ -8,6 +8,8 @@ export interface RustcWrapper {
   readonly port: number;
   /** A server that does not listen this long after a client asked for it is given up. Default {@link START_LIMIT_SECONDS}. */
   readonly startLimitSeconds?: number;
+  /** A client that waited this long while the server compiled nothing is given up. Default {@link STORE_LIMIT_SECONDS}. */
+  readonly storeLimitSeconds?: number;
 }
 
 /** Longer than sccache's own limit (10 s, `server_startup_timeout_ms`), which is the one that normally ends a hung start. */
@@ -16,6 +18,11 @@ export const START_LIMIT_SECONDS = 30;
 export const GUARD_TICK_SECONDS = 3;
 /** A server that leaves `--show-stats` unanswered this long hangs: on a loaded box the answer takes milliseconds. */
 export const ANSWER_LIMIT_SECONDS = 10;
+/**
+ * A server that compiles nothing for so long and yet lets a client wait is waiting for its store: sccache 0.19 waits 60 s
+ * for each read of an S3 that takes connections and never answers. An object of a slow store takes a few seconds.
+ */
+export const STORE_LIMIT_SECONDS = 30;
 /** After sccache broke, this build goes on without it this long before it is tried again. */
 export const BYPASS_SECONDS = 60;
 
@@ -56,20 +63,23 @@ export function shellWord(text: string): string {
  * - rustc's own exit codes, output and diagnostics pass through. sccache reports a rustc that died by a signal with the
  *   codes of its own faults (2, 254): such a rustc runs once more without it, and cargo then sees the signal itself.
  * - Hung servers: the first call of each build starts one small process, the build's guard, which ends with the build.
- *   When a client waits and the server does not answer, the guard ends the client (SIGUSR2; sccache catches USR1) and rustc runs instead.
- *   A long compile is never cut: its server answers. Bound: tick + answer limit, once per bypass window and build.
+ *   When a client waits and the server does not answer, or answers and compiles nothing (its store hangs), the guard ends
+ *   the client (SIGUSR2; sccache catches USR1) and rustc runs instead. A long compile is never cut: its server answers,
+ *   and has a compiler below it. Bound: tick + limit, once per bypass window and build.
  * - The guard and the bypass live in one file per build (parent pid and its start time) in XDG_RUNTIME_DIR or /tmp;
  *   where neither can be written, a hung server is not bounded; everything else still holds.
  */
 export function rustcWrapper(options: RustcWrapper): string {
-  const { sccachePath, confPath, port, startLimitSeconds = START_LIMIT_SECONDS } = options;
+  const { sccachePath, confPath, port } = options;
+  const { startLimitSeconds = START_LIMIT_SECONDS, storeLimitSeconds = STORE_LIMIT_SECONDS } = options;
   return `#!/bin/sh
 # Written by warmbox: cargo's rustc-wrapper. sccache in front of rustc; rustc alone when sccache itself breaks.
 sccache=${shellWord(sccachePath)}
 SCCACHE_CONF=${shellWord(confPath)}
 SCCACHE_SERVER_PORT=${port}
 SCCACHE_IDLE_TIMEOUT=0 # a server that a client has to start lives on, like the service
-export SCCACHE_CONF SCCACHE_SERVER_PORT SCCACHE_IDLE_TIMEOUT
+SCCACHE_SKIP_CACHE_CHECK=1 # and asks its store for nothing before it listens
+export SCCACHE_CONF SCCACHE_SERVER_PORT SCCACHE_IDLE_TIMEOUT SCCACHE_SKIP_CACHE_CHECK
 ${wrapped("unset", OVERRIDING_ENVIRONMENT)}
 
 # sccache refuses to run at all under these; whoever sets them wants an incremental build, not a cached one.
@@ -106,33 +116,54 @@ tell() { echo "warmbox: sccache: $1; compiling without the cache (next step: npm
 quiet=
 if probing "$@"; then quiet=1; fi
 
-# Processes of this build that wait for the server: sccache clients with no compiler of their own below them.
+# Processes of this build that wait for the server: sccache clients with no compiler of their own below them. Last the
+# word "compiling", where a server has a compiler below it.
 waiting() {
-  cat /proc/[0-9]*/stat 2>/dev/null | awk -v build="$PPID" '
+  own= # a server of another user is not ours to wait for
+  for each in /proc/[0-9]*; do [ ! -O "$each" ] || own="$own $each/stat"; done
+  cat $own 2>/dev/null | awk -v build="$PPID" '
     { pid = $1; name = $0; sub(/^[^(]*\\(/, "", name); sub(/\\)[^)]*$/, "", name)
       rest = $0; sub(/^.*\\) /, "", rest); split(rest, field, " ")
-      comm[pid] = name; parent[pid] = field[2]; if (name != "sccache") busy[field[2]] = 1 }
-    END { for (pid in comm)
-        if (comm[pid] == "sccache" && parent[parent[pid]] == build && !(pid in busy)) print pid }'
+      comm[pid] = name; parent[pid] = field[2]
+      if (name != "sccache" && field[1] != "Z") busy[field[2]] = 1 } # a stopped server collects none of its dead
+    END { for (pid in comm) if (comm[pid] == "sccache") {
+        if (parent[parent[pid]] == build) { if (!(pid in busy)) print pid }
+        else if (pid in busy && comm[parent[pid]] != "rustc-wrapper") compiling = "compiling" }
+      print compiling }'
 }
 listening() { awk -v port="$(printf '%04X' "$SCCACHE_SERVER_PORT")" \\
   '$4 == "0A" && substr($2, length($2) - 3) == port { found = 1 } END { exit !found }' /proc/net/tcp; }
 
+# hangs: the server leaves a question unanswered. These are timeout's codes for what it ended, and for nothing else.
+hangs() {
+  timeout -k 1 ${ANSWER_LIMIT_SECONDS} "$sccache" --show-stats
+  case $? in 124 | 137 | 143) return 0 ;; esac
+  return 1
+}
+give_up() { for client in "$@"; do kill -USR2 "$client"; done; }
+
 guard() {
-  born=$started absent=0
+  born=$started absent=0 idle=0 stuck=
   while sleep ${GUARD_TICK_SECONDS}; do
     start_time "$PPID" && [ "$started" = "$born" ] || break
-    [ -n "$(waiting)" ] || { absent=0; continue; }
-    if listening; then
-      absent=0
-      timeout -k 1 ${ANSWER_LIMIT_SECONDS} "$sccache" --show-stats
-      [ $? -ge 124 ] || continue
-    else
+    waiting=$(waiting)
+    clients=\${waiting%compiling}
+    [ -n "$clients" ] || { absent=0 idle=0 stuck= && continue; }
+    if ! listening; then
       absent=$((absent + ${GUARD_TICK_SECONDS}))
-      [ "$absent" -ge ${startLimitSeconds} ] || continue
+      if [ "$absent" -ge ${startLimitSeconds} ]; then absent=0 && give_up $clients; fi
+      continue
     fi
     absent=0
-    for client in $(waiting); do kill -USR2 "$client"; done
+    if hangs; then give_up $clients && continue; fi
+    [ "$waiting" = "$clients" ] || continue
+    # The clients that have waited at every idle tick since the first of them came.
+    kept=
+    for client in $clients; do
+      case " $stuck " in *" $client "*) kept="$kept $client" ;; esac
+    done
+    if [ "$kept" ]; then stuck=$kept idle=$((idle + ${GUARD_TICK_SECONDS})); else stuck=$(echo $clients) idle=0; fi
+    if [ "$idle" -ge ${storeLimitSeconds} ]; then idle=0 && give_up $stuck; fi
   done
   rm -f "$build"
 }
@@ -171,7 +202,8 @@ code=$?
 case $code in
   2 | 253 | 254) broken "it failed itself (exit code $code)" ;;
   126 | 127) broken "it cannot be run (exit code $code)" ;;
-  140) broken "its server on port $SCCACHE_SERVER_PORT does not answer" ;;
+  140) broken "its server on port $SCCACHE_SERVER_PORT, or the store behind that, does not answer" ;;
+  129 | 137 | 143) broken "it was ended (signal $((code - 128)))" ;; # it alone: a signal to the whole build ends this script
   132 | 134 | 135 | 136 | 138 | 139 | 159) broken "it crashed (signal $((code - 128)))" ;;
   *) exit "$code" ;;
 esac

@@ -24,7 +24,19 @@ export type S3ServerInput = Pick<
   server: Extract<S3Config, { kind: "embedded" }>;
   /** Absolute path of versitygw on the host. */
   toolPath: string;
+  /** How often its objects are counted, and how old one must be to be deleted. Defaults {@link PRUNE}. */
+  prune?: { everySeconds: number; restSeconds: number };
 };
+
+/**
+ * Between two looks the objects may grow beyond their cap by what builds write in five minutes. An object that was
+ * written a minute ago may belong to a build that goes on.
+ */
+const PRUNE = { everySeconds: 300, restSeconds: 60 };
+/** How long the small process may outlive a server that was killed alone. */
+const PRUNE_TICK_SECONDS = 5;
+/** A look that deletes leaves so much of the cap, so that not every look has to. */
+const PRUNED_PART = 0.9;
 
 /** Directory of the embedded server's objects, absolute: below /var/cache where systemd keeps it for a user of its own. */
 export function s3Directory(input: Pick<S3ServerInput, "server" | "paths" | "host">): string {
@@ -103,7 +115,36 @@ ROOT_ACCESS_KEY=$(key aws_access_key_id) ROOT_SECRET_KEY=$(key aws_secret_access
   echo "warmbox: s3: no keys in "${credentials}"; next: run pulumi up, which puts them back" >&2
   exit 78
 }
+${pruneLines(input, dir)}
 export ROOT_ACCESS_KEY ROOT_SECRET_KEY
 exec ${shellWord(toolPath)} --port 127.0.0.1:${server.port} --region ${server.region} --quiet posix ${shellWord(dir)}
 `;
+}
+
+/**
+ * The server deletes nothing by itself, and neither do its two clients. A small process beside it, which ends with it,
+ * deletes the objects written longest ago. An upload has no name, or one in `.sgwtmp`, until it is whole, and is left
+ * alone; both clients take an object that is gone for a miss.
+ */
+function pruneLines({ server, prune = PRUNE }: S3ServerInput, dir: string): string {
+  const bucket = shellWord(`${dir}/${server.bucket}`);
+  const most = server.max_size;
+  const tick = Math.min(PRUNE_TICK_SECONDS, prune.everySeconds);
+  return `objects() { nice -n 19 find ${bucket} -name .sgwtmp -prune -o -type f -exec stat -c '%Y %b %n' {} +; }
+prune() {
+  used=$(objects | awk '{ sum += $2 * 512 } END { printf "%.0f", sum / 1024 }')
+  [ "$used" -gt ${Math.floor(most / 1024)} ] || return 0
+  objects | sort -rn -k 1,1 | awk -v now="$(date +%s)" '
+    { sum += $2 * 512; written = $1; sub(/^[0-9]+ [0-9]+ /, "") }
+    sum > ${Math.floor(most * PRUNED_PART)} && now - written >= ${prune.restSeconds} { print }' | tr '\\n' '\\0' | xargs -0 -n 500 rm -f --
+  echo "warmbox: s3: its objects took $used KiB of ${most / 1024}: the ones written longest ago are deleted"
+}
+(
+  unset ROOT_ACCESS_KEY ROOT_SECRET_KEY
+  left=${prune.everySeconds}
+  while sleep ${tick} && [ -d "/proc/$$" ]; do # the server's number
+    left=$((left - ${tick}))
+    [ "$left" -gt 0 ] || { prune; left=${prune.everySeconds}; }
+  done
+) &`;
 }

@@ -1,7 +1,7 @@
 import { sccacheSize } from "../plan/bytes.ts";
 import type { CachePlan } from "../plan/sizing.ts";
 import type { SccacheConfig } from "../stacks/types.ts";
-import type { Store } from "./store.ts";
+import { awsHost, inChina, type Store } from "./store.ts";
 import { merged, type Table, toml } from "./toml.ts";
 
 /** How long a client waits for a server that starts. sccache's 10 s is short for a loaded box; there is no variable for it. */
@@ -55,11 +55,17 @@ function s3Table(store: Extract<Store, { kind: "s3" }>): Table {
   return {
     bucket: store.bucket,
     region: store.region,
-    ...(store.url === undefined ? {} : { endpoint: store.url, use_ssl: store.url.startsWith("https:") }),
-    ...(store.url === undefined ? {} : { enable_virtual_host_style: !store.pathStyle }),
+    ...addressKeys(store),
     key_prefix: `${store.prefix}/sccache`,
     no_credentials: false,
   };
+}
+
+/** Left out for AWS, but for China's regions: sccache makes no other host name by itself than the usual one. */
+function addressKeys({ url, region, pathStyle }: Extract<Store, { kind: "s3" }>): Table {
+  if (url !== undefined)
+    return { endpoint: url, use_ssl: url.startsWith("https:"), enable_virtual_host_style: !pathStyle };
+  return inChina(region) ? { endpoint: `https://${awsHost(region)}`, use_ssl: true } : {};
 }
 
 function gcsTable(store: Extract<Store, { kind: "gcs" }>): Table {

@@ -10,7 +10,7 @@ import {
 } from "./sccache-run.ts";
 import { sccacheUnit } from "./sccache-unit.ts";
 import { resourceScript, type Step } from "./script.ts";
-import { pathsSeenBy, unitCredentials } from "./store.ts";
+import { pathsSeenBy, storeSeenBy, unitCredentials } from "./store.ts";
 
 /** Seconds until the port must be open: the server builds its index later, so a start takes a fraction of one. */
 const READY_SECONDS = 30;
@@ -39,7 +39,7 @@ export function sccacheScript(input: ResourceInput): string {
       mode: "0644",
       check: "sccache",
       reader: input.tools.sccache,
-      text: sccacheConfig(plan, host.sccache, store),
+      text: sccacheConfig(plan, host.sccache, storeSeenBy("sccache", input.kind, store)),
     },
     ...service,
     {

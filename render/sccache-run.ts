@@ -29,13 +29,18 @@ export function sccacheEnvironment(input: SccacheRunInput): Record<string, strin
   };
 }
 
-/** Script that runs the server in the foreground, for the `process` service kind: with these two variables and no argument. */
+/**
+ * Script that runs the server in the foreground, for the `process` service kind: with these two variables and no argument.
+ * A client that found no server has started one of its own, with that client's environment; it is ended first, so that
+ * after a crash this one gets its port back.
+ */
 export function sccacheRun(input: SccacheRunInput): string {
   const variables = { ...sccacheEnvironment(input), SCCACHE_START_SERVER: "1", SCCACHE_NO_DAEMON: "1" };
   return `#!/bin/sh
 # Written by warmbox: the sccache server in the foreground.
 umask 022 # the server writes the outputs of builds: with the mode that rustc would give them
 ulimit -n "$(ulimit -H -n)" # every compile in flight holds all its sources open
+${ask(input, `SCCACHE_CONF=${shellWord(input.paths.sccacheConfig)}`, OUST_SECONDS, "--stop-server")} >/dev/null 2>&1
 exec ${cleanEnv(input.paths.home, variables)} \\
   ${shellWord(input.toolPath)}
 `;
@@ -43,6 +48,8 @@ exec ${cleanEnv(input.paths.home, variables)} \\
 
 /** Seconds that a question to the server may take: `--show-stats` of a broken server never ends. */
 const ASK_SECONDS = 10;
+/** A server that is asked to stop answers at once, or hangs; it then lets running compiles end for ten seconds. */
+const OUST_SECONDS = 12;
 /** Seconds for a stop: the server itself lets running compiles end for ten. */
 const STOP_SECONDS = 15;
 

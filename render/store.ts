@@ -78,13 +78,34 @@ function s3Target(s3: S3Config, created: string | undefined): S3Target {
   }
 }
 
+/** True for a region of AWS in China, which has a domain of its own. */
+export function inChina(region: string): boolean {
+  return region.startsWith("cn-");
+}
+
+/**
+ * Host name of S3 in a region of AWS.
+ * @see https://docs.aws.amazon.com/general/latest/gr/s3.html
+ */
+export function awsHost(region: string): string {
+  return `s3.${region}.amazonaws.com${inChina(region) ? ".cn" : ""}`;
+}
+
 /** File with the keys of the store, 0600, read by both daemons; never a part of a rendered configuration. */
 export function credentialsPath(paths: { config: string }): string {
   return `${paths.config}/s3-credentials`;
 }
 
-/** systemd's name of the keys' file, as a credential of each unit that reads it. */
-export const UNIT_CREDENTIAL = "s3-credentials";
+/** systemd's names of the keys' files, as credentials of each unit that reads them. */
+const UNIT_CREDENTIAL = { s3: "s3-credentials", gcs: "gcs-key" };
+
+const unitCredentialPath = (unit: string, name: string): string => `/run/credentials/${unit}.service/${name}`;
+
+/** The store as one of the host's services sees it: a key file of GCS is where systemd put it. See {@link pathsSeenBy}. */
+export function storeSeenBy(unit: string, kind: ServiceKind, store: Store): Store {
+  if (store.kind !== "gcs" || store.credentials.kind !== "file" || kind !== "systemd-system") return store;
+  return { ...store, credentials: { kind: "file", path: unitCredentialPath(unit, UNIT_CREDENTIAL.gcs) } };
+}
 
 /**
  * The paths of a host as one of its services sees them. A system unit has a user of its own, who cannot read a 0600 file
@@ -102,12 +123,26 @@ export function unitCredentials(
   kind: ServiceKind,
   paths: { config: string },
 ): string | undefined {
-  const reads = store.kind === "s3" && store.credentials === "keys";
-  return reads && kind === "systemd-system" ? `${UNIT_CREDENTIAL}:${credentialsPath(paths)}` : undefined;
+  if (kind !== "systemd-system") return undefined;
+  if (store.kind === "gcs" && store.credentials.kind === "file")
+    return `${UNIT_CREDENTIAL.gcs}:${store.credentials.path}`;
+  return store.kind === "s3" && store.credentials === "keys"
+    ? `${UNIT_CREDENTIAL.s3}:${credentialsPath(paths)}`
+    : undefined;
 }
 
-/** The two halves of an S3 identity. */
+/** The two halves of an S3 identity. A third, a session token, is not supported: it ends in hours, and nobody renews it. */
 export type S3Keys = { accessKeyId: string; secretAccessKey: string };
+
+/**
+ * What is wrong with a half of a key, without its value; undefined where nothing is. A space or line end comes from a
+ * paste, and would make another file of the credentials'.
+ */
+export function keyFault(secret: string, value: string): string | undefined {
+  if (/^[!-~]+$/.test(value)) return undefined;
+  const found = value === "" ? "it is empty" : "it holds white space or a character beyond ASCII";
+  return `${secret}: ${found}, wanted one word as the store gave it; next: npm run pulumi -- config set --secret ${secret}`;
+}
 
 /**
  * The shared credentials file of AWS's tools. Secret: it goes to the host in a resource of its own.
@@ -122,14 +157,23 @@ aws_secret_access_key = ${keys.secretAccessKey}
 }
 
 /**
- * Variables that lead a daemon to the credentials file and to nothing else: no profile, no metadata service that
- * answers nobody for seconds. Empty without keys.
+ * Variables of the sccache server for its store; none without one.
+ *
+ * - It listens at once. Without SCCACHE_SKIP_CACHE_CHECK it asks the store first, for as long as that keeps silent, and
+ *   asks it twice more before every write.
+ * - What goes wrong with the store is said in its log; by itself it says nothing.
+ * - They lead it to the credentials file and to nothing else: no profile, no metadata service that answers nobody.
+ *
+ * @see https://github.com/mozilla/sccache/pull/2822
  */
 export function storeEnvironment(store: Store, paths: { config: string }): Record<string, string> {
-  if (store.kind !== "s3" || store.credentials !== "keys") return {};
+  if (store.kind === "none") return {};
   return {
-    AWS_EC2_METADATA_DISABLED: "true",
-    AWS_SHARED_CREDENTIALS_FILE: credentialsPath(paths),
+    SCCACHE_SKIP_CACHE_CHECK: "1",
+    SCCACHE_LOG: "warn",
+    ...(store.kind === "s3" && store.credentials === "keys"
+      ? { AWS_EC2_METADATA_DISABLED: "true", AWS_SHARED_CREDENTIALS_FILE: credentialsPath(paths) }
+      : {}),
     ...marked(store),
   };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { gib } from "../../plan/bytes.ts";
 import { fault } from "../fault.ts";
-import { directory, doc, flag, line, object, port, whole, word } from "./fields.ts";
+import { directory, doc, flag, line, object, port, size, whole, word } from "./fields.ts";
 
 const BUCKET_WANTED = "a bucket name: 3 to 63 lower-case letters, digits, dots and dashes";
 const bucket = line(BUCKET_WANTED).regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, {
@@ -18,7 +19,7 @@ const prefix = doc(
     .regex(/^[^/\s]([^\s]*[^/\s])?$/, { error: fault(PREFIX_WANTED, "write it like warmbox") })
     .default("warmbox"),
   {
-    what: "Start of every key; sccache writes below PREFIX/sccache, bazel-remote below PREFIX/bazel-remote.",
+    what: "Start of every key: sccache writes below PREFIX/sccache, bazel-remote below PREFIX/bazel-remote.",
   },
 );
 
@@ -37,7 +38,7 @@ const credentials = doc(
     access_key: "write keys, and set the secrets s3AccessKeyId and s3SecretAccessKey",
   }).default("keys"),
   {
-    what: "`keys`: the secrets `s3AccessKeyId` and `s3SecretAccessKey` of the stack, put into a 0600 file. `role`: the machine's own instance role.",
+    what: "`keys`: the secrets `s3AccessKeyId` and `s3SecretAccessKey` of the stack, put into a 0600 file; no session token. `role`: the machine's own instance role.",
   },
 );
 
@@ -57,7 +58,7 @@ export const s3Schema = z.discriminatedUnion(
         what: "`keys`: a new IAM user of least privilege. `role`: only the policy, for you to attach to the hosts' role.",
       }),
       expire_days: doc(whole("days", 1, 3650).default(60), {
-        what: "Objects that nobody refreshed for so long are deleted; neither tool deletes any itself.",
+        what: "Objects so old are deleted, used or not; neither tool deletes any itself.",
         unit: "days",
       }),
       force_destroy: doc(flag().default(false), {
@@ -99,6 +100,10 @@ export const s3Schema = z.discriminatedUnion(
         what: "Where its objects are kept.",
         computed:
           "`.local/share/warmbox/s3` below the home directory, `/var/cache/warmbox-s3` in scope system",
+      }),
+      max_size: doc(size({ min: gib(1) }).default(gib(20)), {
+        what: "Cap of its objects; the ones written longest ago go when it is passed, looked at every five minutes. It comes on top of the plan's 80 % of the volume: set it, or `dir`, to what the disk can take.",
+        unit: "size",
       }),
       bucket: doc(bucket.default("warmbox"), { what: "Bucket that is made in it." }),
       region: doc(region.default("us-east-1"), { what: "Region that it signs for." }),

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { chmod, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { run, SHELLS, until } from "./box.ts";
+import { toolPath } from "../tools.ts";
+import { daemon, freePort, run, SHELLS, until } from "./box.ts";
 import { type CargoBox, cargoBox } from "./sccache.ts";
 
 const LIMIT_MS = 120_000;
@@ -145,6 +146,69 @@ test("a long compile is not cut while its server answers", { timeout: LIMIT_MS }
   await box.file("project/one/src/lib.rs", slowCrate(7));
   expect(await builds(box)).not.toContain("warmbox:");
   expect((await box.stats()).misses).toBe(2);
+});
+
+test("nor is one cut because a question cannot be asked", { timeout: LIMIT_MS }, async () => {
+  const box = await cargoBox();
+  await box.serve();
+  await box.file("none/timeout", "#!/bin/sh\nexit 127\n", 0o755);
+  await box.file("project/one/src/lib.rs", slowCrate(5));
+  const said = await builds(box, { PATH: `${box.dir}/none:${box.env.PATH}` });
+  expect(said).not.toContain("warmbox:");
+  expect((await box.stats()).misses).toBe(2);
+});
+
+test.each(["SIGKILL", "SIGTERM"])(
+  "a client that %s ends alone fails nothing",
+  { timeout: LIMIT_MS },
+  async (signal) => {
+    const box = await cargoBox();
+    await box.serve();
+    await box.file("project/one/src/lib.rs", slowCrate(5));
+    const built = builds(box);
+    const clients = `for p in /proc/[0-9]*; do
+    case $(tr '\\0' ' ' <$p/cmdline) in "$1 "*"--crate-name one "*) kill -s "$2" "\${p#/proc/}" && exit 0 ;; esac
+  done 2>/dev/null; exit 1`;
+    const words = ["sh", "-c", clients, "sh", box.sccache, signal.replace("SIG", "")];
+    await until(async () => (await box.stats()).requests >= 4, "a compile under way");
+    await until(async () => (await run(words)).code === 0, "its client is there");
+    expect(await built).toContain("warmbox: sccache: it was ended (signal ");
+  },
+);
+
+describe("S3 that takes connections and never answers", () => {
+  /** A box whose server runs on a real S3 server. */
+  async function s3Box() {
+    const s3Port = await freePort();
+    const box = await cargoBox({ s3Port, storeLimitSeconds: 3 });
+    await box.file("objects/warmbox/.keep", "");
+    const words = ["--port", `127.0.0.1:${s3Port}`, "--quiet", "posix", `${box.dir}/objects`];
+    const env = { ...box.env, ROOT_ACCESS_KEY: "a", ROOT_SECRET_KEY: "b" };
+    return { ...box, s3: await daemon([await toolPath("versitygw"), ...words], s3Port, env) };
+  }
+
+  test("delays a build, and fails none", { timeout: LIMIT_MS }, async () => {
+    const box = await s3Box();
+    await box.serve();
+    box.s3.kill("SIGSTOP");
+    expect(await builds(box)).toContain(
+      ", or the store behind that, does not answer; compiling without the cache",
+    );
+  });
+
+  test("keeps no server from its start, and serves no less from the disk", {
+    timeout: LIMIT_MS,
+  }, async () => {
+    const box = await s3Box();
+    const first = await box.serve();
+    await builds(box);
+    box.s3.kill("SIGSTOP");
+    first.kill("SIGKILL");
+    await once(first, "exit");
+    await box.serve();
+    expect(await builds(box)).not.toContain("warmbox:");
+    expect(await box.stats()).toMatchObject({ hits: 2, misses: 0 });
+  });
 });
 
 test("the guard and its file end with the build", { timeout: LIMIT_MS }, async () => {

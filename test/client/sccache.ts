@@ -24,21 +24,46 @@ export interface CargoBox extends Home {
 }
 
 const MAX_SIZE = 64 * 1024 * 1024;
+/** What makes it a server, and lets it listen before its store answers. The keys are nobody's. */
+const SERVER = {
+  ...{ SCCACHE_START_SERVER: "1", SCCACHE_NO_DAEMON: "1", SCCACHE_SKIP_CACHE_CHECK: "1" },
+  ...{ AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b", AWS_EC2_METADATA_DISABLED: "true" },
+};
 /** Another sccache than the one of the box, for the wrapper alone. */
 export interface CargoBoxOptions {
   readonly sccachePath?: string;
   readonly shell?: readonly string[];
+  readonly storeLimitSeconds?: number;
+  /** Port of an S3 server on loopback that takes anything. */
+  readonly s3Port?: number;
 }
 
-export async function cargoBox({ sccachePath, shell }: CargoBoxOptions = {}): Promise<CargoBox> {
+/** The chain that a stack with S3 renders. */
+const withS3 = (port: number) => `[cache.multilevel]
+chain = ["disk", "s3"]
+write_error_policy = "l0"
+[cache.s3]
+bucket = "warmbox"
+region = "us-east-1"
+endpoint = "http://127.0.0.1:${port}"
+no_credentials = false
+`;
+
+export async function cargoBox(options: CargoBoxOptions = {}): Promise<CargoBox> {
+  const { sccachePath, shell, s3Port, storeLimitSeconds } = options;
   const home = await makeHome();
   const port = await freePort();
   const sccache = await toolPath("sccache");
   const conf = await home.file(
     "sccache.toml",
-    `[cache.disk]\ndir = "${home.dir}/cache"\nsize = ${MAX_SIZE}\n`,
+    `[cache.disk]\ndir = "${home.dir}/cache"\nsize = ${MAX_SIZE}\n${s3Port === undefined ? "" : withS3(s3Port)}`,
   );
-  const script = rustcWrapper({ sccachePath: sccachePath ?? sccache, confPath: conf, port });
+  const script = rustcWrapper({
+    sccachePath: sccachePath ?? sccache,
+    confPath: conf,
+    port,
+    ...(storeLimitSeconds === undefined ? {} : { storeLimitSeconds }),
+  });
   const wrapper = await home.file("bin/rustc-wrapper", withShell(script, shell), 0o755);
   await writeProject(home, wrapper);
   const env = {
@@ -53,7 +78,7 @@ export async function cargoBox({ sccachePath, shell }: CargoBoxOptions = {}): Pr
     wrapper,
     conf,
     port,
-    serve: () => daemon([sccache], port, { ...env, SCCACHE_START_SERVER: "1", SCCACHE_NO_DAEMON: "1" }),
+    serve: () => daemon([sccache], port, { ...env, ...SERVER }),
     stats: async () =>
       parseStats((await run([sccache, "--show-stats", "--stats-format=json"], { env })).stdout),
     build: async (extra = {}) =>

@@ -17,6 +17,7 @@ put .local/share/warmbox/run/sccache 0755 check=sh <<'WARMBOX-END'
 # Written by warmbox: the sccache server in the foreground.
 umask 022 # the server writes the outputs of builds: with the mode that rustc would give them
 ulimit -n "$(ulimit -H -n)" # every compile in flight holds all its sources open
+env -i HOME=/home/ci SCCACHE_CONF=/home/ci/.config/sccache/config SCCACHE_SERVER_PORT=4226 timeout 12 /home/ci/.local/share/warmbox/tools/sccache/1.0.0/sccache --stop-server >/dev/null 2>&1
 exec env -i \
   HOME=/home/ci \
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -232,7 +232,7 @@ const STORES: [string, object, Record<string, unknown>][] = [
   ["gcs", { bucket: "one" }, { bucket: "two", prefix: "p", credentials: { kind: "file", path: "/k" } }],
 ];
 /** Read by the component that makes the store, not by a renderer. */
-const STORE_ELSEWHERE = ["kind", "host", "dir"];
+const STORE_ELSEWHERE = ["kind", "host", "dir", "max_size"];
 
 it.each(
   STORES.flatMap(([store, base, others]) =>

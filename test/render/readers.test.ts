@@ -238,8 +238,19 @@ describe("S3 behind both", { timeout: 10 * MINUTES }, () => {
       { PATH, ROOT_ACCESS_KEY: keys.accessKeyId, ROOT_SECRET_KEY: keys.secretAccessKey },
     );
     await fileOf(input.paths.home, "s3-credentials", s3Credentials(keys), 0o600);
-    await startSccache(input);
+    const sccache = await startSccache(input);
     await startBazelRemote(input);
+    const rustc = `${(await run(["rustc", "--print", "sysroot"], { env: process.env as Record<string, string> })).stdout.trim()}/bin/rustc`;
+    const lib = await fileOf(input.paths.home, "lib.rs", "pub fn one() {}\n");
+    const compile = [rustc, "--crate-name", "one", "--crate-type", "lib", "--emit=dep-info,link", lib];
+    const compiled = await run([sccache.toolPath, ...compile, "--out-dir", input.paths.home], {
+      env: {
+        PATH,
+        SCCACHE_SERVER_PORT: String(input.ports.sccache),
+        SCCACHE_CONF: join(input.paths.home, "sccache.toml"),
+      },
+    });
+    expect(compiled).toMatchObject({ code: 0 });
     const blob = "hello";
     const name = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     const put = await fetch(`http://127.0.0.1:${input.ports.http}/cas/${name}`, {
@@ -250,7 +261,10 @@ describe("S3 behind both", { timeout: 10 * MINUTES }, () => {
     await expect
       .poll(async () => (await readdir(bucket, { recursive: true })).sort(), { timeout: MINUTES / 2 })
       .toEqual(
-        expect.arrayContaining(["warmbox/sccache/.sccache_check", `warmbox/bazel-remote/cas.v2/2c/${name}`]),
+        expect.arrayContaining([
+          expect.stringMatching(/^warmbox\/sccache\/.\/.\/.\/[0-9a-f]{64}$/),
+          `warmbox/bazel-remote/cas.v2/2c/${name}`,
+        ]),
       );
   });
 });

@@ -1,5 +1,5 @@
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** The two halves that a credentials file holds. */
@@ -13,14 +13,19 @@ export function keysIn(file: string): { accessKeyId: string; secretAccessKey: st
   return { accessKeyId: value("aws_access_key_id"), secretAccessKey: value("aws_secret_access_key") };
 }
 
-/** Every file below a folder that holds the word, with its mode. */
+/** Every file below a folder that holds the word, with its mode. Folders that others use as well may change meanwhile. */
 export function filesHolding(root: string, word: string): string[] {
-  const needle = Buffer.from(word);
-  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return files
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => readFileSync(path).includes(needle))
-    .map((path) => `${path} ${(statSync(path).mode & 0o777).toString(8)}`)
+  // grep holds no file in memory, and its pattern comes by stdin: no command line has it
+  const found = spawnSync("grep", ["-rlFs", "--devices=skip", "-f", "-", root], {
+    input: `${word}\n`,
+    encoding: "utf8",
+  });
+  const paths = found.stdout.split("\n").filter((path) => path !== "");
+  return paths
+    .flatMap((path) => {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      return stat === undefined ? [] : [`${path} ${(stat.mode & 0o777).toString(8)}`];
+    })
     .sort();
 }
 

@@ -1,9 +1,20 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { bytes } from "../../plan/bytes.ts";
 import { hostPaths } from "../../render/paths.ts";
 import { s3CredentialsScript, s3OwnCredentialsScript } from "../../render/s3-credentials.ts";
 import { type S3ServerInput, s3Directory, s3ServerRun, s3ServerScript } from "../../render/s3-server.ts";
@@ -154,6 +165,52 @@ describe("the server's run script", () => {
     expect(listeners.split("\n").filter((line) => line.endsWith(`:${hex}`))).toEqual([`0100007F:${hex}`]);
   });
 
+  it("keeps its objects within the cap, the ones written longest ago first, and none that is being written", async () => {
+    const dir = await home();
+    const port = await freePort();
+    const declared = serverInput(dir, { port, dir: "objects" });
+    const server = { ...declared.server, max_size: bytes(1_000_000) };
+    const prune = { everySeconds: 1, restSeconds: 2 };
+    const input = { ...declared, server, prune, toolPath: await toolPath("versitygw") };
+    sent(["sh"], s3CredentialsScript(inputFor(dir), KEYS), "apply", dir);
+    const script = join(dir, "run-s3");
+    writeFileSync(script, s3ServerRun(input), { mode: 0o755 });
+    await daemon([script], port, { PATH: process.env.PATH ?? "" });
+    const body = join(dir, "body");
+    writeFileSync(body, Buffer.alloc(200_000, 1));
+    const put = (name: string, ...more: string[]) => {
+      const words = [
+        "-s",
+        "-S",
+        "-f",
+        "-K",
+        "-",
+        "-T",
+        body,
+        ...more,
+        `http://127.0.0.1:${port}/warmbox/${name}`,
+      ];
+      const child = spawn("curl", words, { stdio: ["pipe", "inherit", "inherit"] });
+      child.stdin.end(
+        `user = "${KEYS.accessKeyId}:${KEYS.secretAccessKey}"\naws-sigv4 = "aws:amz:us-east-1:s3"\nheader = "x-amz-content-sha256: UNSIGNED-PAYLOAD"\n`,
+      );
+      return new Promise((done) => child.once("close", done));
+    };
+    const bucket = join(dir, "objects/warmbox");
+    const names = () => readdirSync(bucket).filter((name) => name !== ".sgwtmp");
+    for (const [age, name] of ["oldest", "older", "old", "young"].entries()) {
+      expect(await put(name)).toBe(0);
+      utimesSync(join(bucket, name), new Date(), new Date(Date.now() - (9 - age) * 60_000));
+    }
+    const slow = put("slow", "--limit-rate", "40k"); // five seconds
+    expect(await put("new")).toBe(0);
+    expect(await put("newer")).toBe(0);
+    await expect.poll(() => names().sort(), { timeout: 20_000 }).toEqual(["new", "newer", "old", "young"]);
+    expect(await slow).toBe(0);
+    await expect.poll(() => names().sort(), { timeout: 20_000 }).toContain("slow");
+    expect(statSync(join(bucket, "slow")).size).toBe(200_000);
+  });
+
   it("refuses to start without keys: versitygw would take anybody's", async () => {
     const dir = await home();
     const script = join(dir, "run-s3");
@@ -197,9 +254,7 @@ describe("the server's unit", () => {
     );
     expect(() =>
       s3ServerScript(serverInput("/home/ci", { dir: "/srv/s3" }, "systemd-system", "system")),
-    ).toThrow(
-      "s3.dir: /srv/s3: with scope: system the S3 server has a user of its own, whose objects systemd keeps below /var/cache/; write /var/cache/warmbox-s3, or scope: user",
-    );
+    ).toThrow(/wanted: a directory below \/var\/cache\/ .*\n {4}next: {3}write \/var\/cache\/warmbox-s3/);
   });
 
   it("gets the keys from systemd, for root's file is 0600", () => {
@@ -221,6 +276,12 @@ function spawnAndRead(program: string, words: string[]): string {
 
 it("every key of the embedded kind changes a script", () => {
   const all = (s3: object) => s3ServerScript(serverInput("/home/ci", s3));
-  for (const s3 of [{ port: 7071 }, { dir: "o" }, { bucket: "two" }, { region: "eu-west-2" }])
+  for (const s3 of [
+    { port: 7071 },
+    { dir: "o" },
+    { max_size: "2GiB" },
+    { bucket: "two" },
+    { region: "eu-west-2" },
+  ])
     expect(all(s3), JSON.stringify(s3)).not.toBe(all({}));
 });

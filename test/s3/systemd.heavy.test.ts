@@ -36,7 +36,10 @@ describe.each(["user", "system"] as const)(
     const { s3: server } = stack;
     if (server?.kind !== "embedded") throw new Error("not embedded");
     const store = { ...storeOfHost(stack, "box"), keysMark: "1" };
-    const input = { ...boxOf(scope, { "bazel-remote": "3GiB", sccache: "700MiB" }).input, store };
+    const box = boxOf(scope, { "bazel-remote": "3GiB", sccache: "700MiB" }).input;
+    // no compiler is in the container: sccache's check of its store stands for what it would write
+    const checked = { ...box.host.sccache, env: { SCCACHE_SKIP_CACHE_CHECK: "0" } };
+    const input = { ...box, host: { ...box.host, sccache: checked }, store };
     const units = ["warmbox-s3", "sccache", "bazel-remote"];
 
     const apply = async (text: string) => {

@@ -494,7 +494,7 @@ describe("parseStackConfig", () => {
       one(
         "s3.secret_access_key",
         "(not shown)",
-        "no such key; there are kind, host, port, dir, bucket, region, prefix",
+        "no such key; there are kind, host, port, dir, max_size, bucket, region, prefix",
         "keys are secrets: run `pulumi config set --secret s3SecretAccessKey`",
       ),
     );
