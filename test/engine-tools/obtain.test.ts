@@ -18,6 +18,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { buildSccache, registryConfig } from "../../engine/tools/build-cargo.ts";
+import { buildGo } from "../../engine/tools/build-go.ts";
 import type { ObtainedTool } from "../../engine/tools/cache.ts";
 import { thisArch } from "../../engine/tools/cache.ts";
 import { lockedIntegrity, moonBinary } from "../../engine/tools/moon-npm.ts";
@@ -253,6 +254,50 @@ describe("the cache", () => {
       expect(readdirSync(join(cache, "build"))).toEqual([]);
     });
   }
+});
+
+describe("a build with Go", () => {
+  /** Stands in for Go: answers `go env` and shows what a build would see. */
+  const withGo = async (version: string, work: () => Promise<void>): Promise<string> => {
+    const [bin, seen] = [join(base, "bin"), join(base, "seen")];
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(
+      join(bin, "go"),
+      `#!/bin/sh\n[ "$1" != env ] || { printf '%s\\n' ${version} "$HOME/go/pkg/mod" "$HOME/.cache/go-build"; exit; }\nenv >>"${seen}"\n`,
+    );
+    chmodSync(join(bin, "go"), 0o755);
+    const before = { ...process.env };
+    Object.assign(process.env, { HOME: join(base, "home"), PATH: `${bin}:${before.PATH}` });
+    for (const name of ["GOCACHE", "GOMODCACHE"]) delete process.env[name];
+    await work().finally(() => {
+      process.env = before;
+    });
+    return readFileSync(seen, "utf8");
+  };
+  const build = async (): Promise<void> =>
+    await buildGo(
+      tinyModule(),
+      thisArch(),
+      join(base, "out"),
+      join(base, "build"),
+      startProgress("x", { write: () => true }),
+    );
+
+  it("leaves no cache in the home directory of a user who has none, and shares one that is there", async () => {
+    const lines = (await withGo("go1.26.8", build)).split("\n");
+    expect(lines).toContain(`GOCACHE=${join(base, "build/go-build")}`);
+    expect(lines).toContain(`GOMODCACHE=${join(base, "build/go-mod")}`);
+    rmSync(join(base, "seen"));
+    for (const dir of ["go/pkg/mod", ".cache/go-build"])
+      mkdirSync(join(base, "home", dir), { recursive: true });
+    expect(await withGo("go1.26.8", build)).not.toMatch(/^GO(MOD)?CACHE=/m);
+  });
+
+  it("is refused with a Go that is too old", async () => {
+    await expect(withGo("go1.20.14", build)).rejects.toThrow(
+      "go on PATH is 1.20.14, needed is 1.25.11 or newer. Next: install it, https://go.dev/dl/",
+    );
+  });
 });
 
 describe("sccache from its registry package", () => {

@@ -296,6 +296,43 @@ describe("diff", () => {
   });
 });
 
+/**
+ * What the released plugin was seen to do: its own repository keeps the calls and the state of an `up` that its upgrade
+ * test replays (provider/pkg/provider/testdata/recorded/TestProviderUpgrade/stdin/0.11.1 of pulumi/pulumi-command:
+ * Check returns the inputs as they came, Create an id of the name and eight hex digits and the inputs with both outputs,
+ * and the engine keeps exactly that). The same calls here, with values of our own.
+ */
+describe("a stack of the released plugin, as its repository recorded one", () => {
+  const urn = "urn:pulumi:dev::demo::command:local:Command::lines";
+  const inputs: Bag = { addPreviousOutputInEnv: true, create: "tail -n 1", stdin: "one\ntwo\nlast of all" };
+  const state: Bag = { ...inputs, stderr: "", stdout: "last of all" };
+
+  test("check and create answer alike", async () => {
+    expect(await check(inputs, urn)).toEqual({ inputs, failures: [] });
+    const request = new messages.CreateRequest().setUrn(urn).setProperties(struct(inputs));
+    const made = await call<ProviderMessages.CreateResponse>(client, "create", request);
+    expect(made.getId()).toMatch(/^lines[0-9a-f]{8}$/);
+    expect(plain(made.getProperties())).toEqual(state);
+  });
+
+  test("the engine's next check and diff find no difference, with what is new since then left out or null", async () => {
+    const request = new messages.CheckRequest().setUrn(urn).setOlds(struct(inputs)).setNews(struct(inputs));
+    const checked = await call<ProviderMessages.CheckResponse>(client, "check", request);
+    expect(plain(checked.getInputs())).toEqual(inputs);
+    expect(await changes(state, plain(checked.getInputs()))).toEqual({});
+    expect(await changes({ ...state, environment: null, triggers: null }, inputs)).toEqual({});
+    expect((await diff(state, inputs)).getReplacesList()).toEqual([]);
+  });
+
+  test("an update keeps what is not an input of the command", async () => {
+    expect(await update(state, { ...inputs, stdin: "one\nnew last" })).toEqual({
+      ...state,
+      stdin: "one\nnew last",
+      stdout: "new last",
+    });
+  });
+});
+
 describe("create", () => {
   test("runs the command and keeps its output without the last newline", async () => {
     const { id, properties } = await create({
