@@ -11,6 +11,7 @@ const HOST = {
   agents: { total: 2, active: 1 },
   sccache: { max_size: "1GiB" },
   "bazel-remote": { max_size: "1GiB" },
+  moon: { env: { MOON_LABEL: "two words, $HOME" } },
 };
 
 let fleet: Fleet;
@@ -97,6 +98,13 @@ describe("a host in system scope", () => {
 
   it("has nothing that doctor would find", async () => {
     expect(await runs("doctor")).toBe("box: nothing found\n");
+  });
+
+  it("gives every session moon's settings by PAM, as they were declared", async () => {
+    await fleet.operator.hangUp(); // a session over a connection from before has the environment from before
+    const env = await fleet.on(USER, "env");
+    expect(env).toContain("MOON_REMOTE_HOST=grpc://127.0.0.1:9092\n");
+    expect(env).toContain("MOON_LABEL=two words, $HOME\n");
   });
 
   it("is changed by the next up only where it drifted", async () => {
