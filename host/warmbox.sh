@@ -27,12 +27,14 @@
 #         what changed, wait until ready, compare live lines, write the ledger. Any failure puts everything back.
 # remove  untouched: the original or nothing; edited: the edit stays and is reported. Not the owner: left alone.
 # observe prints every ledger and what differs from it (see there).
+# restore brings a resource back to what it had when a proof passed last (see there).
 #
 # On disk, below ~/.local/state/warmbox (WARMBOX_SCOPE=system: /var/lib/warmbox), readable by its owner only:
 #   lock        held (flock) while anything changes          made       directories that are ours to remove when empty
 #   run/ log/   services of kind process                     NAME/      one resource:
 #     ledger    what was applied, one line each              objects/   the bytes it speaks of, named by sha256
 #     journal   a change under way: undone if found          done       a change complete but for the cleaning up
+#     proved    the ledger of what a proof has passed last
 #
 # Exit codes: 0 done; 65 bad script, or content refused by its reader; 69 the library (the script says so) or flock is missing;
 # 70 fault of this library; 73 cannot write; 75 lock busy; 78 a service did not become ready. After any of them but 0
@@ -191,6 +193,7 @@ wb_stage_make() {
 resource() {
   wb_resource=${1:-} wb_owner='' wb_generation=''
   wb_steps=0 wb_files=0 wb_lines=0 wb_services=0 wb_objects=0 wb_open='' wb_taken='' wb_stage='' wb_directories=''
+  wb_restored_why=''
   wb_paths
   umask 077
   case $wb_resource in '' | *[!a-z0-9-]*) wb_die 65 "resource name '$wb_resource'" "use a-z, 0-9 and -" ;; esac
@@ -2026,11 +2029,11 @@ wb_finish_service() {
   fi
 }
 
-# Drops stored bytes that the ledger does not speak of any more.
+# Drops stored bytes that neither the ledger nor the proved one speaks of any more.
 wb_drop_objects() {
   set --
   for wb_kept in "$wb_back/objects"/*; do
-    grep -qF -e "${wb_kept##*/}" "$wb_back/ledger" || set -- "$@" "$wb_kept"
+    grep -qsF -e "${wb_kept##*/}" "$wb_back/ledger" "$wb_back/proved" || set -- "$@" "$wb_kept"
   done
   [ $# = 0 ] || rm -f "$@"
 }
@@ -2066,6 +2069,7 @@ apply() {
   wb_read_ledger "$wb_box"
   {
     printf '# warmbox ledger of %s\n' "$wb_resource"
+    [ -z "$wb_restored_why" ] || printf '# restored: %s\n' "$wb_restored_why"
     printf 'owner\t%s\ngeneration\t%s\n' "$wb_owner" "$wb_generation"
   } >"$wb_stage/ledger" || wb_die_write "$wb_stage"
   true >"$wb_stage/journal"
@@ -2162,6 +2166,105 @@ wb_state_remove() {
   mv -T "$wb_top" "$wb_top.warmbox-old" && rm -rf "$wb_top.warmbox-old" || wb_die_write "$wb_top"
 }
 
+# ---------------------------------------------------------------- proved, restore
+
+# proved NAME…: remembers what these resources have now as what `restore` goes back to.
+proved() (
+  wb_paths
+  umask 077
+  wb_resource=proof
+  wb_lock
+  for wb_name; do
+    wb_box=$wb_state/$wb_name
+    [ ! -f "$wb_box/ledger" ] ||
+      { cp "$wb_box/ledger" "$wb_box/proved.new" && mv -f "$wb_box/proved.new" "$wb_box/proved"; } ||
+      wb_die_write "$wb_box/proved"
+  done
+)
+
+# unproved STACK: forgets what was remembered of its resources; what only that speaks of goes with their next change.
+unproved() (
+  wb_paths
+  wb_resource=proof
+  [ -d "$wb_state" ] || exit 0
+  wb_lock
+  for wb_found in "$wb_state"/*/proved; do
+    ! grep -qsx "owner$wb_tab$1" "$wb_found" || rm -f "$wb_found"
+  done
+)
+
+# restore NAME 'WHY': brings a resource back to what it had when a proof passed last, by an ordinary apply, under the next
+# generation: so the stack's next preview shows that its script is not what stands here. Prints what came of it.
+# Its owner stays. A secret file has no copy to come from, so a resource with one is left in place.
+restore() (
+  wb_paths
+  wb_box=$wb_state/$1
+  if [ ! -f "$wb_box/ledger" ] || [ ! -f "$wb_box/proved" ]; then
+    echo "$1: no earlier configuration was ever proved here: the new one stays in place"
+    exit 0
+  elif [ "$(wb_ledger_body "$wb_box/ledger")" = "$(wb_ledger_body "$wb_box/proved")" ]; then
+    echo "$1: its configuration is the one that was proved last: nothing to put back"
+    exit 0
+  fi
+  wb_read_ledger "$wb_box"
+  resource "$1" owner="$wb_was_owner" generation=$((wb_was_generation + 1))
+  mkdir "$wb_stage/proved" && cp "$wb_box/proved" "$wb_stage/proved/ledger" || wb_die_write "$wb_stage"
+  wb_read_ledger "$wb_stage/proved"
+  wb_old_line=1
+  while [ $wb_old_line -le $wb_lines ]; do
+    wb_line $wb_old_line
+    wb_restore_step
+    wb_old_line=$((wb_old_line + 1))
+  done
+  wb_restored_why=$(printf '%s' "$2" | tr '\n\t' '  ')
+  apply
+  echo "$1: put back to what was proved last"
+)
+
+# A ledger without its head, which differs between two applies of the same.
+wb_ledger_body() { sed -e '/^#/d' -e "/^owner$wb_tab/d" -e "/^generation$wb_tab/d" "$1"; }
+
+# The line just taken of an old ledger as the line of a script that it was written from. What was read by its reader then
+# is not read again.
+wb_restore_step() {
+  case $wb_1:$wb_10 in
+    put:secret) wb_die 65 "$wb_3 is secret, and no copy of it is kept" "set the secret it had before, and run up" ;;
+    put:* | include:* | block:*)
+      wb_old_kind=$wb_1
+      wb_step_path "$wb_1" "$wb_3"
+      wb_set s_check $wb_steps -
+      wb_set s_with $wb_steps ''
+      case $wb_old_kind in
+        put) wb_set s_mode $wb_steps "$wb_4" && wb_set s_flag $wb_steps "$wb_10" && wb_restore_bytes "$wb_5" ;;
+        include) wb_set s_name $wb_steps "$wb_10" ;;
+        block) wb_set s_name $wb_steps "$wb_10" && wb_restore_bytes "$wb_12" ;;
+      esac
+      ;;
+    directory:*)
+      wb_step_path directory "$wb_3"
+      wb_set s_mode $wb_steps "$wb_4"
+      wb_set s_flag $wb_steps "$wb_5"
+      ;;
+    service:*)
+      wb_step service
+      wb_set s_name $wb_steps "$wb_3"
+      wb_set s_with $wb_steps "$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}"
+      ;;
+    live:*)
+      wb_step live
+      wb_set s_name $wb_steps "$wb_2"
+      wb_set s_file $wb_steps "$wb_3"
+      wb_set s_with $wb_steps "$wb_4"
+      ;;
+  esac
+}
+
+# The step's bytes are those that were kept under sha256 $1.
+wb_restore_bytes() {
+  wb_set s_sha $wb_steps "$1"
+  wb_set s_file $wb_steps "$wb_box/objects/$1"
+}
+
 # ---------------------------------------------------------------- observe
 
 # Prints every ledger, and what differs from it as unified diffs (nothing = intact):
@@ -2188,6 +2291,7 @@ observe() (
     printf '@@warmbox ledger %s owner=%s generation=%s\n' "$wb_resource" "$wb_was_owner" "$wb_was_generation"
     true >"$wb_stage/notes"
     wb_observe_ledger | sed 's/^/|/'
+    sed -n "s/^# restored: \\(.*\\)/$wb_resource was put back to its last proved configuration, after \\1; up tries the stack's own again./p" "$wb_found" >>"$wb_stage/notes"
     [ ! -s "$wb_stage/notes" ] || { printf '@@warmbox note %s\n' "$wb_resource" && sed 's/^/|/' "$wb_stage/notes"; }
   done
 )

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { heredoc, TestHost } from "./host.ts";
+import { heredoc, LIBRARY, TestHost } from "./host.ts";
 import { type Shell, shells } from "./shells.ts";
 
 /** Commands by which the library writes; the shell's own redirections stand next to one of them. */
@@ -131,6 +131,29 @@ describe.concurrent.each(shells())("killed at every step, $name", { timeout: 900
       if (killed) await succeed(host, "apply", body(to), step);
       expect(host.read(".config/demo/config.yaml")).toBe(to);
       return killed;
+    });
+    await succeed(host, "remove", body(NEW_CONFIG), 0);
+    expect(host.contents()).toEqual(before);
+  });
+
+  test("a restore of what was proved", async ({ onTestFinished }) => {
+    const host = prepare(shell);
+    onTestFinished(() => host.dispose());
+    const before = host.contents();
+    await succeed(host, "apply", body(FIRST_CONFIG), 0);
+    const library = `. '${LIBRARY}'\n`;
+    expect(await host.run(`${library}proved library\n`, [])).toMatchObject({ code: 0 });
+    const restore = (traps: string) => host.run(`${library}${traps}\nrestore library why\n`, []);
+    await everyStep(async (step) => {
+      await succeed(host, "apply", body(NEW_CONFIG), step);
+      const counter = join(host.root, "count");
+      writeFileSync(counter, "0\n");
+      const { signal } = await restore(trap(counter, step));
+      expectWhole(host, [FIRST_CONFIG, NEW_CONFIG], step);
+      // both ways on from there: the proof puts it back once more, or an up tries the new one again
+      if (step % 2 === 1) expect(await restore(NO_SYNC), `at step ${step}`).toMatchObject({ code: 0 });
+      if (step % 2 === 1) expect(host.read(".config/demo/config.yaml"), `at step ${step}`).toBe(FIRST_CONFIG);
+      return signal === "SIGKILL";
     });
     await succeed(host, "remove", body(NEW_CONFIG), 0);
     expect(host.contents()).toEqual(before);
