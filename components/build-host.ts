@@ -62,7 +62,7 @@ export interface TierArgs {
  * One machine as a warm Rust build box: its library and tools, then the tiers that the stack enables.
  *
  * ```ts
- * const [box] = await inspectHosts(stack, pulumi.getStack());
+ * const { boxes: [box] } = await inspectFleet(stack, pulumi.getStack());
  * new BuildHost(box);
  * ```
  */

@@ -16,13 +16,7 @@ export type WarnedHost = {
 
 /** What a person should know of a host although the run goes on. */
 export function hostWarnings(warned: WarnedHost): string[] {
-  return [
-    ...badTools(warned),
-    ...cargoConflicts(warned),
-    ...strangers(warned),
-    ...withoutStore(warned),
-    ...unproved(warned),
-  ];
+  return [...badTools(warned), ...cargoConflicts(warned), ...strangers(warned), ...withoutStore(warned)];
 }
 
 /** Installed tools that are known to be bad: builds outside of warmbox's environment would still find them. */
@@ -72,13 +66,5 @@ function withoutStore({ name, stack }: WarnedHost): string[] {
   if (server === undefined || server === name) return [];
   return [
     `${name}: no S3 behind its caches: the embedded server listens on ${server} alone; next: for a store that hosts share write s3: {kind: endpoint, …}`,
-  ];
-}
-
-/** A proof builds as the user whom the caches serve; scripts of system scope run as root. */
-function unproved({ name, host, stack }: WarnedHost): string[] {
-  if (!stack.proof || host.scope === "user") return [];
-  return [
-    `${name}: the proof is skipped, since scope system works as root; next: log in as the build user and run a build twice`,
   ];
 }

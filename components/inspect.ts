@@ -44,14 +44,11 @@ export async function inspectFleet(stack: StackConfig, owner: string): Promise<F
   return { boxes, unreachable };
 }
 
-/**
- * The hosts of a stack, for what needs all of them; see {@link inspectFleet}.
- * @throws Error with every host that cannot be reached or does not add up, one after the other
- */
-export async function inspectHosts(stack: StackConfig, owner: string): Promise<BuildHostArgs[]> {
-  const { boxes, unreachable } = await inspectFleet(stack, owner);
-  if (unreachable.length > 0) throw new Error(unreachable.map(({ message }) => message).join("\n"));
-  return boxes;
+/** One host of a stack, for what looks at each by itself. @throws Error where it does not answer or add up */
+export async function inspectOne(stack: StackConfig, name: string, host: HostConfig): Promise<BuildHostArgs> {
+  const found = await inspectHost({ name, host, stack, owner: "nobody", library: await libraryTexts() });
+  if ("box" in found) throw new Error(found.message);
+  return found;
 }
 
 async function inspectHost(known: Omit<HostDescription, "probe">): Promise<BuildHostArgs | UnreachableHost> {
@@ -118,7 +115,7 @@ export function describeHost(known: HostDescription): BuildHostArgs {
     library,
     tools: { ...choices, ...(server ? { versitygw: server.choice } : {}) },
     arch: facts.arch,
-    proof: stack.proof && host.scope === "user",
+    proof: stack.proof,
     input: { ...input, ...containerOf(known) },
     ...(server
       ? { server: { config: server.config, toolPath: below(facts.user.home, server.choice.path) } }

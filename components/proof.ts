@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { bazelRemoteScript } from "../render/bazel-remote-resource.ts";
 import { cargoScript } from "../render/cargo-resource.ts";
@@ -17,13 +18,17 @@ export interface ProofArgs extends TierArgs {
 
 /**
  * The last child of a host: shows that every tier really hits, since each of them fails silently. It runs when a tier's
- * script changed, takes seconds, and fails the `up` with the cause and the next step.
+ * script changed, takes seconds, and fails the `up` with the cause and the next step; the tier that failed is put back to
+ * what was proved last.
  */
 export class Proof extends pulumi.ComponentResource {
   constructor(name: string, args: ProofArgs, opts: pulumi.ComponentResourceOptions) {
     super("warmbox:index:Proof", name, {}, opts);
-    const script = (): string => proofResourceScript(args.prove, checksum(args.input), args.input);
-    hostResource({ host: args.host, resource: "proof", script }, { parent: this });
+    const { host, input } = args;
+    const script = (): string =>
+      proofResourceScript(args.prove, checksum(input), { ...input, owner: host.owner });
+    const { Stdout } = local.Logging; // a tier that was skipped is shown, not only kept
+    hostResource({ host, resource: "proof", script, logging: Stdout }, { parent: this });
     this.registerOutputs({});
   }
 }

@@ -1,24 +1,27 @@
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { inspectHosts } from "../components/inspect.ts";
-import { reachPrefix, runScript } from "../host/reach.ts";
+import { inspectOne } from "../components/inspect.ts";
+import { reachPrefix } from "../host/reach.ts";
 import { parseSections, type Section, wordOf, wordsOf } from "../host/sections.ts";
-import { type ProofInput, proofCall } from "../render/proof-resource.ts";
-import type { StackConfig } from "../stacks/types.ts";
-import { type HostFlags, stackHosts } from "./stack-hosts.ts";
+import { type ProofTier, proofScript, proofTiers } from "../render/proof-resource.ts";
+import type { HostConfig, StackConfig } from "../stacks/types.ts";
+import { type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";
+import { streamScript } from "./warm/stream.ts";
 
 const HELP = `Shows on a host that all three caches hit: builds tiny crates and tasks of its own, twice.
 
-npm run prove                                  every host of the stack local
-npm run prove -- --host NAME [--stack STACK]   one host
+npm run prove                                  every host of the selected stack
+npm run prove -- --host NAME [--stack STACK]   one host, another stack
 
-  --json    the same as data
+  --json    the same as data, without progress
   --help    this text
+
+The exit code is 1 where a tier does not hit or a host does not answer, 2 for a wrong flag.
 `;
 
-/** The whole proof takes seconds; its steps have limits of their own that add up to less than this. */
+/** The script ends by itself within half a minute; what is longer is a connection that hangs. */
 export const PROVE_LIMIT_SECONDS = 60;
+/** A proof that is quicker needs no progress. */
+const QUIET_MS = 2_000;
 
 /** What the proof of one tier found. */
 export interface TierProof {
@@ -27,13 +30,10 @@ export interface TierProof {
   readonly state: "proved" | "failed" | "skipped";
   /** What was seen to hold. */
   readonly facts: readonly string[];
+  /** What could not be shown, and fails nothing. */
+  readonly warnings: readonly string[];
   /** What was seen not to hold, or why the tier was skipped; `next` is the step that mends it. */
   readonly causes: readonly { readonly cause: string; readonly next: string | null }[];
-}
-
-/** The script that proves one host; to be run through its {@link reachPrefix}. */
-export async function proofScript(input: ProofInput): Promise<string> {
-  return `${await proveText()}\n${proofCall(input)}\n`;
 }
 
 /** Text of the program that proves. */
@@ -41,11 +41,25 @@ export async function proveText(): Promise<string> {
   return await readFile(new URL("../host/prove.sh", import.meta.url), "utf8");
 }
 
-/** Takes the script's answer apart. @throws Error where it has no end: the script was cut */
-export function parseProof(text: string): TierProof[] {
+/**
+ * Takes the script's answer apart.
+ * @param wanted tiers that were asked for: one without a verdict has failed
+ * @throws Error where it has no end: the script was cut
+ */
+export function parseProof(text: string, wanted: readonly ProofTier[]): TierProof[] {
   const sections = parseSections(text);
   if (sections.at(-1)?.name !== "end") throw new Error("the proof was cut short; next: run it once more");
-  return sections.filter(({ name }) => name === "prove").map(tierProof);
+  const found = sections.filter(({ name }) => name === "prove").map(tierProof);
+  const missing = wanted.filter((tier) => !found.some((proof) => proof.tier === tier));
+  return [...found, ...missing.map(withoutVerdict)];
+}
+
+function withoutVerdict(tier: ProofTier): TierProof {
+  const cause = {
+    cause: "the proof broke off: it says nothing of this tier",
+    next: "npm run prove once more",
+  };
+  return { tier, state: "failed", facts: [], warnings: [], causes: [cause] };
 }
 
 function tierProof({ words, lines }: Section): TierProof {
@@ -56,21 +70,30 @@ function tierProof({ words, lines }: Section): TierProof {
     const [cause] = wordsOf([line], "cause");
     return cause === undefined ? [] : [{ cause, next: wordOf(lines.slice(at + 1, at + 2), "next") }];
   });
-  return { tier, state, facts: wordsOf(lines, "fact"), causes };
+  return { tier, state, facts: wordsOf(lines, "fact"), warnings: wordsOf(lines, "warn"), causes };
 }
 
+/** What became of one host, by its name. */
+type HostProof =
+  | { readonly name: string; readonly value: readonly TierProof[] }
+  | { readonly name: string; readonly fault: string };
+
 /** A table for people: one block per host, one line per finding. */
-export function proofReport(proofs: Readonly<Record<string, readonly TierProof[]>>): string {
-  return Object.entries(proofs)
-    .map(([host, tiers]) => `${host}\n${tiers.flatMap(tierLines).join("\n")}\n`)
+export function proofReport(found: readonly HostProof[]): string {
+  return found
+    .map((one) => {
+      const lines = "fault" in one ? [`  ${one.fault}`] : one.value.flatMap(tierLines);
+      return `${one.name}\n${(lines.length === 0 ? ["  no tier is enabled: nothing to prove"] : lines).join("\n")}\n`;
+    })
     .join("\n");
 }
 
 const INDENT = " ".repeat(18);
 
-function tierLines({ tier, state, facts, causes }: TierProof): string[] {
+function tierLines({ tier, state, facts, warnings, causes }: TierProof): string[] {
   const lines = [
-    ...facts.map((fact) => fact),
+    ...facts,
+    ...warnings.map((warning) => `WARNING: ${warning}`),
     ...causes.flatMap(({ cause, next }) => [cause, ...(next === null ? [] : [`next: ${next}`])]),
   ];
   const head = `  ${tier.padEnd(8)}${state.padEnd(8)}`;
@@ -84,68 +107,77 @@ export function allProved(tiers: readonly TierProof[]): boolean {
   return tiers.every(({ state }) => state !== "failed");
 }
 
-/** Proves every host of a stack, all at once. @throws Error where a host cannot be reached or its answer is cut */
-export async function proveHosts(stack: StackConfig): Promise<Record<string, TierProof[]>> {
-  const hosts = await inspectHosts(stack, "prove");
-  const proofs = hosts.map(async ({ host, input }) => {
-    const prefix = reachPrefix(input.host);
-    const result = await runScript(prefix, [], await proofScript(input), {
-      timeoutSeconds: PROVE_LIMIT_SECONDS,
-    });
-    try {
-      return [host.name, parseProof(result.stdout)] as const;
-    } catch (error) {
-      throw new Error(`${host.name}: ${(error as Error).message}\n${result.stderr}`);
-    }
-  });
-  return Object.fromEntries(await Promise.all(proofs));
-}
-
-/** The stack with the hosts that the flags name. */
-async function stackOf(flags: HostFlags): Promise<StackConfig> {
-  const { config, hosts } = await stackHosts(flags);
-  return { ...config, hosts: Object.fromEntries(hosts.map(({ name, host }) => [name, host])) };
-}
-
-/** Runs the command; returns its exit code: 0 proved, 1 a tier failed or a host does not answer, 2 wrong flags. */
-export async function main(
-  argv: string[],
-  write: (text: string) => void,
-  complain: (text: string) => void,
-): Promise<number> {
-  const flags = readFlags(argv);
-  if (typeof flags === "string") {
-    complain(`prove: ${flags}: \`npm run prove -- --help\` lists the flags\n`);
-    return 2;
-  }
-  if (flags.help) {
-    write(HELP);
-    return 0;
-  }
+/** Proves one host. @throws Error where it cannot be reached or its answer is cut */
+async function proveHost(
+  stack: StackConfig,
+  name: string,
+  host: HostConfig,
+  tell: (text: string) => void,
+): Promise<TierProof[]> {
+  const { input } = await inspectOne(stack, name, host);
+  const progress = new Progress((text) => tell(`${name}: ${text}\n`));
+  const lines: string[] = [];
+  const script = proofScript(await proveText(), input);
+  const { stderr } = await streamScript(
+    reachPrefix(host),
+    script,
+    (line) => {
+      lines.push(line);
+      const [, tier] = /^@@warmbox ended (\S+)$/.exec(line) ?? [];
+      if (tier !== undefined) progress.say(`${tier} is through`);
+    },
+    PROVE_LIMIT_SECONDS,
+  ).finally(() => progress.end());
   try {
-    const proofs = await proveHosts(await stackOf(flags));
-    write(flags.json ? `${JSON.stringify(proofs, null, 2)}\n` : proofReport(proofs));
-    return Object.values(proofs).every(allProved) ? 0 : 1;
+    return parseProof(lines.join("\n"), proofTiers(input));
   } catch (error) {
-    complain(`prove: ${(error as Error).message}\n`);
-    return 1;
+    throw new Error(`${(error as Error).message}\n${stderr}`.trimEnd());
   }
 }
 
-function readFlags(argv: string[]) {
+/** Says what a host is at, once that takes long enough to wonder. */
+class Progress {
+  private readonly began = Date.now();
+  private readonly waiting: NodeJS.Timeout;
+  private quiet = true;
+  private readonly tell: (text: string) => void;
+
+  constructor(tell: (text: string) => void) {
+    this.tell = tell;
+    this.waiting = setTimeout(() => {
+      this.quiet = false;
+      tell("proving …");
+    }, QUIET_MS);
+  }
+
+  say(text: string): void {
+    if (!this.quiet) this.tell(`${text} after ${Math.round((Date.now() - this.began) / 1000)} s`);
+  }
+
+  end(): void {
+    clearTimeout(this.waiting);
+  }
+}
+
+/** Runs the command; resolves with its exit code: 0 proved, 1 a tier failed or a host does not answer. */
+export async function main(args: string[], out: Out): Promise<number> {
   const text = { type: "string" } as const;
   const flag = { type: "boolean" } as const;
-  try {
-    return parseArgs({ args: argv, options: { host: text, stack: text, json: flag, help: flag } }).values;
-  } catch (error) {
-    return (error as Error).message.split(". ")[0] ?? "wrong flags";
+  const flags = readFlags("prove", args, { host: text, stack: text, json: flag, help: flag });
+  if (flags.help) {
+    out.write(HELP);
+    return 0;
   }
+  const { config, hosts } = await stackHosts(flags);
+  const tell = flags.json ? () => {} : out.complain;
+  const found = await onEveryHost(hosts, (name, host) => proveHost(config, name, host, tell));
+  out.write(flags.json ? jsonText(found) : proofReport(found));
+  return found.every((one) => "value" in one && allProved(one.value)) ? 0 : 1;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.exitCode = await main(
-    process.argv.slice(2),
-    (text) => process.stdout.write(text),
-    (text) => process.stderr.write(text),
-  );
+function jsonText(found: readonly HostProof[]): string {
+  const hosts = found.map((one) => [one.name, "fault" in one ? { fault: one.fault } : one.value]);
+  return `${JSON.stringify(Object.fromEntries(hosts), null, 2)}\n`;
 }
+
+if (process.argv[1] === import.meta.filename) await runOp("prove", main);

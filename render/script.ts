@@ -64,14 +64,17 @@ export type ScriptHead = {
  * @throws Error where a file holds the delimiter as a line
  */
 export function resourceScript(head: ScriptHead, body: Step[]): string {
+  return `${scopeLines(head)}${libraryLines(head.scope)}${resourceLines(head, body)}`;
+}
+
+/** Reads the library, which every script of a host but its first needs. */
+export function libraryLines(scope: HostConfig["scope"]): string {
   const library =
-    head.scope === "system"
-      ? "/usr/local/share/warmbox/warmbox.sh"
-      : '"$HOME/.local/share/warmbox/warmbox.sh"';
-  return `${scopeLines(head)}library=${library}
+    scope === "system" ? "/usr/local/share/warmbox/warmbox.sh" : '"$HOME/.local/share/warmbox/warmbox.sh"';
+  return `library=${library}
 [ -r "$library" ] || { echo "warmbox: $library is missing; next: run pulumi up, which puts it back" >&2; exit 69; }
 . "$library"
-${resourceLines(head, body)}`;
+`;
 }
 
 /** First lines of a script in system scope: whose home is meant, and where the library keeps its things. */

@@ -12,12 +12,14 @@ const TIDY_MS = 15_000;
  * Runs a script through a prefix and hands over each line of its stdout as it comes. Ended by a signal, it passes the
  * signal on and waits for the script to tidy up; through ssh the signal ends the connection, which the script notices.
  *
+ * @param limitSeconds past it the prefix's program is killed; default: none
  * @throws Error where the prefix's program cannot be started
  */
 export async function streamScript(
   prefix: readonly string[],
   script: string,
   line: (text: string) => void,
+  limitSeconds?: number,
 ): Promise<StreamEnd> {
   const [program = "", ...args] = prefix;
   const child = spawn(program, args, { env: cleanEnv(process.env), detached: true });
@@ -27,6 +29,8 @@ export async function streamScript(
     whenDone(child, () => process.exit(130));
   };
   for (const signal of SIGNALS) process.once(signal, stop);
+  const limit =
+    limitSeconds === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), limitSeconds * 1000);
   createInterface({ input: child.stdout }).on("line", line);
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -37,6 +41,7 @@ export async function streamScript(
   return await new Promise((done, fail) => {
     child.once("error", (error) => fail(new Error(`cannot start ${program}: ${error.message}`)));
     whenDone(child, (code) => {
+      clearTimeout(limit);
       for (const signal of SIGNALS) process.off(signal, stop);
       done({ code, stderr });
     });

@@ -1,82 +1,14 @@
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { dirname } from "node:path";
+import { execFileSync } from "node:child_process";
+import { appendFile, chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { parseProof, proofReport, type TierProof } from "../../ops/prove.ts";
-import { httpGet } from "../../render/http-get.ts";
-import { toolPath } from "../tools.ts";
+import { parseProof, proofReport } from "../../ops/prove.ts";
 import { daemon, freePort, run, SHELLS } from "./box.ts";
-import { type CargoBox, cargoBox } from "./sccache.ts";
+import { CACHE_SIZE, causeOf, GIB, type ProofBox, proofBox, states, tier } from "./proof-box.ts";
 
 const LIMIT_MS = 120_000;
-const GIB = 1024 ** 3;
-const CACHE_SIZE = 64 * 1024 * 1024;
-
-interface ProofBox extends CargoBox {
-  /** What the proof is told of the box; a test changes one of them, or the box. */
-  readonly words: Record<string, string>;
-  readonly grpcPort: number;
-  bazelRemote(maxSizeGiB?: number): ReturnType<typeof daemon>;
-  prove(shell?: readonly string[], env?: Record<string, string>): Promise<TierProof[]>;
-}
-
-async function proofBox(): Promise<ProofBox> {
-  const box = await cargoBox();
-  const [http, grpc] = [await freePort(), await freePort()];
-  const [bazelRemote, moon] = [await toolPath("bazel-remote"), await toolPath("moon")];
-  const url = `grpc://127.0.0.1:${grpc}`;
-  const env = await box.file(
-    ".config/warmbox/env",
-    `export MOON_REMOTE_HOST=${url}\nexport MOON_CACHE=read-write\nexport MOON_TELEMETRY=false\n`,
-  );
-  const words: Record<string, string> = {
-    sccache: box.sccache,
-    port: String(box.port),
-    max_cache_size: String(CACHE_SIZE),
-    wrapper: box.wrapper,
-    conf: box.conf,
-    cargo_home: `${box.dir}/.cargo`,
-    env,
-    http: `127.0.0.1:${http}`,
-    http_get: httpGet(),
-    grpc: url,
-    MaxSize: String(5 * GIB),
-    moon,
-  };
-  return {
-    ...box,
-    words,
-    grpcPort: grpc,
-    bazelRemote: async (maxSizeGiB = 5) => {
-      const config = `dir: ${box.dir}/bazel\nmax_size: ${maxSizeGiB}\nhttp_address: 127.0.0.1:${http}\ngrpc_address: 127.0.0.1:${grpc}\naccess_log_level: none\n`;
-      const file = await box.file("bazel-remote.yaml", config);
-      return await daemon([bazelRemote, "--config_file", file], grpc, box.env);
-    },
-    prove: async (shell = ["sh"], extra = {}) => {
-      const text = await readFile(new URL("../../host/prove.sh", import.meta.url), "utf8");
-      const call = Object.entries(words).map(([name, value]) => quoted(`${name}=${value}`));
-      const said = await run([...shell, "-s", "--"], {
-        env: { ...box.env, PATH: `${dirname(moon)}:${box.env.PATH}`, TMPDIR: await temporary(box), ...extra },
-        stdin: `${text}\nprove ${call.join(" ")} </dev/null\n`,
-      });
-      const proofs = parseProof(said.stdout);
-      expect(await readdir(`${box.dir}/tmp`)).toEqual([]);
-      return proofs;
-    },
-  };
-}
-
-async function temporary(box: CargoBox): Promise<string> {
-  await mkdir(`${box.dir}/tmp`, { recursive: true });
-  return `${box.dir}/tmp`;
-}
-
-const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
-const tier = (proofs: TierProof[], name: string): TierProof | undefined =>
-  proofs.find((p) => p.tier === name);
-const states = (proofs: TierProof[]) => Object.fromEntries(proofs.map((p) => [p.tier, p.state]));
-const causeOf = (proofs: TierProof[], name: string): string =>
-  (tier(proofs, name)?.causes ?? []).map(({ cause, next }) => `${cause} -> ${next}`).join("\n");
 
 test.each(SHELLS)(
   "a healthy box is proved in all three tiers, under %s",
@@ -88,9 +20,12 @@ test.each(SHELLS)(
     const proofs = await box.prove(shell);
     expect(causeOf(proofs, "sccache") + causeOf(proofs, "moon") + causeOf(proofs, "cargo")).toBe("");
     expect(states(proofs)).toEqual({ sccache: "proved", moon: "proved", cargo: "proved" });
-    expect(proofReport({ box: proofs })).toContain("2 of 2 libraries from the cache");
-    expect(proofReport({ box: proofs })).toContain("with a blob of 5242880 bytes");
+    expect(proofReport([{ name: "box", value: proofs }])).toContain("2 of 2 libraries from the cache");
+    expect(proofReport([{ name: "box", value: proofs }])).toContain("with a blob of 5242880 bytes");
     expect(await readdir(box.dir)).not.toContain(".moon");
+    expect(tier(proofs, "cargo")?.facts).toContain("build.jobs 2, as configured");
+    for (const size of ["MOON_CONCURRENCY 3", "GOGC 50", "GOMEMLIMIT 1GiB"])
+      expect(tier(proofs, "moon")?.facts).toContain(`${size}, as configured`);
   },
 );
 
@@ -117,7 +52,7 @@ test("tier 1: cargo runs another wrapper, or none", { timeout: LIMIT_MS }, async
     return undefined;
   });
   expect(cause).toMatch(
-    /0 of 2 libraries from the cache: cargo does not run .*rustc-wrapper but rustc alone/,
+    /^cargo does not run .*rustc-wrapper but rustc alone -> see which file sets build.rustc-wrapper: /,
   );
 });
 
@@ -178,7 +113,26 @@ test("tier 1: clients that ask another port", { timeout: LIMIT_MS }, async () =>
     await writeFile(broken.wrapper, text.replace(/^SCCACHE_SERVER_PORT=.*/m, `SCCACHE_SERVER_PORT=${other}`));
     return undefined;
   });
-  expect(cause).toMatch(/the server on port \d+ saw no request, so clients ask another one/);
+  expect(cause).toMatch(/rustc-wrapper does not ask the server on port \d+ but another one/);
+});
+
+test("tier 1: hits of other builds on the same server are no proof", { timeout: LIMIT_MS }, async () => {
+  let proving = true;
+  const cause = await brokenSccache(async (box) => {
+    await box.serve();
+    await box.file(".cargo/config.toml", `[build]\nrustc-wrapper = "${box.wrapper}"\nincremental = true\n`);
+    const cached = { CARGO_BUILD_INCREMENTAL: "false" };
+    await box.build(cached);
+    const others = (async () => {
+      while (proving) await box.build(cached);
+      expect((await box.stats()).hits).toBeGreaterThan(4);
+    })();
+    onTestFinished(() => others);
+    return undefined;
+  }).finally(() => {
+    proving = false;
+  });
+  expect(cause).toContain("0 of 2 libraries from the cache: incremental compilation is on");
 });
 
 /** Tier 2 alone, with one thing broken. */
@@ -198,6 +152,35 @@ test("tier 2: no bazel-remote", { timeout: LIMIT_MS }, async () => {
 test("tier 2: another size than configured", { timeout: LIMIT_MS }, async () => {
   const cause = await brokenMoon(async (box) => void (await box.bazelRemote(7)));
   expect(cause).toContain(`bazel-remote has MaxSize ${7 * GIB}, configured is ${5 * GIB}`);
+});
+
+test("tier 2: other limits of Go than configured", { timeout: LIMIT_MS }, async () => {
+  const cause = await brokenMoon(async (box) => {
+    await box.bazelRemote();
+    box.words.GOMEMLIMIT = "3GiB";
+  });
+  expect(cause).toContain("bazel-remote has GOMEMLIMIT 1GiB, configured is 3GiB");
+});
+
+test("tier 2: a session with another number of tasks", { timeout: LIMIT_MS }, async () => {
+  const cause = await brokenMoon(async (box) => {
+    await box.bazelRemote();
+    await appendFile(box.words.env ?? "", "export MOON_CONCURRENCY=8\n");
+  });
+  expect(cause).toContain("a new session has MOON_CONCURRENCY 8, configured is 3");
+});
+
+test("tier 3: another number of jobs than planned is the user's to choose, and told aloud", {
+  timeout: LIMIT_MS,
+}, async () => {
+  const box = await proofBox();
+  for (const name of ["sccache", "grpc"]) delete box.words[name];
+  box.words.jobs = "5";
+  const proofs = await box.prove();
+  expect(states(proofs)).toEqual({ cargo: "proved" });
+  expect(tier(proofs, "cargo")?.warnings).toEqual([
+    expect.stringMatching(/^build.jobs is 2, configured is 5: /),
+  ]);
 });
 
 /** Writes another address into the file that sessions read, and tells the proof that it is the right one. */
@@ -242,6 +225,58 @@ test("tier 2: a server that takes connections and never answers", { timeout: LIM
   expect(cause).toContain("takes connections but does not answer");
 });
 
+test("everything together has one limit, and what was at work then is named", {
+  timeout: LIMIT_MS,
+}, async () => {
+  const box = await proofBox();
+  (await box.serve()).kill("SIGSTOP");
+  await box.bazelRemote();
+  const hung = createServer((socket) => void socket.on("error", () => {}));
+  await new Promise<void>((done) => hung.listen(0, "127.0.0.1", done));
+  onTestFinished(() => void hung.close());
+  await address(box, `grpc://127.0.0.1:${(hung.address() as AddressInfo).port}`);
+  const text = await readFile(new URL("../../host/prove.sh", import.meta.url), "utf8");
+  const limit = Number(/^PV_LIMIT_SECONDS=(\d+)/m.exec(text)?.[1]);
+  expect(limit + 2, "a second until a hung program is killed, and one for the rest").toBeLessThanOrEqual(30);
+  const start = Date.now();
+  const proofs = await box.prove(["sh"], {}, (whole) =>
+    whole.replace(/^PV_LIMIT_SECONDS=\d+/m, "PV_LIMIT_SECONDS=8"),
+  );
+  expect(Date.now() - start, "well below the sum of the steps' own limits").toBeLessThan(20_000);
+  expect(states(proofs)).toMatchObject({ sccache: "failed", moon: "failed" });
+  expect(causeOf(proofs, "sccache")).toContain("is open, but no sccache answers there");
+  expect(causeOf(proofs, "moon")).toMatch(/^the 8 s of the proof were over: .*moon run/);
+});
+
+test.each([
+  ["is not there", async (at: string) => void (await rm(at, { recursive: true, force: true }))],
+  ["has no byte free", async (at: string) => fillUp(at)],
+])("a TMPDIR that %s: every tier has failed", { timeout: LIMIT_MS }, async (_name, breakIt) => {
+  const box = await proofBox();
+  await box.serve();
+  await box.bazelRemote();
+  const at = await mkdtemp(join(tmpdir(), "warmbox-full-"));
+  onTestFinished(() => rm(at, { recursive: true, force: true }));
+  await breakIt(at);
+  const proofs = await box.prove(["sh"], { TMPDIR: at });
+  expect(states(proofs)).toEqual({ sccache: "failed", moon: "failed", cargo: "failed" });
+  for (const name of ["sccache", "moon", "cargo"]) expect(causeOf(proofs, name)).toContain("broke off");
+});
+
+/** A tiny file system at a path, without room for a byte. Where nothing can be mounted, that fails the test. */
+function fillUp(at: string): void {
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", at]);
+  onTestFinished(() => void execFileSync("umount", ["--lazy", at]));
+  execFileSync("sh", ["-c", 'cat /dev/zero >"$1/full" 2>/dev/null || true', "sh", at]);
+}
+
+test("what a killed proof left goes with the next", { timeout: LIMIT_MS }, async () => {
+  const box = await proofBox();
+  for (const name of ["sccache", "grpc", "cargo_home"]) delete box.words[name];
+  await box.file("tmp/warmbox-prove.4194999.Ab12Cd/first/x", ""); // a pid above any that Linux gives
+  expect(await box.prove()).toEqual([]);
+});
+
 test("a tier whose client is not on the host is skipped aloud", { timeout: LIMIT_MS }, async () => {
   const box = await proofBox();
   await box.serve();
@@ -256,5 +291,11 @@ test("a tier whose client is not on the host is skipped aloud", { timeout: LIMIT
 });
 
 test("an answer that was cut is an error, not a success", () => {
-  expect(() => parseProof("@@warmbox prove sccache proved\n")).toThrow(/cut short/);
+  expect(() => parseProof("@@warmbox prove sccache proved\n", [])).toThrow(/cut short/);
+});
+
+test("a tier without a verdict has failed", () => {
+  const proofs = parseProof("@@warmbox prove moon proved\n@@warmbox end\n", ["sccache", "moon"]);
+  expect(states(proofs)).toEqual({ moon: "proved", sccache: "failed" });
+  expect(causeOf(proofs, "sccache")).toContain("broke off");
 });

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { findPulumi } from "../../engine/cli.ts";
 import { obtainTool } from "../../engine/tools/obtain.ts";
 import { type Box, listing, makeBox } from "./box.ts";
@@ -246,25 +247,66 @@ describe("drift shows in a plain preview, and up repairs it", () => {
 
 describe("the proof", () => {
   const max = { ...HOST, "bazel-remote": { max_size: "4GiB" } };
+  const liveSize = async () => (await sccacheCounters(box)).maxCacheSize;
 
-  it("ends an up that changed a tier, and is no part of the next", async () => {
+  it("ends an up that changed a tier, shows what it saw, and is no part of the next", async () => {
     box.stack("local", max, true);
-    expect(await up()).toMatch(/command:local:Command box-proof created/);
+    const output = await up();
+    expect(output).toMatch(/command:local:Command box-proof created/);
+    for (const seen of [
+      "2 of 2 libraries from the cache",
+      "MaxSize 4294967296, as configured",
+      "build.jobs ",
+    ])
+      expect(output).toContain(seen);
     await expectNoChanges();
   });
 
-  it("fails the up with the tier and the cause where a tier does not hit", async () => {
+  it("fails the up where a tier does not hit, and puts that tier back to what was proved", async () => {
     const config = join(box.home, ".cargo/config.toml");
     const intact = readFileSync(config, "utf8");
+    const wrapper = join(box.home, ".local/share/warmbox/bin/rustc-wrapper");
+    const proved = readFileSync(wrapper, "utf8");
     writeFileSync(config, `${intact}\n[build]\nrustc-wrapper = ""\n`);
     box.stack("local", { ...max, sccache: { max_size: "5GiB" } }, true);
     const done = await box.warmbox("up");
     expect(done.code).not.toBe(0);
     expect(done.output).toMatch(/rustc-wrapper, which wins over warmbox's value/);
     expect(done.output).toMatch(/warmbox: sccache does not hit:/);
+    expect(done.output).toContain("sccache: put back to what was proved last");
+    expect(done.output).toContain("cargo: its configuration is the one that was proved last");
+    expect(await liveSize()).toBe(3 * 2 ** 30);
+    expect(readFileSync(wrapper, "utf8")).toBe(proved);
+
+    const seen = await preview();
+    expect(seen).toMatch(
+      /box: sccache was put back to its last proved configuration, after a failed proof of sccache/,
+    );
+    expect(seen).not.toMatch(/is not as it was applied/);
+    expect(seen).toMatch(
+      /~ +command:local:Command: \(update\)\n +\[id=[^\]]*\]\n +\[urn=[^\]]*box-sccache\]/,
+    );
+    expect(seen.match(/\[urn=[^\]]*command:local:Command::box-(?!proof)/g)).toHaveLength(1);
+
     writeFileSync(config, intact);
     await up();
+    expect(await liveSize()).toBe(5 * 2 ** 30);
     await expectNoChanges();
+  });
+
+  it("runs at any time: a host that does not answer is named, and the others are proved", async () => {
+    const stacks = join(box.project, "stacks");
+    const { config } = parse(readFileSync(join(stacks, "Pulumi.local.yaml"), "utf8"));
+    const dead = { reach: { kind: "ssh", host: "warmbox-test.invalid", user: "ci" } };
+    const two = { ...config, "warmbox:hosts": { ...config["warmbox:hosts"], dead } };
+    writeFileSync(join(stacks, "Pulumi.two.yaml"), JSON.stringify({ config: two }));
+    const proved = await box.warmbox("prove", "--stack", "two");
+    expect(proved.code).toBe(1);
+    for (const line of [/^ {2}sccache proved/m, /^ {2}moon {4}proved/m, /^dead\n {2}hosts\.dead: /m])
+      expect(proved.stdout).toMatch(line);
+    const wrong = await box.warmbox("prove", "--stack", "two", "--host", "nope");
+    expect(wrong).toMatchObject({ code: 2, stdout: "" });
+    expect(wrong.output).toContain("--host nope: the stack two has box, dead");
   });
 });
 

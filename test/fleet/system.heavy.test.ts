@@ -20,7 +20,7 @@ beforeAll(async () => {
   const toolchain = (await demand(["rustc", "--print", "sysroot"])).trim();
   fleet = await makeFleet(["guest"], { [toolchain]: "/opt/rust" });
   await fleet.container.demand(["sh", "-c", "ln -s /opt/rust/bin/* /usr/local/bin/"]);
-  fleet.operator.fleet("system", { box: HOST });
+  fleet.operator.fleet("system", { box: HOST }, true);
   before = await listing();
 }, BOOT_MS);
 afterAll(() => fleet?.end());
@@ -54,7 +54,8 @@ const userOf = async (unit: string) => {
 
 describe("a host in system scope", () => {
   it("runs both daemons as units, neither of them as root", async () => {
-    await runs("up");
+    const output = await runs("up");
+    expect(output, "the proof, as the user who builds").toMatch(/moon (proved|skipped)/);
     expect(await fleet.on(USER, "systemctl is-active bazel-remote sccache")).toBe("active\nactive\n");
     expect(await userOf("sccache")).toBe(USER);
     expect(await userOf("bazel-remote")).not.toBe("root");
@@ -66,6 +67,15 @@ describe("a host in system scope", () => {
     expect(await fleet.container.demand(["find", "/home", "-user", "root", "-not", "-path", "/home"])).toBe(
       "",
     );
+  });
+
+  it("is proved as that user at any time, and nothing of root's is left", async () => {
+    const { code, output } = await fleet.operator.warmbox("prove", "--stack", "system");
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^box\n {2}sccache (proved|skipped)/m);
+    expect(
+      await fleet.container.demand(["find", "/home", "/tmp", "-user", "root", "-name", "*warmbox*"]),
+    ).toBe("");
   });
 
   describe.each([

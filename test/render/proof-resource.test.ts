@@ -1,69 +1,120 @@
+import { mkdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { proofResourceScript, proofWords } from "../../render/proof-resource.ts";
 import { boxInput } from "./box.ts";
 import { fileOf, run, temporaryDirectory } from "./daemon.ts";
 
 const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
+const LIBRARY = join(import.meta.dirname, "../../host/warmbox.sh");
 
 /** A `prove` that answers what a test wants; the real one is run by test/client and test/e2e. */
 const answering = (...lines: string[]): string =>
   `prove() {\ncat <<'ANSWER'\n${lines.join("\n")}\nANSWER\n}\n`;
 
+/** A HOME with the library, and the proof's script for it. */
+async function boxWith(prove: string) {
+  const home = await temporaryDirectory();
+  await mkdir(join(home, ".local/share/warmbox"), { recursive: true });
+  await symlink(LIBRARY, join(home, ".local/share/warmbox/warmbox.sh"));
+  const script = await fileOf(home, "script", proofResourceScript(prove, "0123", boxInput()));
+  const env = { HOME: home, PATH: process.env.PATH ?? "" };
+  return { home, env, script };
+}
+
 async function told(prove: string, word: string, shell: string[]) {
-  const script = await fileOf(
-    await temporaryDirectory(),
-    "script",
-    proofResourceScript(prove, "0123", boxInput()),
-  );
-  const { code, stdout, stderr } = await run([...shell, script, word]);
+  const { env, script } = await boxWith(prove);
+  const { code, stdout, stderr } = await run([...shell, script, word], { env });
   return { code, stdout, stderr };
 }
+
+const SCCACHE = "@@warmbox prove sccache proved";
+const MOON = "@@warmbox prove moon proved";
+const CARGO = "@@warmbox prove cargo proved";
+const END = "@@warmbox end";
 
 describe.each(SHELLS)("the proof's script under %s", (...shell) => {
   it("passes where every tier hits or is skipped, and prints what was seen", async () => {
     const prove = answering(
-      "@@warmbox prove sccache proved",
-      "|fact 2 of 2 hit",
-      "@@warmbox prove moon skipped",
-      "|cause no moon",
-      "@@warmbox end",
+      ...["@@warmbox ended sccache", SCCACHE, "|fact 2 of 2 hit", "|warn S3 does not answer"],
+      // the word of a verdict in the text of a finding is no verdict
+      ...[MOON, "@@warmbox prove cargo skipped", "|cause the download failed", "|cause it has failed", END],
     );
     expect(await told(prove, "apply", shell)).toEqual({
       code: 0,
-      stdout: "tier sccache proved\nfact 2 of 2 hit\ntier moon skipped\ncause no moon\n",
+      stdout:
+        "sccache proved\n  2 of 2 hit\n  WARNING: S3 does not answer\nmoon proved\ncargo skipped\n  the download failed\n  it has failed\n",
       stderr: "",
     });
   });
 
-  it("fails with the tier, its cause and the next step", async () => {
+  it("fails with each tier, its cause and the next step", async () => {
     const prove = answering(
-      "@@warmbox prove sccache failed",
-      "|cause the server has another size",
-      "|next run up",
-      "@@warmbox prove moon proved",
-      "@@warmbox end",
+      ...["@@warmbox prove sccache failed", "|cause the server has another size", "|next run up"],
+      ...["@@warmbox prove moon failed", "|fact MaxSize 1", "|cause no answer", "|next start it", CARGO, END],
     );
     const said = await told(prove, "apply", shell);
     expect(said.code).toBe(79);
     expect(said.stderr).toBe(
-      "warmbox: sccache does not hit:\n  the server has another size\n  Next: run up\n",
+      `warmbox: sccache does not hit:
+  the server has another size
+  Next: run up
+warmbox: moon does not hit:
+  no answer
+  Next: start it
+sccache: no earlier configuration was ever proved here: the new one stays in place
+cargo: no earlier configuration was ever proved here: the new one stays in place
+bazel-remote: no earlier configuration was ever proved here: the new one stays in place
+moon: no earlier configuration was ever proved here: the new one stays in place
+`,
     );
   });
 
-  it("does not take an answer that was cut short for a proof", async () => {
-    const said = await told(answering("@@warmbox prove sccache proved"), "apply", shell);
+  it.each([
+    ["that was cut short", [SCCACHE, MOON, CARGO], "end"],
+    ["without a tier", [SCCACHE, CARGO, END], "moon"],
+    ["of nothing", [END], "sccache"],
+  ])("does not take an answer %s for a proof", async (_name, lines, missing) => {
+    const said = await told(answering(...lines), "apply", shell);
     expect(said).toMatchObject({
       code: 70,
-      stderr: "warmbox: the proof was cut short. Next: run the same command again.\n",
+      stderr: `warmbox: the proof was cut short: it says nothing of ${missing}. Next: run the same command again.\n`,
     });
   });
 
-  it("has nothing to remove", async () => {
-    expect(await told("prove() { echo run; exit 1; }\n", "remove", shell)).toEqual({
-      code: 0,
-      stdout: "",
-      stderr: "",
+  it("remembers what it proved, puts back what it did not, and forgets on remove", async () => {
+    const { home, env, script } = await boxWith(answering(SCCACHE, MOON, CARGO, END));
+    const setting = async (text: string, generation: number): Promise<void> => {
+      const body = `. "$HOME/.local/share/warmbox/warmbox.sh"\nresource cargo owner=local generation=${generation}\nput setting 0644 <<'WARMBOX-END'\n${text}\nWARMBOX-END\napply\n`;
+      expect(await run([...shell, "-c", body], { env })).toMatchObject({ code: 0 });
+    };
+    const now = async (): Promise<string> => (await run(["cat", "setting"], { cwd: home })).stdout;
+    await setting("old", 3);
+    expect(await run([...shell, script, "apply"], { env })).toMatchObject({ code: 0, stderr: "" });
+    await setting("new", 3);
+    const failing = answering(
+      SCCACHE,
+      MOON,
+      "@@warmbox prove cargo failed",
+      "|cause 'jobs'",
+      "|next mend",
+      END,
+    );
+    const next = await fileOf(home, "next", proofResourceScript(failing, "4567", boxInput()));
+    const failed = await run([...shell, next, "apply"], { env });
+    expect(failed).toMatchObject({
+      code: 79,
+      stderr: expect.stringContaining("  Next: mend\ncargo: put back"),
     });
+    expect(await now()).toBe("old\n");
+    const ledger = await run(["cat", ".local/state/warmbox/cargo/ledger"], { cwd: home });
+    expect(ledger.stdout).toContain("# restored: a failed proof of cargo: 'jobs'\n");
+    await setting("new", 4);
+    expect(await run([...shell, script, "remove"], { env })).toEqual({ code: 0, stdout: "", stderr: "" });
+    await run([...shell, next, "apply"], { env });
+    expect(await now(), "what was proved before the proof was left out of the stack is history").toBe(
+      "new\n",
+    );
   });
 });
 
@@ -73,13 +124,41 @@ describe("proofWords", () => {
 
   it("leaves out a tier that the stack has not", () => {
     expect(names({ moon: { enabled: false } })).toEqual([
-      ...["cargo_home", "sccache", "port", "max_cache_size", "wrapper", "conf", "cache"],
+      ...["cargo_home", "jobs", "sccache", "port", "max_cache_size", "wrapper", "conf", "cache"],
     ]);
-    expect(names({ sccache: { enabled: false }, moon: { enabled: false } })).toEqual(["cargo_home"]);
+    expect(names({ sccache: { enabled: false }, moon: { enabled: false } })).toEqual(["cargo_home", "jobs"]);
   });
 
-  it("holds every size against the plan", () => {
+  it("holds every size against the plan, or against what the stack has in its place", () => {
     const { plan } = boxInput();
-    expect(proofWords(boxInput())).toContain(`max_cache_size=${plan.sccache.max_size}`);
+    const words = proofWords(boxInput());
+    for (const word of [
+      `max_cache_size=${plan.sccache.max_size}`,
+      `jobs=${plan.jobs}`,
+      `concurrency=${plan.maxTasks}`,
+      `GOGC=${plan.bazelRemote.GOGC}`,
+    ])
+      expect(words).toContain(word);
+    expect(words.some((word) => /^GOMEMLIMIT=\d+\wiB$/.test(word))).toBe(true);
+    const own = { moon: { concurrency: 4 }, "bazel-remote": { env: { GOGC: "77" } } };
+    expect(proofWords(boxInput(own))).toEqual(expect.arrayContaining(["concurrency=4", "GOGC=77"]));
   });
+
+  it("names the store and where its keys are read", () => {
+    const s3: Record<string, unknown> = { kind: "existing", bucket: "builds", region: "eu-west-1" };
+    expect(proofWords(boxInput({}, { s3 }))).toEqual(
+      expect.arrayContaining([
+        "store=https://s3.eu-west-1.amazonaws.com",
+        "keys=/home/ci/.config/warmbox/s3-credentials",
+      ]),
+    );
+    const role = proofWords(boxInput({}, { s3: { ...s3, credentials: "role" } }));
+    expect(role.filter((word) => word.startsWith("keys="))).toEqual([]);
+  });
+});
+
+it("a proof in system scope is the building user's, whoever runs it", () => {
+  const script = proofResourceScript("prove() { :; }\n", "0123", boxInput({ scope: "system" }));
+  expect(script).toContain("prove_host() { prove_text | (cd / && su -s /bin/sh ci -c 'exec sh -s'); }\n");
+  expect(script).toContain("HOME=/home/ci\nWARMBOX_SCOPE=system\n");
 });

@@ -1,0 +1,105 @@
+import { appendFile, mkdir, readdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { expect } from "vitest";
+import { parseProof, type TierProof } from "../../ops/prove.ts";
+import { httpGet } from "../../render/http-get.ts";
+import type { ProofTier } from "../../render/proof-resource.ts";
+import { toolPath } from "../tools.ts";
+import { daemon, freePort, run } from "./box.ts";
+import { type CargoBox, cargoBox } from "./sccache.ts";
+
+export const GIB = 1024 ** 3;
+export const CACHE_SIZE = 64 * 1024 * 1024;
+
+/** A box with all that the proof looks at. */
+export interface ProofBox extends CargoBox {
+  /** What the proof is told of the box; a test changes one of them, or the box. */
+  readonly words: Record<string, string>;
+  readonly grpcPort: number;
+  /** Starts bazel-remote; `more` are further lines of its file. */
+  bazelRemote(maxSizeGiB?: number, more?: string): ReturnType<typeof daemon>;
+  /** `change` edits the program that proves. */
+  prove(
+    shell?: readonly string[],
+    env?: Record<string, string>,
+    change?: (text: string) => string,
+  ): Promise<TierProof[]>;
+}
+
+/** Nothing runs in it yet. */
+export async function proofBox(): Promise<ProofBox> {
+  const box = await cargoBox();
+  const [http, grpc] = [await freePort(), await freePort()];
+  const [bazelRemote, moon] = [await toolPath("bazel-remote"), await toolPath("moon")];
+  const url = `grpc://127.0.0.1:${grpc}`;
+  const env = await box.file(
+    ".config/warmbox/env",
+    `export MOON_REMOTE_HOST=${url}\nexport MOON_CACHE=read-write\nexport MOON_TELEMETRY=false\nexport MOON_CONCURRENCY=3\n`,
+  );
+  const words: Record<string, string> = {
+    sccache: box.sccache,
+    port: String(box.port),
+    max_cache_size: String(CACHE_SIZE),
+    wrapper: box.wrapper,
+    conf: box.conf,
+    cargo_home: `${box.dir}/.cargo`,
+    env,
+    http: `127.0.0.1:${http}`,
+    http_get: httpGet(),
+    grpc: url,
+    MaxSize: String(5 * GIB),
+    moon,
+    bazel_remote: bazelRemote,
+    bazel_remote_conf: `${box.dir}/bazel-remote.yaml`,
+    jobs: "2",
+    concurrency: "3",
+    GOGC: "50",
+    GOMEMLIMIT: "1GiB",
+  };
+  await appendFile(`${box.dir}/.cargo/config.toml`, "jobs = 2\n");
+  return {
+    ...box,
+    words,
+    grpcPort: grpc,
+    bazelRemote: async (maxSizeGiB = 5, more = "") => {
+      const config = `dir: ${box.dir}/bazel\nmax_size: ${maxSizeGiB}\nhttp_address: 127.0.0.1:${http}\ngrpc_address: 127.0.0.1:${grpc}\naccess_log_level: none\n${more}`;
+      const file = await box.file("bazel-remote.yaml", config);
+      return await daemon([bazelRemote, "--config_file", file], grpc, {
+        ...box.env,
+        GOGC: "50",
+        GOMEMLIMIT: "1GiB",
+      });
+    },
+    prove: async (shell = ["sh"], extra = {}, change = (text) => text) => {
+      const text = change(await readFile(new URL("../../host/prove.sh", import.meta.url), "utf8"));
+      const call = Object.entries(words).map(([name, value]) => quoted(`${name}=${value}`));
+      const said = await run([...shell, "-s", "--"], {
+        env: { ...box.env, PATH: `${dirname(moon)}:${box.env.PATH}`, TMPDIR: await temporary(box), ...extra },
+        stdin: `${text}\nprove ${call.join(" ")} </dev/null\n`,
+      });
+      const proofs = parseProof(said.stdout, wanted(words));
+      expect(await readdir(`${box.dir}/tmp`)).toEqual([]);
+      return proofs;
+    },
+  };
+}
+
+const TIERS: Record<string, ProofTier> = { sccache: "sccache", grpc: "moon", cargo_home: "cargo" };
+/** Tiers that the words ask for. */
+const wanted = (words: Record<string, string>): ProofTier[] =>
+  Object.entries(TIERS).flatMap(([word, name]) => (word in words ? [name] : []));
+
+async function temporary(box: CargoBox): Promise<string> {
+  await mkdir(`${box.dir}/tmp`, { recursive: true });
+  return `${box.dir}/tmp`;
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+/** What was found of one tier. */
+export const tier = (proofs: TierProof[], name: string): TierProof | undefined =>
+  proofs.find((p) => p.tier === name);
+/** The verdicts alone. */
+export const states = (proofs: TierProof[]) => Object.fromEntries(proofs.map((p) => [p.tier, p.state]));
+/** Why a tier failed, with the next steps. */
+export const causeOf = (proofs: TierProof[], name: string): string =>
+  (tier(proofs, name)?.causes ?? []).map(({ cause, next }) => `${cause} -> ${next}`).join("\n");
