@@ -1,6 +1,7 @@
 import type { HostFacts } from "../host/facts.ts";
 import type { ToolChoice } from "../plan/tools.ts";
 import type { HostTool } from "../plan/versions.ts";
+import { answersAnyone } from "../render/bazel-remote-resource.ts";
 import { embeddedHost } from "../render/store.ts";
 import { portsOf } from "../stacks/config.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
@@ -16,7 +17,14 @@ export type WarnedHost = {
 
 /** What a person should know of a host although the run goes on. */
 export function hostWarnings(warned: WarnedHost): string[] {
-  return [...badTools(warned), ...cargoConflicts(warned), ...strangers(warned), ...withoutStore(warned)];
+  return [
+    ...badTools(warned),
+    ...cargoConflicts(warned),
+    ...strangers(warned),
+    ...withoutLinger(warned),
+    ...unseenSize(warned),
+    ...withoutStore(warned),
+  ];
 }
 
 /** Installed tools that are known to be bad: builds outside of warmbox's environment would still find them. */
@@ -59,6 +67,25 @@ function strangers({ name, host, stack, facts }: WarnedHost): string[] {
       ([key, port]) =>
         `${name}: something that is not warmbox's listens on TCP port ${port}, and up would fail at it; next: write another port in ${key}, or end that process (\`ss -ltnp 'sport = :${port}'\` names it)`,
     );
+}
+
+/** Units of a user's own end with their last session, unless they linger. `up` asks for it, and may be refused. */
+function withoutLinger({ name, host, facts }: WarnedHost): string[] {
+  const { pid1, linger } = facts.systemd;
+  const units = host.scope === "user" && host.service !== "process" && pid1;
+  const daemons = host.sccache.enabled || (host["bazel-remote"].enabled && host.service !== "docker");
+  if (!units || linger || !daemons) return [];
+  return [
+    `${name}: ${facts.user.name} has no systemd manager without a login, which the daemons need; up asks for one; next: if it is refused, let an administrator run loginctl enable-linger ${facts.user.name}`,
+  ];
+}
+
+/** With a password or TLS in front of it, bazel-remote tells the library nothing. */
+function unseenSize({ name, host }: WarnedHost): string[] {
+  if (!host["bazel-remote"].enabled || answersAnyone(host)) return [];
+  return [
+    `${name}: bazel-remote answers nobody without a password or TLS, so up sees that it listens and not which max_size is in force; next: look at its /status with your own credentials after an up that changed it`,
+  ];
 }
 
 function withoutStore({ name, stack }: WarnedHost): string[] {

@@ -1,5 +1,6 @@
 import { bytes, gib } from "../plan/bytes.ts";
 import { BAZEL_REMOTE_SHARE, INDEX_ENTRY } from "../plan/constants.ts";
+import type { HostConfig } from "../stacks/types.ts";
 import { bazelRemoteConfig } from "./bazel-remote-config.ts";
 import { type BazelRemoteRunInput, bazelRemoteEnvironment, bazelRemoteRun } from "./bazel-remote-run.ts";
 import { bazelRemoteUnit } from "./bazel-remote-unit.ts";
@@ -55,7 +56,7 @@ export function cacheDirectory({ host, plan, paths }: ResourceInput): Extract<St
 export function readiness(input: ResourceInput): { ready: string; readySeconds: number } {
   const { http_address, grpc_address } = input.host["bazel-remote"];
   return {
-    ready: answersAnyone(input)
+    ready: answersAnyone(input.host)
       ? `http ${http_address}/status ${grpc_address}`
       : `tcp ${grpc_address} ${http_address}`,
     readySeconds: READY_SECONDS * Math.ceil(1 + scanSeconds(input) / READY_SECONDS),
@@ -75,7 +76,7 @@ function scanSeconds({ plan }: ResourceInput): number {
 }
 
 /** True where `/status` can be read in plain HTTP without a password. */
-function answersAnyone({ host }: ResourceInput): boolean {
+export function answersAnyone(host: HostConfig): boolean {
   const { tls_cert_file, htpasswd_file, ldap } = host["bazel-remote"].settings;
   return !tls_cert_file && !htpasswd_file && !ldap;
 }
@@ -98,7 +99,7 @@ export function liveSteps(input: ResourceInput, from?: string): Step[] {
     check: "sh",
     text: httpGet(),
   };
-  if (!answersAnyone(input)) return [client];
+  if (!answersAnyone(input.host)) return [client];
   return [
     client,
     {

@@ -93,7 +93,9 @@ const fields = object({
   facts: doc(factsSchema.exactOptional(), {
     what: "Facts told instead of probed: they win, and let a preview go on when the host is down.",
   }),
-  purge: doc(flag().default(false), { what: "`pulumi destroy` deletes the caches' contents too." }),
+  purge: doc(flag().default(false), {
+    what: "`pulumi destroy` deletes the caches' contents too; in `scope: user` only.",
+  }),
   sccache: doc(sccacheSchema.prefault({}), { what: "Tier 1." }),
   "bazel-remote": doc(bazelRemoteSchema.prefault({}), { what: "Tier 2, the server." }),
   moon: doc(moonSchema.prefault({}), { what: "Tier 2, the client." }),
@@ -185,8 +187,18 @@ const withPam = rule(withRoot, ["scope", "moon.env"], ({ scope, moon }, add) => 
       );
 });
 
+/** systemd makes and keeps the caches of system scope: no ledger of ours speaks of them. */
+const withPurge = rule(withPam, ["scope", "purge"], ({ scope, purge }, add) => {
+  if (scope === "system" && purge)
+    add(
+      ["purge"],
+      "false in scope system, where systemd makes the caches' directories and keeps them",
+      `remove purge; after the destroy: sudo rm -r ${CACHE_ROOT}private/bazel-remote ${CACHE_ROOT}sccache`,
+    );
+});
+
 /** One host of a stack. */
-export const hostSchema = rule(withPam, ["scope", "reach"], ({ scope, reach }, add) => {
+export const hostSchema = rule(withPurge, ["scope", "reach"], ({ scope, reach }, add) => {
   if (scope === "user" && reach.kind === "ssh" && reach.sudo)
     add(
       ["reach", "sudo"],

@@ -41,6 +41,27 @@ describe("an installed tool", () => {
   );
 });
 
+describe("a user's units without linger", () => {
+  const facts = { systemd: { pid1: true, version: 252, userManager: false, linger: false } };
+  const said =
+    "box: ci has no systemd manager without a login, which the daemons need; up asks for one; next: if it is refused, let an administrator run loginctl enable-linger ci";
+
+  it("are told of in the preview", () => expect(warnings({ facts })).toEqual([said]));
+  it("are no matter where there are none", () => {
+    expect(warnings({ facts, host: { service: "process" } })).toEqual([]);
+    expect(warnings({ facts: { systemd: { ...facts.systemd, pid1: false } } })).toEqual([]);
+    const off = { sccache: { enabled: false }, "bazel-remote": { enabled: false } };
+    expect(warnings({ facts, host: off })).toEqual([]);
+  });
+});
+
+it("a bazel-remote that asks for a password is not seen into", () => {
+  const host = { "bazel-remote": { settings: { htpasswd_file: "/etc/htpasswd" } } };
+  expect(warnings({ host })).toEqual([
+    "box: bazel-remote answers nobody without a password or TLS, so up sees that it listens and not which max_size is in force; next: look at its /status with your own credentials after an up that changed it",
+  ]);
+});
+
 describe("a stranger on a port of ours", () => {
   const said = (port: number, key: string) =>
     `box: something that is not warmbox's listens on TCP port ${port}, and up would fail at it; next: write another port in ${key}, or end that process (\`ss -ltnp 'sport = :${port}'\` names it)`;

@@ -283,6 +283,16 @@ const ONE_FAULT: [string, unknown, [string, string, string, string]][] = [
     ],
   ],
   [
+    "a purge of caches that systemd keeps",
+    { scope: "system", purge: true },
+    [
+      "purge",
+      "true",
+      "false in scope system, where systemd makes the caches' directories and keeps them",
+      "remove purge; after the destroy: sudo rm -r /var/cache/private/bazel-remote /var/cache/sccache",
+    ],
+  ],
+  [
     "a system cache where systemd keeps none",
     { scope: "system", sccache: { dir: "/big/sccache" } },
     [

@@ -1,11 +1,11 @@
-import { appendFileSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { libraryScript } from "../../render/library-resource.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
 import type { UnitScope } from "../../render/unit-shared.ts";
-import { http } from "./ask.ts";
+import { http, listeners } from "./ask.ts";
 import { type Box, boxOf, installTools, TOOLS } from "./box.ts";
 import { command } from "./command.ts";
 import { bootContainer, type Container } from "./container.ts";
@@ -57,6 +57,8 @@ describe.each(["user", "system"] as const)(
         sccache: sccacheScript(input),
       };
     };
+    const systemctl = (...words: string[]) =>
+      container.demand(["systemctl", ...flag, ...words], { user: owner });
     const show = async (unit: string, property: string) => {
       const argv = ["systemctl", ...flag, "show", "--value", `--property=${property}`, unit];
       return (await container.demand(argv, { user: owner })).trim();
@@ -133,6 +135,64 @@ describe.each(["user", "system"] as const)(
       await apply(render(larger, 4)["bazel-remote"]);
       expect(readFileSync(join(container.root, path), "utf8")).toBe(larger.units["bazel-remote"].text);
       expect(await observe()).not.toMatch(/^\|[-+]/m);
+    });
+
+    test("a unit edited, loaded and put back is drift, for what runs is the edit; apply mends it", async () => {
+      const at = join(container.root, box.units.sccache.path);
+      const intact = readFileSync(at, "utf8");
+      appendFileSync(at, "# by hand\n");
+      await systemctl("daemon-reload");
+      await systemctl("restart", "sccache");
+      writeFileSync(at, intact);
+      expect(await observe()).toMatch(
+        /^\|\+state running, but as a unit that has changed since systemd read it$/m,
+      );
+      await apply(render(box, 4).sccache);
+      expect(await show("sccache", "NeedDaemonReload")).toBe("no");
+      expect(await observe()).not.toMatch(/^\|[-+]/m);
+    });
+
+    test("a drop-in, as `systemctl edit` makes it, is named, and is the user's to keep", async () => {
+      const dropIn = `${box.units.sccache.path}.d/override.conf`;
+      mkdirSync(dirname(join(container.root, dropIn)), { recursive: true });
+      writeFileSync(join(container.root, dropIn), "[Service]\nNice=5\n");
+      await systemctl("daemon-reload");
+      const revert = `next: keep it, or drop it with systemctl${flag.map((word) => ` ${word}`).join("")} revert sccache.service`;
+      const seen = await observe();
+      expect(seen).toContain(`\n@@warmbox note sccache\n|${dropIn} changes sccache.service; ${revert}\n`);
+      expect(seen).not.toMatch(/^\|[-+]/m);
+      rmSync(dirname(join(container.root, dropIn)), { recursive: true });
+      await systemctl("daemon-reload");
+      expect(await observe()).not.toContain("@@warmbox note");
+    });
+
+    test("a start that fails brings the old daemon back, and one that keeps ending is soon given up", async () => {
+      const broken = render(boxOf(scope, LARGER), 4)["bazel-remote"].replace(
+        /^ExecStart=.*$/m,
+        "ExecStart=/bin/sh -c 'echo no such setting >&2; sleep 0.2; exit 3'",
+      );
+      const ended = await script(["apply"], broken);
+      expect(ended.code).toBe(78);
+      expect(ended.stderr).toMatch(
+        /service bazel-remote did not start: it keeps ending: failing \(ended \d times\)/,
+      );
+      expect(ended.stderr).toContain("the previous state is back");
+      expect(await show("bazel-remote", "ActiveState")).toBe("active");
+      expect(await maxSize()).toBe(4 * GIB);
+      expect(await observe()).not.toMatch(/^\|[-+]/m);
+    });
+
+    test("a stranger that listens in a unit's place is no sign of life", async () => {
+      await systemctl("stop", "bazel-remote");
+      const listen = `use IO::Socket::INET; IO::Socket::INET->new(LocalAddr => "127.0.0.1:${HTTP_PORT}", Listen => 5) or die; sleep`;
+      await container.demand(["systemd-run", "--quiet", "--unit=stranger", "/usr/bin/perl", "-e", listen]);
+      await expect.poll(() => listeners(container)).toContain(`127.0.0.1:${HTTP_PORT}`);
+      expect(await observe()).toMatch(/^\|\+state stopped, port 9090 is held by /m);
+      const ended = await script(["apply"], render(boxOf(scope, LARGER), 5)["bazel-remote"]);
+      expect(ended.code).toBe(78);
+      expect(ended.stderr).toContain(`port ${HTTP_PORT} is held by `);
+      await container.demand(["systemctl", "stop", "stranger"]);
+      await apply(render(boxOf(scope, LARGER), 5)["bazel-remote"]);
     });
 
     test("a daemon stopped by hand is drift, and apply starts it", async () => {
