@@ -80,6 +80,15 @@ export function listing(root: string, leaveOut: readonly string[] = []): string[
   return lines.sort();
 }
 
+/** Every path below a folder with what changes whenever it is written, moved or given another mode: inode and ctime. */
+export function identities(root: string, leaveOut: readonly string[] = []): string[] {
+  return listing(root, leaveOut).map((line) => {
+    const [, path = ""] = /^(.*) (?:directory|file|link) /.exec(line) ?? [];
+    const { ino, ctimeMs } = lstatSync(join(root, path));
+    return `${line} ${ino} ${ctimeMs}`;
+  });
+}
+
 function entry(root: string, path: string, visit: (path: string) => void): string[] {
   const full = join(root, path);
   const stat = lstatSync(full);

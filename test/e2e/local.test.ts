@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { findPulumi } from "../../engine/cli.ts";
 import { obtainTool } from "../../engine/tools/obtain.ts";
-import { type Box, listing, makeBox } from "./box.ts";
+import { type Box, identities, listing, makeBox } from "./box.ts";
 import { addWorktree, demand, makeRepository, moonStatuses, sccacheCounters, session } from "./workspace.ts";
 
 /** The user's own files, as awkward as they come: CRLF, no final newline, a comment that must stay. */
@@ -19,7 +19,7 @@ const USERS_FILES: Record<string, string> = {
  * made there themselves.
  */
 const STAYS = [
-  ...[".cache", ".pulumi", ".config/warmbox", "src", ".moon", ".proto"],
+  ...[".cache", ".pulumi", ".config/warmbox/passphrase", "src", ".moon", ".proto"],
   ...[".cargo/registry", ".cargo/.global-cache", ".cargo/.package-cache", ".cargo/.package-cache-mutate"],
 ];
 
@@ -40,7 +40,7 @@ beforeAll(async () => {
     writeFileSync(join(box.home, path), text);
   }
   box.stack("local", HOST);
-  mkdirSync(join(box.home, ".config"));
+  mkdirSync(join(box.home, ".config/warmbox"), { recursive: true }); // where Pulumi's passphrase stays
   before = homeListing();
 });
 
@@ -71,6 +71,22 @@ async function expectNoChanges(): Promise<void> {
   if (done.code !== 0) throw new Error(`there are changes:\n${done.output}`);
 }
 
+/** Changes a file of the box by hand. */
+const edit = (path: string, from: string | RegExp, to: string) => (): void => {
+  const file = join(box.home, path);
+  const text = readFileSync(file, "utf8");
+  expect(text).toMatch(from);
+  writeFileSync(file, text.replace(from, to));
+};
+
+/** Demands that nothing below HOME is written, moved or given another mode, but for Pulumi's own state. */
+async function expectUntouched(action: () => Promise<unknown>): Promise<void> {
+  const state = () => identities(box.home, [".cache", ".pulumi", "src"]);
+  const untouched = state();
+  await action();
+  expect(state()).toEqual(untouched);
+}
+
 describe("one machine, from nothing to warm", () => {
   it("up starts the daemons with the sizes of the stack", async () => {
     const output = await up();
@@ -81,12 +97,11 @@ describe("one machine, from nothing to warm", () => {
   });
 
   it("a second up changes nothing on the host", async () => {
-    const state = () => listing(join(box.home, ".local")).concat(listing(join(box.home, ".config")));
-    const untouched = state();
-    const output = await up();
-    expect(output).toMatch(/\d+ unchanged/);
-    expect(output).not.toMatch(/warning/i);
-    expect(state()).toEqual(untouched);
+    await expectUntouched(async () => {
+      const output = await up();
+      expect(output).toMatch(/\d+ unchanged/);
+      expect(output).not.toMatch(/warning/i);
+    });
     await expectNoChanges();
   });
 
@@ -163,24 +178,19 @@ describe("one machine, from nothing to warm", () => {
     expect(same.hits - other.hits, "the two dependencies and the two library members").toBe(4);
   });
 
-  it("tier 3: a build resolves with the network off, and only with the shared registry", async () => {
+  it("tier 3: a build comes through with the network off, and only with the shared registry", async () => {
     const worktree = await addWorktree(box, repository, "fourth");
-    const offline = ["unshare", "--net", "cargo", "fetch", "--locked", "--config", "net.retry=0"];
-    await demand(box, offline, worktree);
+    const build = ["cargo", "build", "--workspace", "--locked", "--config", "net.retry=0"];
+    const offline = ["unshare", "--net", "env", "RUSTC_WRAPPER=", ...build]; // sccache's port is off with the rest
     const elsewhere = await box.run(offline, worktree, {
       CARGO_HOME: join(box.home, "src", "empty-cargo-home"),
     });
+    await demand(box, offline, worktree);
     expect(elsewhere.code, "the network is really off").not.toBe(0);
   });
 });
 
 describe("drift shows in a plain preview, and up repairs it", () => {
-  const edit = (path: string, from: string | RegExp, to: string) => (): void => {
-    const file = join(box.home, path);
-    const text = readFileSync(file, "utf8");
-    expect(text).toMatch(from);
-    writeFileSync(file, text.replace(from, to));
-  };
   const cases: [name: string, change: () => void | Promise<void>, shown: RegExp[]][] = [
     [
       "a size in bazel-remote's config",
@@ -235,9 +245,14 @@ describe("drift shows in a plain preview, and up repairs it", () => {
 
   it("a changed max_size shows exactly its line", async () => {
     box.stack("local", { ...HOST, "bazel-remote": { max_size: "4GiB" } });
-    const seen = await preview();
-    expect(seen).toMatch(/- *max_size: 2\n/);
-    expect(seen).toMatch(/\+ *max_size: 4\n/);
+    const changed = [...(await preview()).matchAll(/^ +([-+]) +(.*?)\s*$/gm)].map(
+      ([, sign, line]) => sign + line,
+    );
+    // the line, and the one size that follows from it: Go's share of the RAM
+    expect(changed.map((line) => line.replace(/=\d+MiB/, "=…MiB"))).toEqual([
+      ...["-max_size: 2", "+max_size: 4"],
+      ...["-GOMEMLIMIT=…MiB \\", "+GOMEMLIMIT=…MiB \\"],
+    ]);
     await up();
     const status = await fetch(`http://127.0.0.1:${box.ports.http}/status`);
     expect(await status.json()).toMatchObject({ MaxSize: 4 * 2 ** 30 });
@@ -307,6 +322,16 @@ describe("the proof", () => {
     const wrong = await box.warmbox("prove", "--stack", "two", "--host", "nope");
     expect(wrong).toMatchObject({ code: 2, stdout: "" });
     expect(wrong.output).toContain("--host nope: the stack two has box, dead");
+  });
+});
+
+describe("with the proof on, as by default", () => {
+  it("a drift is one update, its repair no new proof, and the next up writes nothing", async () => {
+    edit(".config/bazel-remote/config.yaml", "max_size: 4", "max_size: 9")();
+    expect(await preview()).toMatch(/~ 1 to update\n +\d+ unchanged/);
+    expect(await up()).toMatch(/~ 1 updated\n +\d+ unchanged/);
+    await expectUntouched(async () => expect(await up()).toMatch(/\d+ unchanged/));
+    await expectNoChanges();
   });
 });
 
