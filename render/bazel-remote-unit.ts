@@ -40,11 +40,12 @@ const STOP_SECONDS = 120;
 const OOM_SCORE = -300;
 
 /**
- * The unit of bazel-remote. `systemd-analyze security` 252 says: system scope 1.2 OK, user scope 6.5 MEDIUM (a user's
- * manager has neither users, capabilities nor mount namespaces to give away).
+ * The unit of bazel-remote. `systemd-analyze security` 252 says: system scope 1.2 OK, user scope 6.5 MEDIUM. In user
+ * scope PrivateUsers would open the way to ProtectSystem, PrivateTmp and the like (about 4 then); but where a host lets
+ * no user make user namespaces, as Ubuntu since 23.10, such a unit does not start at all, and no cache is worse.
  *
  * - Type=exec: active says only that the program runs. It listens when its index is built, minutes later on a full
- *   cache, so no TimeoutStartSec bounds that; readiness is asked of gRPC.
+ *   cache, so no TimeoutStartSec bounds that; it is ready when it holds both ports, HTTP's and gRPC's, and answers HTTP.
  * - The directory is locked: two processes on one directory start happily and spoil each other's accounting.
  * - System scope: a user of its own, made by systemd (DynamicUser), to whom the cache below /var/cache belongs.
  *   ProcSubset stays open: `/metrics` takes the process's start time from /proc/stat.

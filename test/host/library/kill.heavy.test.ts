@@ -4,14 +4,25 @@ import { describe, expect, test } from "vitest";
 import { heredoc, LIBRARY, TestHost } from "./host.ts";
 import { type Shell, shells } from "./shells.ts";
 
-/** Commands by which the library writes; the shell's own redirections stand next to one of them. */
-const WRITERS = ["mkdir", "mv", "cp", "rm", "rmdir", "ln", "cat", "chmod"];
-/** A killed process loses nothing that the kernel has: the disk need not be waited for here. */
-const NO_SYNC = "sync() { :; }";
+/**
+ * Commands by which the library writes, and those whose output a redirection of its own writes (`true`, `sed`, `grep`).
+ * Not covered: the moment between the shell's opening of a file and the command behind it.
+ */
+const WRITERS = [
+  ...["mkdir", "mv", "cp", "rm", "rmdir", "ln", "cat", "chmod", "chown", "find"],
+  ...["true", "sed", "grep"],
+];
+/**
+ * A killed process loses nothing that the kernel has: the disk need not be waited for here, nor a live line that shall
+ * not come true.
+ */
+const NO_SYNC = "sync() { :; }\nwb_pause() { :; }";
+/** Each shell takes every so many steps of the longer tests, and all of them together every step. */
+const STRIDE = 3;
 /** A PATH without cargo, which would read the user's file at every step. */
 const BARE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** More steps than any run has. */
-const MOST_STEPS = 400;
+const MOST_STEPS = 1000;
 
 const OLD_CARGO = "# mine\r\n[build]\r\njobs = 4";
 const OLD_CONFIG = "old: config\n";
@@ -45,15 +56,21 @@ function prepare(shell: Shell): TestHost {
   return host;
 }
 
-/** Runs `word` with a kill at step `at`; says whether the kill came. */
-async function killedAt(host: TestHost, at: number, word: string, script: string): Promise<boolean> {
+/** Runs `word` with a kill at step `at`; says whether the kill came. One that came through must end with `code`. */
+async function killedAt(
+  host: TestHost,
+  at: number,
+  word: string,
+  script: string,
+  { code = 0, resource = RESOURCE as typeof RESOURCE & { owner?: string } } = {},
+): Promise<boolean> {
   const counter = join(host.root, "count");
   writeFileSync(counter, "0\n");
   host.preamble = trap(counter, at);
-  const ended = await host.run(host.script(script, RESOURCE), [word]);
+  const ended = await host.run(host.script(script, resource), [word]);
   host.preamble = NO_SYNC;
   if (ended.signal === "SIGKILL") return true;
-  expect(ended, `${word} that was not killed at step ${at}`).toMatchObject({ code: 0 });
+  expect(ended, `${word} that was not killed at step ${at}`).toMatchObject({ code });
   expect(Number(readFileSync(counter, "utf8"))).toBeLessThan(at);
   return false;
 }
@@ -86,10 +103,10 @@ function expectApplied(host: TestHost, step: number) {
   expect(Object.keys(host.tree()).filter((path) => /warmbox-(new|old)/.test(path))).toEqual([]);
 }
 
-/** One killing run after another, each a step later, until one comes through. */
-async function everyStep(cycle: (step: number) => Promise<boolean>) {
-  let step = 1;
-  while (step < MOST_STEPS && (await cycle(step))) step++;
+/** One killing run after another, each `stride` steps later, until one comes through. */
+async function everyStep(cycle: (step: number) => Promise<boolean>, first = 1, stride = 1) {
+  let step = first;
+  while (step < MOST_STEPS && (await cycle(step))) step += stride;
   expect(step).toBeGreaterThan(20);
   expect(step).toBeLessThan(MOST_STEPS);
 }
@@ -156,6 +173,81 @@ describe.concurrent.each(shells())("killed at every step, $name", { timeout: 900
       return signal === "SIGKILL";
     });
     await succeed(host, "remove", body(NEW_CONFIG), 0);
+
+    expect(host.contents()).toEqual(before);
+  });
+
+  /** The step this shell begins with, where the shells share the steps. */
+  const own = 1 + shells().findIndex(({ name }) => name === shell.name);
+
+  test("an apply that fails at its end, in the middle of putting everything back", async ({
+    onTestFinished,
+  }) => {
+    const host = prepare(shell);
+    onTestFinished(() => host.dispose());
+    await succeed(host, "apply", body(FIRST_CONFIG), 0);
+    const first = host.contents();
+    const failing = `${body(NEW_CONFIG)}\nput .config/more/file 0644 ${heredoc("more\n")}\nlive demo yes 'echo no'`;
+    const cycle = async (step: number) => {
+      const killed = await killedAt(host, step, "apply", failing, { code: 78 });
+      expectWhole(host, [FIRST_CONFIG, NEW_CONFIG], step);
+      if (killed) await succeed(host, "apply", body(FIRST_CONFIG), step);
+      expect(host.contents(), `after a kill at step ${step}`).toEqual(first);
+      return killed;
+    };
+    await everyStep(cycle, own, STRIDE);
+  });
+
+  test("a second time, in the middle of the recovery from the first", async ({ onTestFinished }) => {
+    const host = prepare(shell);
+    onTestFinished(() => host.dispose());
+    await succeed(host, "apply", body(FIRST_CONFIG), 0);
+    const first = host.contents();
+    let early = 0; // kills of the second run that came before it was done with the recovery
+    const cycle = async (step: number) => {
+      const killed = await killedAt(host, step, "apply", body(NEW_CONFIG));
+      const journal = ".local/state/warmbox/library/journal";
+      const open = host.read(journal) !== undefined;
+      // sixteen commands come before the recovery, which takes some forty
+      const again = killed && (await killedAt(host, 17 + ((step * 7) % 40), "apply", body(FIRST_CONFIG)));
+      if (open && again && host.read(journal) !== undefined) early++;
+      expectWhole(host, [FIRST_CONFIG, NEW_CONFIG], step);
+      await succeed(host, "apply", body(FIRST_CONFIG), step);
+      expect(host.contents(), `after kills at step ${step} and in the recovery`).toEqual(first);
+      return killed;
+    };
+    await everyStep(cycle, own, STRIDE);
+    expect(early).toBeGreaterThan(3);
+  });
+
+  test("secrets, files from elsewhere, other owners of directories, dropped lines and another stack", async ({
+    onTestFinished,
+  }) => {
+    const host = prepare(shell);
+    onTestFinished(() => host.dispose());
+    host.write("incoming", "\x7fELF");
+    host.write(".theirs", "theirs");
+    const before = host.contents();
+    const some = (word: string) => `put .config/key 0600 secret ${heredoc(`KEY=${word}\n`)}
+directory .cache/given 0750 owner=1234:1234`;
+    const local = `${some("one")}\nput .theirs 0600 ${heredoc("ours\n")}\n${body(FIRST_CONFIG)}`;
+    const s3 = `${some("two")}\nput .local/bin/tool 0755 from="$HOME/incoming"\nput .config/demo/config.yaml 0640 ${heredoc(NEW_CONFIG)}`;
+    await succeed(host, "apply", local, 0);
+    const asLocal = host.contents();
+    const cycle = async (step: number) => {
+      const resource = { ...RESOURCE, owner: "s3" };
+      const killed = await killedAt(host, step, "apply", s3, { resource });
+      expectWhole(host, [FIRST_CONFIG, NEW_CONFIG], step);
+      expect(["theirs", "ours\n"]).toContain(host.read(".theirs"));
+      expect(["KEY=one\n", "KEY=two\n"]).toContain(host.read(".config/key"));
+      if (killed && step % 2 === 0) expect(await host.apply(s3, resource)).toMatchObject({ code: 0 });
+      if (!killed || step % 2 === 0) expect(host.read(".theirs")).toBe("theirs");
+      await succeed(host, "apply", local, step);
+      expect(host.contents(), `taken back after a kill at step ${step}`).toEqual(asLocal);
+      return killed;
+    };
+    await everyStep(cycle, own, STRIDE);
+    await succeed(host, "remove", local, 0);
     expect(host.contents()).toEqual(before);
   });
 });
