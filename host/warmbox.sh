@@ -1276,6 +1276,7 @@ wb_await_ready() {
     ! wb_is_ready || break
     wb_now=$(($(date +%s) - wb_since))
     if [ $((wb_exits - wb_exits_before)) -ge 2 ] || [ "$wb_state_now" = failing ] || [ "$wb_kind:${wb_state_now%% *}" = container:failing ]; then
+      case $wb_state_now in running | starting) wb_state_now="failing (ended $wb_exits times)" ;; esac
       wb_why="it keeps ending: $wb_state_now"
       return 1
     elif [ $wb_now -ge "$wb_ready_timeout" ]; then

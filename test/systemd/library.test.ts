@@ -184,7 +184,7 @@ describe.each(["user", "system"] as const)(
 
     test("a stranger that listens in a unit's place is no sign of life", async () => {
       await systemctl("stop", "bazel-remote");
-      const listen = `use IO::Socket::INET; IO::Socket::INET->new(LocalAddr => "127.0.0.1:${HTTP_PORT}", Listen => 5) or die; sleep`;
+      const listen = `use IO::Socket::INET; @listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1:${HTTP_PORT}", Listen => 5) or die; sleep`;
       await container.demand(["systemd-run", "--quiet", "--unit=stranger", "/usr/bin/perl", "-e", listen]);
       await expect.poll(() => listeners(container)).toContain(`127.0.0.1:${HTTP_PORT}`);
       expect(await observe()).toMatch(/^\|\+state stopped, port 9090 is held by /m);
