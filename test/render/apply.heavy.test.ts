@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, linkSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -40,6 +41,26 @@ async function box(home: string): Promise<ResourceInput> {
       moon: await toolPath("moon"),
     },
   };
+}
+
+/** Files that bazel-remote reads for a second or two at its start: names as its own, all of them links to a few. */
+const MANY = 150_000;
+/** Most links that common file systems give one file. */
+const MOST_LINKS = 50_000;
+
+/** Fills the directory of a bazel-remote that does not run with {@link MANY} entries of 4 KiB. */
+function fillCache(dir: string) {
+  let one = "";
+  for (let n = 0; n < MANY; n++) {
+    const hash = createHash("sha256").update(`${n}`).digest("hex");
+    const path = join(dir, "cas.v2", hash.slice(0, 2), `${hash}-4096-123456789`);
+    if (n % MOST_LINKS !== 0) {
+      linkSync(one, path);
+      continue;
+    }
+    writeFileSync(path, Buffer.alloc(4096));
+    one = path;
+  }
 }
 
 /** Runs a script as the program does: on standard input of a shell, with the word. */
@@ -104,4 +125,44 @@ it("the library applies every resource, finds the caps in force, and puts HOME b
   expect(await tree()).toBe(before);
   expect(existsSync(join(home, ".local"))).toBe(false);
   expect((await readdir(home)).sort()).toEqual([".cache", ".cargo", ".profile", "code"]); // caches' contents stay
+});
+
+it("a bazel-remote that reads a large cache is starting, no drift, and a stop waits for it", async () => {
+  const home = await temporaryDirectory();
+  const input = await box(home);
+  const text = (name: string) => readFile(new URL(name, HOST), "utf8");
+  const library = await text("warmbox.sh");
+  const supervise = {
+    path: `${input.paths.share}/supervise.sh`,
+    mode: "0755",
+    text: await text("supervise.sh"),
+  };
+  const scripts = [libraryScript(input, library, [supervise]), bazelRemoteScript(input)];
+  const [first = "", remote = ""] = scripts;
+  onTestFinished(async () => {
+    for (const script of [remote, first]) await sent(script, "remove", home);
+  });
+  for (const script of scripts) expect(await sent(script, "apply", home)).toMatch(/^0\b/);
+  expect(await sent(remote, "remove", home)).toMatch(/^0\b/); // the cache's contents stay
+  fillCache(input.plan.bazelRemote.dir);
+  expect(await sent(remote, "apply", home)).toMatch(/^0\b/);
+  const status = await fetch(`http://${input.host["bazel-remote"].http_address}/status`);
+  expect(await status.json()).toMatchObject({ NumFiles: MANY, MaxSize: gib(3) });
+
+  const observe = () => sent(`${library}\nobserve </dev/null\n`, "apply", home);
+  const pidFile = join(input.paths.home, ".local/state/warmbox/run/bazel-remote.pid");
+  const daemonPid = async () => Number(/^daemon (\d+)/m.exec(await readFile(pidFile, "utf8"))?.[1]);
+  const killed = await daemonPid();
+  process.kill(killed, "SIGKILL");
+  await expect
+    .poll(async () => ![0, killed].includes(await daemonPid()), { timeout: 60_000, interval: 20 })
+    .toBe(true);
+  const scanning = await observe();
+  expect(scanning).toMatch(
+    /@@warmbox note bazel-remote\n\|bazel-remote is starting: its port \d+ is not open yet/,
+  );
+  expect(scanning).not.toMatch(/^\|[-+]/m);
+  expect(await sent(remote, "remove", home)).toMatch(/^0\b/);
+  const dir = input.plan.bazelRemote.dir;
+  expect(await run(["flock", "--nonblock", dir, "true"])).toMatchObject({ code: 0 }); // nobody has it
 });
