@@ -95,7 +95,7 @@ function filesOf(settings: object): string[] {
  */
 function labels(input: ContainerInput) {
   const { owner, generation, plan } = input;
-  const port = /:(\d+)(\/|$)/.exec(readiness(input).ready)?.[1] ?? "";
+  const port = /:(\d+)(\/| |$)/.exec(readiness(input).ready)?.[1] ?? "";
   const digest = createHash("sha256").update(config(input)).digest("hex");
   return Object.entries({
     "warmbox.config": `${digest.slice(0, 16)}.${generation}`,

