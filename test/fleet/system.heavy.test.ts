@@ -133,25 +133,6 @@ describe("a host in system scope", () => {
     await runs("preview", "--expect-no-changes");
   });
 
-  it("shows a unit edited by hand as one update with its line, and names the user's drop-in", async () => {
-    const unit = "/etc/systemd/system/bazel-remote.service";
-    await fleet.on(USER, `sudo sed -i 's/^TimeoutStopSec=.*/TimeoutStopSec=7/' ${unit}`);
-    await fleet.on(
-      USER,
-      `sudo mkdir ${unit}.d && printf '[Service]\\nNice=5\\n' | sudo tee ${unit}.d/mine.conf`,
-    );
-    const seen = await runs("preview");
-    expect(seen).toMatch(/-TimeoutStopSec=120\n\s*\+TimeoutStopSec=7\n/);
-    expect(seen).toContain(
-      `${unit}.d/mine.conf changes bazel-remote.service; next: keep it, or drop it with `,
-    );
-    expect(seen).toMatch(/~ 1 to update/);
-    await runs("up");
-    expect(await fleet.on(USER, "systemctl show -P TimeoutStopUSec -P Nice bazel-remote")).toBe("2min\n5\n");
-    await runs("preview", "--expect-no-changes");
-    await fleet.on(USER, `sudo rm -r ${unit}.d && sudo systemctl daemon-reload`);
-  });
-
   it("is as it was after destroy, the caches' contents aside", async () => {
     await runs("destroy");
     expect(await listing()).toBe(before);
