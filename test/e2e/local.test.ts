@@ -246,7 +246,7 @@ describe("drift shows in a plain preview, and up repairs it", () => {
   it("a changed max_size shows exactly its line", async () => {
     box.stack("local", { ...HOST, "bazel-remote": { max_size: "4GiB" } });
     const changed = [...(await preview()).matchAll(/^ +([-+]) +(.*?)\s*$/gm)].map(
-      ([, sign, line]) => sign + line,
+      ([, sign, line]) => `${sign}${line}`,
     );
     // the line, and the one size that follows from it: Go's share of the RAM
     expect(changed.map((line) => line.replace(/=\d+MiB/, "=…MiB"))).toEqual([
