@@ -39,7 +39,7 @@ include .cargo/config.toml warmbox.toml
 block .profile env ${heredoc("export WARM=1\n")}`;
 
 /** Shadows every writer by a function that counts, and at step `at` kills the whole process group before it acts. */
-function trap(counter: string, at: number, writers: string[]): string {
+function trap(counter: string, at: number, writers = WRITERS): string {
   const shadow = (name: string) =>
     `${name}() { read -r k <'${counter}'; k=$((k + 1)); echo $k >'${counter}'; [ $k -ne ${at} ] || kill -KILL -$$; command ${name} "$@"; }`;
   return [...writers.map(shadow), NO_SYNC].join("\n");
