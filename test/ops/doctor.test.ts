@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parseProbe } from "../../host/facts.ts";
 import { parseEvidence } from "../../ops/doctor/evidence.ts";
 import type { Finding } from "../../ops/doctor/finding.ts";
 import { findingsOf, notesOf } from "../../ops/doctor/judge.ts";
+import { measured } from "../../ops/doctor/measured.ts";
 import { doctorReport } from "../../ops/doctor.ts";
+import { patiently } from "../../ops/stack-hosts.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 
 /** The answer of a real box. The causes are caused for real in doctor.heavy.test.ts; what follows is how they are told apart. */
@@ -114,6 +116,71 @@ describe("judging", () => {
         "this shell: MOON_CACHE=read-only",
       ]),
     );
+  });
+});
+
+describe("the commands that mend", () => {
+  const wrong = all(
+    (text) => text.replaceAll("/home/ci", "/home/it's ci"),
+    section("session login", (text) => `${text}|MOON_FORCE=1\n`),
+    (text) =>
+      text.replace(
+        "@@warmbox port",
+        "@@warmbox config /home/it's ci/.profile\n|3\t\texport MOON_FORCE=1\n@@warmbox port",
+      ),
+    section("dir bazel-remote", (text) => `${text}|stray it's mine\n`),
+  );
+
+  it("take any path as one word", () => {
+    const mends = found(wrong).map(({ mend }) => mend);
+    expect(mends).toEqual([
+      "sed -i --follow-symlinks '/^\\s*export MOON_FORCE=1\\s*$/s/\\bMOON_FORCE=/was_&/g' '/home/it'\\''s ci/.profile' && unset MOON_FORCE",
+      "mv -b '/home/it'\\''s ci/.cache/bazel-remote/it'\\''s mine' ~/",
+    ]);
+    for (const mend of mends) expect(spawnSync("sh", ["-n", "-c", mend]).status, mend).toBe(0);
+  });
+
+  it("go through ssh to a host that is another machine, and name the stack that was asked for", () => {
+    if (host === undefined) throw new Error("no host box");
+    const far = {
+      ...host,
+      reach: { kind: "ssh", host: "far", user: "ci", sudo: false, multiplex: true } as const,
+    };
+    const text = section("service sccache", (one) => one.replace("|state S", "|state T"))(HEALTHY);
+    const probe = parseProbe(text, { name: "box" });
+    const evidence = parseEvidence(text, { name: "box", host: far, probe, own: null, stack: "fleet" });
+    expect(findingsOf(evidence)[0]?.mend).toMatch(/^ssh ci@far -- 'kill -CONT \d+'$/);
+    expect(findingsOf({ ...evidence, status: { ...evidence.status, installed: false } })[0]?.mend).toBe(
+      "npm run up -- --stack fleet",
+    );
+  });
+});
+
+describe("what is measured", () => {
+  it("stands beside the symptom", () => {
+    const text = HEALTHY.replace(/(method="get",status="hit"\} )0\n/, "$16\n");
+    expect(measured(evidenceOf(() => text))).toMatchObject({
+      sccache: "0.0 % of 4 hit since the start",
+      moon: "75.0 % of 8 hit since the start",
+      "bazel-remote": "answers",
+      grows: "sccache 1.2 MiB of 3 GiB, bazel-remote 28 KiB of 2 GiB, 71.1 GiB free on /",
+    });
+    expect(measured(evidenceOf(silent("bazel-remote"))).moon).toBe("bazel-remote does not answer");
+  });
+});
+
+describe("patiently", () => {
+  it("says whom it waits for after two seconds, and nothing before", async () => {
+    vi.useFakeTimers();
+    const said: string[] = [];
+    const out = { write: () => {}, complain: (text: string) => void said.push(text) };
+    const hosts = ["box", "far"].map((name) => ({ name, host: host as never }));
+    const answer = patiently(hosts, out, new Promise((done) => setTimeout(() => done("all"), 3000)));
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(said).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect([await answer, said]).toEqual(["all", ["asking box, far …\n"]]);
+    vi.useRealTimers();
   });
 });
 

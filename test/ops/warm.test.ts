@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Gathered, type WarmEvent, warmEvent } from "../../ops/warm/events.ts";
 import { Progress, type Screen } from "../../ops/warm/progress.ts";
+import { builderPrefix } from "../../ops/warm.ts";
+import { parseStackConfig } from "../../stacks/config.ts";
 
 const LINES = [
   "a login banner",
@@ -59,7 +61,43 @@ describe("warmEvent", () => {
   });
 });
 
+describe("builderPrefix", () => {
+  const prefixOf = (host: object) => {
+    const { box } = parseStackConfig({ hosts: { box: host } }).hosts;
+    if (box === undefined) throw new Error("no host box");
+    return builderPrefix(box).join(" ");
+  };
+  const facts = { user: { name: "builder", home: "/home/builder" } };
+  const reach = { kind: "ssh", host: "far", user: "admin", sudo: true };
+
+  it("builds as the user whom the stack names, never as root", () => {
+    expect(prefixOf({ reach, scope: "system", facts })).toMatch(
+      / admin@far -- sudo -n -H -u builder sh -s --$/,
+    );
+    expect(prefixOf({ reach: { ...reach, user: "builder" }, scope: "system", facts })).toMatch(
+      / builder@far -- sh -s --$/,
+    );
+    expect(prefixOf({ reach, scope: "system" })).toMatch(/ admin@far -- sh -s --$/);
+    expect(prefixOf({})).toBe("/bin/sh -s --");
+  });
+});
+
 describe("Progress", () => {
+  it("says of a step without output that it runs", () => {
+    const parts: string[] = [];
+    const screen: Screen = {
+      terminal: false,
+      columns: 80,
+      write: (text) => parts.push(text),
+      now: () => 60_000,
+    };
+    const gathered = new Gathered("src/app");
+    gathered.take({ kind: "plan", step: 1, command: "cargo build" });
+    new Progress("box src/app", screen).take({ kind: "beat", step: 1, seconds: 15 }, gathered);
+    expect(parts.join("")).toBe("box src/app:   cargo build: 15 s so far\n");
+    expect(warmEvent("|beat 1 15")).toEqual({ kind: "beat", step: 1, seconds: 15 });
+  });
+
   function shown(terminal: boolean, step: number): string {
     const parts: string[] = [];
     let time = 0;
