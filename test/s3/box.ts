@@ -81,6 +81,12 @@ export function killService(home: string, name: string): void {
   for (const [, pid] of pids.matchAll(/^(?:supervisor|daemon) (\d+)/gm)) process.kill(Number(pid), "SIGKILL");
 }
 
+/** Stops or goes on with a supervised service, as a machine that hangs does. */
+export function signalService(home: string, name: string, signal: "SIGSTOP" | "SIGCONT"): void {
+  const pids = readFileSync(join(home, `.local/state/warmbox/run/${name}.pid`), "utf8");
+  process.kill(Number(/^daemon (\d+)/m.exec(pids)?.[1]), signal);
+}
+
 /** What sccache's server counted on each of its levels since its start. */
 export interface Level {
   readonly name: string;

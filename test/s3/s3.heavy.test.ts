@@ -3,8 +3,8 @@
  * endpoint. The second box stands at the path of the first, whose home directory was moved aside.
  */
 import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   addWorktree,
@@ -24,6 +24,7 @@ import {
   notUploaded,
   type S3Box,
   setSecret,
+  signalService,
   writeStack,
 } from "./box.ts";
 import { commandLinesHolding, filesHolding, keysIn, watched } from "./keys.ts";
@@ -56,6 +57,13 @@ const command = async (...words: string[]): Promise<string> => {
   return output;
 };
 const embedded = () => ({ kind: "embedded", port: box.s3Port, dir: box.objects });
+const endpoint = () => ({ kind: "endpoint", url: `http://127.0.0.1:${box.s3Port}`, bucket: "warmbox" });
+/** Sets the second stack's secrets to what the first box's server takes. */
+const secrets = async () => {
+  const keys = keysIn(join(box.first, CREDENTIALS));
+  said += setSecret(box, "second", "s3AccessKeyId", keys.accessKeyId);
+  said += setSecret(box, "second", "s3SecretAccessKey", keys.secretAccessKey);
+};
 /** A source that nobody built before. */
 const edit = (worktree: string, word: string) =>
   appendFileSync(join(worktree, "crates/greet/src/main.rs"), `// ${word}\n`);
@@ -114,17 +122,40 @@ describe("from local to s3 on one host", () => {
   });
 });
 
+describe("from s3 back to local", () => {
+  it("keeps every local hit, and leaves the server and the keys' file as they are", async () => {
+    said += await command("preview", "--diff", "--stack", "local");
+    await command("up", "--stack", "local");
+    expect(await levels(box), "S3 is no level any more").toEqual([]);
+    rmSync(join(repository, "target"), { recursive: true });
+    const before = await sccacheCounters(box);
+    await demand(box, ["cargo", "build", "--workspace", "--locked", "--release"], repository);
+    const after = await sccacheCounters(box);
+    expect([after.hits - before.hits, after.misses - before.misses]).toEqual([4, 0]);
+    const worktree = await addWorktree(box, repository, "third");
+    const built = await session(box, "moon run :build", worktree);
+    expect(built.code, built.output).toBe(0);
+    expect(moonStatuses(worktree)).toEqual({ "workspace:build": "cached-from-remote" });
+    expect((await fetch(`http://127.0.0.1:${box.s3Port}/`)).status).toBe(403);
+    expect(existsSync(join(box.home, CREDENTIALS))).toBe(true);
+  });
+});
+
 describe("a second, empty box with the same S3", () => {
   it("takes the first one's server as its endpoint, its keys as secrets of the stack", async () => {
     const keys = keysIn(join(box.home, CREDENTIALS));
     box = await movedIn(box);
-    const endpoint = { kind: "endpoint", url: `http://127.0.0.1:${box.s3Port}`, bucket: "warmbox" };
-    writeStack(box, "second", endpoint);
+    writeStack(box, "second", endpoint());
     const refused = await box.warmbox("up", "--stack", "second");
     expect(refused.code).not.toBe(0);
     expect(refused.output).toContain("s3: s3AccessKeyId and s3SecretAccessKey not set");
     said += setSecret(box, "second", "s3AccessKeyId", keys.accessKeyId);
-    said += setSecret(box, "second", "s3SecretAccessKey", keys.secretAccessKey);
+    said += setSecret(box, "second", "s3SecretAccessKey", "pasted amiss");
+    const odd = await box.warmbox("up", "--stack", "second");
+    expect(odd.code).not.toBe(0);
+    expect(odd.output).toContain("s3SecretAccessKey: it holds white space or a character beyond ASCII");
+    expect(odd.output).not.toContain("pasted amiss");
+    await secrets();
     said += await command("preview", "--diff", "--stack", "second");
     const { seen } = await watched(
       keys.secretAccessKey,
@@ -157,11 +188,44 @@ describe("a second, empty box with the same S3", () => {
   });
 });
 
+/** Resolves once cargo compiles. */
+async function compiling(): Promise<undefined> {
+  await expect
+    .poll(() => existsSync(join(repository, "target/debug/deps")), { timeout: 120_000, interval: 10 })
+    .toBe(true);
+}
+
+/** What a build in progress and moon make of it is shown in test/client, with limits of seconds. */
+describe("S3 that takes connections and never answers", () => {
+  afterAll(() => signalService(box.first, "s3", "SIGCONT"));
+
+  it("fails no up, and keeps nothing from the disks", async () => {
+    signalService(box.first, "s3", "SIGSTOP");
+    writeStack(box, "second", endpoint(), {
+      ...HOST,
+      "bazel-remote": { max_size: "4GiB" },
+      sccache: { max_size: "5GiB" },
+    });
+    await secrets();
+    expect(await command("up", "--stack", "second")).toMatch(/~ \d+ updated/);
+    expect((await sccacheCounters(box)).maxCacheSize).toBe(5 * 2 ** 30);
+    rmSync(join(repository, "target"), { recursive: true });
+    await demand(box, ["cargo", "build", "--workspace", "--locked", "--release"], repository);
+    expect(await sccacheCounters(box)).toMatchObject({ hits: 4, misses: 0 });
+    const worktree = await addWorktree(box, repository, "stopped");
+    edit(worktree, "new"); // as the task was built before
+    const built = await session(box, "moon run :build", worktree);
+    expect(built.code, built.output).toBe(0);
+    expect(moonStatuses(worktree)).toEqual({ "workspace:build": "cached-from-remote" });
+  });
+});
+
 describe("S3 that goes away fails no build", () => {
   it("in the middle of one", async () => {
     edit(repository, "S3 ends during this build");
     const building = session(box, "moon run :build", repository);
-    while (!existsSync(join(repository, "target/debug/deps"))) await sleep(10);
+    const early = await Promise.race([building, compiling()]);
+    expect(early?.output, "the build ended before it compiled").toBeUndefined();
     killService(box.first, "s3");
     const built = await building;
     expect(built.code, built.output).toBe(0);
@@ -171,15 +235,12 @@ describe("S3 that goes away fails no build", () => {
 
   it("before the daemons start", async () => {
     await expect(fetch(`http://127.0.0.1:${box.s3Port}/`)).rejects.toThrow();
-    const endpoint = { kind: "endpoint", url: `http://127.0.0.1:${box.s3Port}`, bucket: "warmbox" };
-    const keys = keysIn(join(box.home, CREDENTIALS));
-    writeStack(box, "second", endpoint, {
+    writeStack(box, "second", endpoint(), {
       ...HOST,
       "bazel-remote": { max_size: "3GiB" },
       sccache: { max_size: "4GiB" },
     });
-    said += setSecret(box, "second", "s3AccessKeyId", keys.accessKeyId);
-    said += setSecret(box, "second", "s3SecretAccessKey", keys.secretAccessKey);
+    await secrets();
     expect(await command("up", "--stack", "second")).toMatch(/~ \d+ updated/);
     expect((await sccacheCounters(box)).maxCacheSize).toBe(4 * 2 ** 30);
     edit(repository, "S3 was never there");
@@ -197,9 +258,18 @@ describe("the keys", () => {
     expect(filesHolding(root, secretAccessKey)).toEqual(
       [`${join(box.first, CREDENTIALS)} 600`, `${join(box.home, CREDENTIALS)} 600`].sort(),
     );
-    expect(commandLinesHolding(secretAccessKey)).toEqual([]);
-    expect(commandLinesHolding(accessKeyId)).toEqual([]);
-    expect(said).not.toContain(secretAccessKey);
+    expect(filesHolding(root, accessKeyId)).toEqual(
+      [`${join(box.first, CREDENTIALS)} 600`, `${join(box.home, CREDENTIALS)} 600`].sort(),
+    );
+    for (const key of [accessKeyId, secretAccessKey]) {
+      expect(commandLinesHolding(key)).toEqual([]);
+      expect(said).not.toContain(key);
+      for (const dir of [tmpdir(), process.env.XDG_RUNTIME_DIR ?? "/run"])
+        expect(
+          filesHolding(dir, key).filter((line) => !line.startsWith(root)),
+          dir,
+        ).toEqual([]);
+    }
     expect(said.length).toBeGreaterThan(1000);
     expect(
       filesHolding(join(box.home, ".pulumi"), "s3-credentials").length,
