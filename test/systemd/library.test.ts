@@ -5,7 +5,7 @@ import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { libraryScript } from "../../render/library-resource.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
 import type { UnitScope } from "../../render/unit-shared.ts";
-import { http } from "./ask.ts";
+import { http, listeners } from "./ask.ts";
 import { type Box, boxOf, installTools, TOOLS } from "./box.ts";
 import { command } from "./command.ts";
 import { bootContainer, type Container } from "./container.ts";
@@ -180,6 +180,22 @@ describe.each(["user", "system"] as const)(
       expect(await show("bazel-remote", "ActiveState")).toBe("active");
       expect(await maxSize()).toBe(4 * GIB);
       expect(await observe()).not.toMatch(/^\|[-+]/m);
+    });
+
+    test("a stranger that listens in a unit's place is no sign of life", async () => {
+      await systemctl("stop", "bazel-remote");
+      const stranger = `--dir=/tmp/stranger --max_size=1 --http_address=127.0.0.1:${HTTP_PORT} --grpc_address=127.0.0.1:19092`;
+      const start = ["systemd-run", "--quiet", "--unit=stranger", TOOLS["bazel-remote"]];
+      await container.demand([...start, ...stranger.split(" ")]);
+      await expect
+        .poll(() => listeners(container), { timeout: TEST_SECONDS * 100 })
+        .toContain(`127.0.0.1:${HTTP_PORT}`);
+      expect(await observe()).toMatch(/^\|\+state stopped, port 9090 is held by /m);
+      const ended = await script(["apply"], render(boxOf(scope, LARGER), 5)["bazel-remote"]);
+      expect(ended.code).toBe(78);
+      expect(ended.stderr).toContain(`port ${HTTP_PORT} is held by `);
+      await container.demand(["systemctl", "stop", "stranger"]);
+      await apply(render(boxOf(scope, LARGER), 5)["bazel-remote"]);
     });
 
     test("a daemon stopped by hand is drift, and apply starts it", async () => {

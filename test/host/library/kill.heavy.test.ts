@@ -210,6 +210,30 @@ describe.concurrent.each(shells())("killed at every step, $name", { timeout: 900
     await everyStep(cycle, own, STRIDE);
   });
 
+  test("a second time, in the middle of the recovery from the first", async ({ onTestFinished }) => {
+    const host = prepare(shell);
+    onTestFinished(() => host.dispose());
+    await succeed(host, "apply", body(FIRST_CONFIG), 0);
+    const first = settled(host);
+    let recoveries = 0;
+    let early = 0; // kills of the second run that came before it was done with the recovery
+    const cycle = async (step: number) => {
+      const killed = await killedAt(host, step, "apply", body(NEW_CONFIG));
+      const journal = ".local/state/warmbox/library/journal";
+      const open = host.read(journal) !== undefined;
+      // some eight commands come before the recovery, which takes about as many again and more
+      const again = killed && (await killedAt(host, 6 + (recoveries % 20), "apply", body(FIRST_CONFIG)));
+      if (open) recoveries++;
+      if (open && again && host.read(journal) !== undefined) early++;
+      expectWhole(host, [FIRST_CONFIG, NEW_CONFIG], step);
+      await succeed(host, "apply", body(FIRST_CONFIG), step);
+      expect(settled(host), `after kills at step ${step} and in the recovery`).toEqual(first);
+      return killed;
+    };
+    await everyStep(cycle, own, STRIDE);
+    expect(early).toBeGreaterThan(0);
+  });
+
   test("secrets, files from elsewhere, other owners of directories, dropped lines and another stack", async ({
     onTestFinished,
   }) => {
