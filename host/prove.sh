@@ -110,7 +110,7 @@ pv_head() { printf '@@warmbox prove %s %s\n' "$1" "$2"; }
 pv_fact() { pv_said="$pv_said|fact $*$pv_newline"; }
 pv_warn() { pv_said="$pv_said|warn $*$pv_newline"; }
 pv_cause() { pv_failed=1 pv_said="$pv_said|cause $1$pv_newline|next $2$pv_newline"; }
-pv_skip() { pv_skipped=1 pv_said="$pv_said|cause $1$pv_newline"; }
+pv_skip() { pv_skipped=1 pv_said="|cause $1$pv_newline$pv_said"; }
 pv_broke_off() {
 	pv_head "$1" failed
 	printf '|cause the proof broke off: %s\n|next free space there, or set TMPDIR\n' "$2"

@@ -91,11 +91,9 @@ export function proofReport(found: readonly HostProof[]): string {
 const INDENT = " ".repeat(18);
 
 function tierLines({ tier, state, facts, warnings, causes }: TierProof): string[] {
-  const lines = [
-    ...facts,
-    ...warnings.map((warning) => `WARNING: ${warning}`),
-    ...causes.flatMap(({ cause, next }) => [cause, ...(next === null ? [] : [`next: ${next}`])]),
-  ];
+  const seen = [...facts, ...warnings.map((warning) => `WARNING: ${warning}`)];
+  const why = causes.flatMap(({ cause, next }) => [cause, ...(next === null ? [] : [`next: ${next}`])]);
+  const lines = state === "skipped" ? [...why, ...seen] : [...seen, ...why];
   const head = `  ${tier.padEnd(8)}${state.padEnd(8)}`;
   return lines.length === 0
     ? [head.trimEnd()]
