@@ -464,7 +464,8 @@ pv_moon_session() {
 pv_moon_tasks() {
 	# moon's own local layers would answer in the remote's stead; its home would be the user's.
 	unset MOON_CACHE_SHARED_WORKTREE_CACHE MOON_EXPERIMENT_CAS_OUTPUTS_CACHE MOON_FORCE MOON_HOME
-	if [ -d "$HOME/.moon" ]; then XDG_CACHE_HOME=${XDG_CACHE_HOME:-$HOME/.cache}; else XDG_CACHE_HOME=$pv_work/moon-home/.cache; fi
+	# Its plugin is compiled once for all, where a session names a cache or moon has been used: that takes seconds.
+	if [ -d "$HOME/.moon" ]; then XDG_CACHE_HOME=${XDG_CACHE_HOME:-$HOME/.cache}; else XDG_CACHE_HOME=${XDG_CACHE_HOME:-$pv_work/moon-home/.cache}; fi
 	HOME=$pv_work/moon-home MOON_DEBUG_REMOTE=1
 	export HOME XDG_CACHE_HOME MOON_DEBUG_REMOTE
 	mkdir "$HOME"

@@ -1,6 +1,7 @@
-import { appendFile, mkdir, readdir, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { expect } from "vitest";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect } from "vitest";
 import { parseProof, type TierProof } from "../../ops/prove.ts";
 import { httpGet } from "../../render/http-get.ts";
 import type { ProofTier } from "../../render/proof-resource.ts";
@@ -10,6 +11,13 @@ import { type CargoBox, cargoBox } from "./sccache.ts";
 
 export const GIB = 1024 ** 3;
 export const CACHE_SIZE = 64 * 1024 * 1024;
+
+let compiled = "";
+/** moon's own plugin, compiled once for the tests of a file. */
+beforeAll(async () => {
+  compiled = await mkdtemp(join(tmpdir(), "warmbox-moon-cache-"));
+});
+afterAll(async () => await rm(compiled, { recursive: true, force: true }));
 
 /** A box with all that the proof looks at. */
 export interface ProofBox extends CargoBox {
@@ -74,7 +82,13 @@ export async function proofBox(): Promise<ProofBox> {
       const text = change(await readFile(new URL("../../host/prove.sh", import.meta.url), "utf8"));
       const call = Object.entries(words).map(([name, value]) => quoted(`${name}=${value}`));
       const said = await run([...shell, "-s", "--"], {
-        env: { ...box.env, PATH: `${dirname(moon)}:${box.env.PATH}`, TMPDIR: await temporary(box), ...extra },
+        env: {
+          ...box.env,
+          PATH: `${dirname(moon)}:${box.env.PATH}`,
+          TMPDIR: await temporary(box),
+          XDG_CACHE_HOME: compiled,
+          ...extra,
+        },
         stdin: `${text}\nprove ${call.join(" ")} </dev/null\n`,
       });
       const proofs = parseProof(said.stdout, wanted(words));

@@ -1,8 +1,6 @@
 /** The proof with S3 behind tiers 1 and 2: the real server, and both real tools in front of it. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { expect, test } from "vitest";
 import { s3Credentials } from "../../render/store.ts";
 import { toolPath } from "../tools.ts";
 import { daemon, freePort } from "./box.ts";
@@ -18,16 +16,9 @@ interface S3ProofBox extends ProofBox {
   tools(): Promise<void>;
 }
 
-let compiled = "";
-beforeAll(async () => {
-  compiled = await mkdtemp(join(tmpdir(), "warmbox-moon-cache-"));
-});
-afterAll(async () => await rm(compiled, { recursive: true, force: true }));
-
 /** Both tools of the box take these keys and this bucket for the right ones. */
 async function s3Box(keys = KEYS, bucket = "builds"): Promise<S3ProofBox> {
   const box = await proofBox();
-  await mkdir(`${box.dir}/.moon`); // a HOME that has used moon before: its plugin is compiled once for all of these tests
   const port = await freePort();
   const file = await box.file("s3-credentials", s3Credentials(keys), 0o600);
   const bucketDir = `${box.dir}/objects/builds`;
@@ -69,7 +60,7 @@ test("an object of each tier is read back from S3 alone", { timeout: LIMIT_MS },
   const box = await s3Box();
   await box.s3();
   await box.tools();
-  const proofs = await box.prove(["sh"], { XDG_CACHE_HOME: compiled });
+  const proofs = await box.prove();
   expect(causeOf(proofs, "sccache") + causeOf(proofs, "moon")).toBe("");
   expect(states(proofs)).toEqual({ sccache: "proved", moon: "proved" });
   expect(tier(proofs, "sccache")?.facts.at(-1)).toBe(
@@ -85,7 +76,7 @@ test.each([
   const box = await s3Box(keys, bucket);
   await box.s3();
   await box.tools();
-  const proofs = await box.prove(["sh"], { XDG_CACHE_HOME: compiled });
+  const proofs = await box.prove();
   expect(states(proofs)).toEqual({ sccache: "failed", moon: "failed" });
   for (const [name, tool] of [
     ["sccache", "sccache"],
@@ -101,7 +92,7 @@ test.each([
 test("a store that does not answer fails no tier, and is told aloud", { timeout: LIMIT_MS }, async () => {
   const box = await s3Box();
   await box.tools();
-  const proofs = await box.prove(["sh"], { XDG_CACHE_HOME: compiled });
+  const proofs = await box.prove();
   const down = /^S3 at http:\/\/\S+ does not answer/;
   expect(tier(proofs, "sccache")).toMatchObject({ state: "proved", warnings: [expect.stringMatching(down)] });
   // each lookup of bazel-remote waits for S3, so that moon may or may not come through in time
