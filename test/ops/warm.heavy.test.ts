@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -215,7 +215,8 @@ it("ends on the host when nobody listens any more, as where a connection was cut
   child.kill("SIGTERM");
   await ended;
   await until(() => !existsSync(`/proc/${step}`));
-  await until(() => !listing(join(box.home, ".cache/warmbox/warm")).some((line) => line.includes("/tree ")));
+  const states = join(box.home, ".cache/warmbox/warm");
+  await until(() => !readdirSync(states).some((name) => existsSync(join(states, name, "tree"))));
 });
 
 it("fills a new store from what the local caches have: a host with empty ones gets all of it from there", async () => {
