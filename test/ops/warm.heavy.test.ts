@@ -195,7 +195,7 @@ it("a step without output shows that it runs", async () => {
 
 it("ends on the host when nobody listens any more, as where a connection was cut", async () => {
   declare(['echo $$ >"$HOME/step.pid"; sleep 600']);
-  rmSync(join(box.home, "step.pid"));
+  rmSync(join(box.home, "step.pid"), { force: true });
   const front = join(box.home, "far");
   mkdirSync(front);
   // What ssh does when it is ended: it goes at once, and what runs on the host writes to nobody.
