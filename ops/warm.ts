@@ -1,4 +1,5 @@
 import { userInfo } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { cacheDirs } from "../host/probe.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { storeOfHost } from "../render/store.ts";
@@ -45,13 +46,28 @@ export async function warmHost(
   wish: Wish,
   screen: Screen,
 ): Promise<HostWarmed> {
-  const before = await hostStatus(host);
+  const before = await settled(host);
   demandServices(before);
   const workspaces = await inTurns(host.moon.workspaces, host.agents.active, (one) =>
     warmWorkspace(`${name} ${one.path}`, host, one, wish, screen),
   );
   const ran = workspaces.some(({ steps }) => steps.length > 0);
   return { workspaces, gained: ran ? gained(before, await hostStatus(host)) : null };
+}
+
+/** A service that was just ended is up again in a moment: looked at so often, milliseconds apart. */
+const SETTLE_TRIES = 5;
+const SETTLE_MS = 1_000;
+
+async function settled(host: HostConfig): Promise<HostStatus> {
+  let status = await hostStatus(host);
+  const starts = () =>
+    Object.values(status.services).some(({ state }) => state === "failing" || state === "activating");
+  for (let tries = 0; tries < SETTLE_TRIES && starts(); tries++) {
+    await sleep(SETTLE_MS);
+    status = await hostStatus(host);
+  }
+  return status;
 }
 
 function demandServices({ installed, services }: HostStatus): void {
