@@ -135,6 +135,19 @@ describe("a host in system scope", () => {
     await runs("preview", "--expect-no-changes");
   });
 
+  it("shows a unit edited by hand as one update with its line", async () => {
+    const unit = "/etc/systemd/system/bazel-remote.service";
+    await fleet.on(USER, `sudo sed -i 's/^TimeoutStopSec=.*/TimeoutStopSec=7/' ${unit}`);
+    const seen = await runs("preview");
+    expect(seen).toMatch(/-TimeoutStopSec=120\n\s*\+TimeoutStopSec=7\n/);
+    expect(seen).toMatch(/~ 1 to update/);
+    await runs("up");
+    expect(await fleet.on(USER, "systemctl show --property=TimeoutStopUSec bazel-remote")).toBe(
+      "TimeoutStopUSec=2min\n",
+    );
+    await runs("preview", "--expect-no-changes");
+  });
+
   it("is as it was after destroy, the caches' contents aside", async () => {
     await runs("destroy");
     expect(withoutCargos(await listing())).toBe(withoutCargos(before));
