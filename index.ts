@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { BuildHost } from "./components/build-host.ts";
+import { startCommandPlugin } from "./components/early-plugin.ts";
 import { inspectFleet } from "./components/inspect.ts";
 import { sharedS3 } from "./components/s3-backend.ts";
 import { leaveUnreachable } from "./components/unreachable.ts";
@@ -20,6 +21,7 @@ const config = new pulumi.Config();
 const declared = await Promise.resolve()
   .then(() => readStack((key) => config.get(key), presentKeys()))
   .catch(refuse);
+startCommandPlugin();
 const { boxes, unreachable } = await inspectFleet(declared, pulumi.getStack()).catch(refuse);
 const s3 = await sharedS3(declared, (name) => config.getSecret(name)).catch(refuse);
 

@@ -57,7 +57,7 @@ export type HostFacts = {
   dockerEndpoint?: string;
   /** That server runs without root, and so gives a container's files to other uids than it says. */
   dockerRootless?: boolean;
-  tools: Record<"sccache" | "bazel-remote" | "moon" | "cargo" | "rustc" | "git" | "node", Tool | null>;
+  tools: Record<"sccache" | "bazel-remote" | "moon" | "cargo", Tool | null>;
   cargoHome: string;
   cargoConfig: { path: string; includes: boolean; conflicts: CargoConflict[] };
   /** TCP ports that something which is not ours listens on. */

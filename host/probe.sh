@@ -267,7 +267,7 @@ pr_nearest() {
 # single section line: lines of one write never mix.
 pr_slow() {
 	pr_out=$(
-		for pr_tool in sccache bazel-remote moon cargo rustc git node; do pr_tool "$pr_tool" & done
+		for pr_tool in sccache bazel-remote moon cargo; do pr_tool "$pr_tool" & done
 		pr_held sccache "$pr_sccache" &
 		pr_held bazel-remote "$pr_bazel" &
 		pr_docker &
@@ -280,9 +280,10 @@ pr_tool() {
 	IFS=$pr_newline # a path may hold spaces
 	for pr_path in $(pr_candidates "$1"); do
 		pr_version=''
-		if [ "$1" != bazel-remote ]; then # it has no --version, and would start
-			pr_version=$(pr_bounded "$PR_ANSWER_SECONDS" "$pr_path" --version 2>/dev/null | sed -n 1p)
-		fi
+		case $1:$pr_path in
+		bazel-remote:* | *:*/warmbox/tools/*) ;; # it has no --version, and would start; our own lie in a folder named so
+		*) pr_version=$(pr_bounded "$PR_ANSWER_SECONDS" "$pr_path" --version 2>/dev/null | sed -n 1p) ;;
+		esac
 		pr_fact "tool $1$pr_tab$pr_path$pr_tab$pr_version"
 	done
 }

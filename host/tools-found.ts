@@ -3,7 +3,7 @@ import { wordsOf } from "./sections.ts";
 
 type Name = keyof HostFacts["tools"];
 
-const NAMES: readonly Name[] = ["sccache", "bazel-remote", "moon", "cargo", "rustc", "git", "node"];
+const NAMES: readonly Name[] = ["sccache", "bazel-remote", "moon", "cargo"];
 
 /** The program each name means: the first on PATH or in a known place, else our own with the highest version. */
 export function toolsOf(lines: string[]): HostFacts["tools"] {
@@ -19,7 +19,7 @@ export function toolsOf(lines: string[]): HostFacts["tools"] {
 
 const isOwn = (tool: Tool): boolean => tool.path.includes("/warmbox/tools/");
 
-/** `sccache 0.19.0`; bazel-remote does not tell, but our own copy lies in a folder of that name. */
+/** `sccache 0.19.0`; bazel-remote does not tell, and our own copies are not asked: they lie in a folder of that name. */
 function versionOf(path: string, text: string): string | null {
   const word = /(?:^|[\s/v])(\d+\.\d+(?:\.\d+)?(?:[-+][\w.-]+)?)(?=$|[\s/])/;
   return (word.exec(text) ?? word.exec(path))?.[1] ?? null;

@@ -144,9 +144,6 @@ const none: ToolFacts["tools"] = {
   "bazel-remote": null,
   moon: null,
   cargo: null,
-  rustc: null,
-  git: null,
-  node: null,
 };
 
 function facts(tools: Partial<ToolFacts["tools"]> = {}, more: Partial<ToolFacts> = {}): ToolFacts {
