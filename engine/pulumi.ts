@@ -13,6 +13,8 @@ import { warmboxCache } from "./tools/cache.ts";
 
 /** Commands that work on a stack, so that it is chosen or made before. */
 const ON_A_STACK = ["up", "update", "preview", "pre", "destroy", "down", "refresh"];
+/** It works on a stack too, and a stack that has only its file yet has no place for a secret. */
+const CONFIG = "config";
 /** Of these, the ones that ask before they change something. */
 const ASKING = ["up", "update", "destroy", "down", "refresh"];
 const ALIASES: Readonly<Record<string, string>> = { update: "up", pre: "preview", down: "destroy" };
@@ -34,6 +36,8 @@ export async function runPulumi(
   if (ON_A_STACK.includes(command)) {
     const stack = ensureStack(project, cli, ALIASES[command] ?? command, args.slice(1), variables);
     if (stack !== undefined) clearInterrupted({ project, stack, cli: cli.path, env: variables });
+  } else if (command === CONFIG) {
+    ensureStack(project, cli, CONFIG, args.slice(1), variables);
   }
   const words = withoutQuestions(withLazyPlugins(args), isInteractive(variables));
   return await inForeground([cli.path, ...words], { cwd: folder, env: variables, hangUp: "interrupt" });

@@ -22,7 +22,7 @@ export function namedStack(args: readonly string[]): string | undefined {
 }
 
 /** Which commands may make a stack. */
-const MAKING = ["up", "preview", "refresh"];
+const MAKING = ["up", "preview", "refresh", "config"];
 
 /**
  * Sees to it that the stack the command names, or the selected one, exists; says in a line what it made. Returns its

@@ -256,6 +256,22 @@ describe("the cache", () => {
   }
 });
 
+/** Sets or (undefined) unsets variables of this process meanwhile: one by one, since another object is no environment. */
+async function withEnvironment<T>(
+  variables: Record<string, string | undefined>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const put = (name: string, value: string | undefined): void => {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  };
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  for (const [name, value] of Object.entries(variables)) put(name, value);
+  return await work().finally(() => {
+    for (const [name, value] of before) put(name, value);
+  });
+}
+
 describe("a build with Go", () => {
   /** Stands in for Go: answers `go env` and shows what a build would see. */
   const withGo = async (version: string, work: () => Promise<void>): Promise<string> => {
@@ -266,12 +282,8 @@ describe("a build with Go", () => {
       `#!/bin/sh\n[ "$1" != env ] || { printf '%s\\n' ${version} "$HOME/go/pkg/mod" "$HOME/.cache/go-build"; exit; }\nenv >>"${seen}"\n`,
     );
     chmodSync(join(bin, "go"), 0o755);
-    const before = { ...process.env };
-    Object.assign(process.env, { HOME: join(base, "home"), PATH: `${bin}:${before.PATH}` });
-    for (const name of ["GOCACHE", "GOMODCACHE"]) delete process.env[name];
-    await work().finally(() => {
-      process.env = before;
-    });
+    const own = { HOME: join(base, "home"), PATH: `${bin}:${process.env.PATH}` };
+    await withEnvironment({ ...own, GOCACHE: undefined, GOMODCACHE: undefined }, work);
     return readFileSync(seen, "utf8");
   };
   const build = async (): Promise<void> =>
@@ -315,21 +327,18 @@ describe("sccache from its registry package", () => {
         'while [ "$1" != --root ]; do shift; done; mkdir -p "$2/bin"; echo sccache >"$2/bin/sccache"\n',
     );
     chmodSync(join(bin, "cargo"), 0o755);
-    const before = { ...process.env };
-    Object.assign(process.env, {
+    const users = {
       HOME: home,
-      PATH: `${bin}:${before.PATH}`,
+      PATH: `${bin}:${process.env.PATH}`,
       RUSTC_WRAPPER: "sccache",
       RUSTFLAGS: "-Cx",
       CARGO_HTTP_PROXY: "p",
       CARGO_TARGET_DIR: "/t",
       RUSTUP_HOME: "/kept",
-    });
-    for (const name of ["CARGO_HOME"]) delete process.env[name];
-    const built = await buildSccache(join(base, "build"), startProgress("x", { write: () => true })).finally(
-      () => {
-        process.env = before;
-      },
+      CARGO_HOME: undefined,
+    };
+    const built = await withEnvironment(users, () =>
+      buildSccache(join(base, "build"), startProgress("x", { write: () => true })),
     );
     expect(built).toBe(join(base, "build/root/bin/sccache"));
     const lines = readFileSync(seen, "utf8").split("\n");
