@@ -6,6 +6,9 @@ const HEAVY = ["test/e2e/**/*.test.ts", "test/systemd/**/*.test.ts", "test/**/*.
 /** Globs of what cannot run on this machine, from `npm test`, which says so (engine/test-programs.ts). */
 const LEFT_OUT = (process.env.WARMBOX_TESTS_LEFT_OUT ?? "").split(" ").filter(Boolean);
 
+/** Files at once. Most of a test's time is a daemon's start or a limit that has to pass, so one more than two cores. */
+const WORKERS = 3;
+
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
@@ -13,7 +16,7 @@ export default defineConfig({
   test: {
     environment: "node",
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: WORKERS,
     reporters: ["default", "./engine/plain-reporter.ts"],
     projects: [
       {
@@ -33,7 +36,7 @@ export default defineConfig({
           name: "heavy",
           include: HEAVY,
           exclude: LEFT_OUT,
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           testTimeout: 20 * MINUTE,
           hookTimeout: 20 * MINUTE,
           sequence: { groupOrder: 1 },

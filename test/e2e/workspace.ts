@@ -31,10 +31,9 @@ export async function addWorktree(box: Box, repository: string, name: string): P
   return path;
 }
 
-/** Runs a command line as a session of the host would: with the environment file that warmbox wrote. */
+/** Runs a command line as a session of the host would: with the environment file that warmbox wrote, which knows moon. */
 export async function session(box: Box, line: string, cwd: string): Promise<Finished> {
-  const moon = join(box.home, ".local/share/warmbox/tools/moon/2.5.5");
-  const prelude = `. "$HOME/.config/warmbox/env"; PATH="${moon}:$PATH"; RUSTC_VERSION="$(rustc -V)"; export PATH RUSTC_VERSION; `;
+  const prelude = `. "$HOME/.config/warmbox/env"; RUSTC_VERSION="$(rustc -V)"; export RUSTC_VERSION; `;
   return await box.run(["sh", "-c", prelude + line], cwd);
 }
 
