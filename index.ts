@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BuildHost } from "./components/build-host.ts";
 import { startCommandPlugin } from "./components/early-plugin.ts";
 import { inspectFleet } from "./components/inspect.ts";
-import { sharedS3 } from "./components/s3-backend.ts";
-import { leaveUnreachable } from "./components/unreachable.ts";
 import { readStack } from "./stacks/config.ts";
+
+// Pulumi notes the whole stack of each resource, and its runner looks every frame up in source maps. Node strips types in
+// place, so the places are true without that work.
+Reflect.deleteProperty(Error, "prepareStackTrace");
 
 /** Turns a mistake of the user's into its message alone: no stack trace. */
 function refuse(fault: unknown): never {
@@ -22,7 +23,13 @@ const declared = await Promise.resolve()
   .then(() => readStack((key) => config.get(key), presentKeys()))
   .catch(refuse);
 startCommandPlugin();
-const { boxes, unreachable } = await inspectFleet(declared, pulumi.getStack()).catch(refuse);
+const inspecting = inspectFleet(declared, pulumi.getStack());
+inspecting.catch(() => {}); // it is looked at below
+// What declares the resources is loaded while the hosts answer.
+const { BuildHost } = await import("./components/build-host.ts");
+const { sharedS3 } = await import("./components/s3-backend.ts");
+const { leaveUnreachable } = await import("./components/unreachable.ts");
+const { boxes, unreachable } = await inspecting.catch(refuse);
 const s3 = await sharedS3(declared, (name) => config.getSecret(name)).catch(refuse);
 
 /** What each host got, by its name in the stack. */

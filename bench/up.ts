@@ -78,7 +78,9 @@ async function probes(): Promise<void> {
   const preload = pathToFileURL(join(import.meta.dirname, "count-spawns.mjs")).href;
   await demand(["preview"], box.project, { NODE_OPTIONS: `--import=${preload}`, WARMBOX_SPAWNS: log });
   const lines = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
-  const toTheHost = lines.map((line) => JSON.parse(line)).filter(({ words }) => words[0] === "/bin/sh" && words[1] === "-s");
+  const toTheHost = lines
+    .map((line) => JSON.parse(line))
+    .filter(({ words }) => words[0] === "/bin/sh" && words[1] === "-s");
   rmSync(log, { force: true });
   console.log(`spawns to the host by a preview: ${toTheHost.length} (bound 1)`);
   hold(toTheHost.length === 1, "one process spawn per host and preview");

@@ -14,7 +14,8 @@ import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { BuildHostArgs } from "./build-host.ts";
 import { hostFaults, localFaults } from "./host-faults.ts";
 import { hostWarnings } from "./host-warnings.ts";
-import { STAND_IN, type UnreachableHost } from "./unreachable.ts";
+import { STAND_IN } from "./stand-in.ts";
+import type { UnreachableHost } from "./unreachable.ts";
 
 /** What a stack's hosts answered. */
 export interface Fleet {

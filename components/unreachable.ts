@@ -1,34 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
-import { gib } from "../plan/bytes.ts";
-import type { DeclaredFacts } from "../stacks/types.ts";
 import { BuildHost, type BuildHostArgs, type HostS3 } from "./build-host.ts";
 
 /** A host that did not answer. */
 export interface UnreachableHost {
   /** Complete: host, user, ssh's words, next step. */
   readonly message: string;
-  /** Its resources, from the stack's facts of it or from {@link STAND_IN}. */
+  /** Its resources, from the stack's facts of it or from stand-in facts (stand-in.ts). */
   readonly box: BuildHostArgs;
   /** Whether the stack declares all of its facts, so that a preview can tell what would change. */
   readonly declared: boolean;
 }
-
-/**
- * Facts of no machine: large enough that any sizes of a stack fit. Nothing that follows from them is shown or applied;
- * they only tell which resources a host has.
- */
-export const STAND_IN: DeclaredFacts = {
-  arch: "x86_64",
-  memTotal: gib(4096),
-  cpus: 64,
-  user: { name: "unknown", home: "/unknown" },
-  disks: {
-    sccache: { total: gib(1024 ** 2), free: gib(1024 ** 2) },
-    "bazel-remote": { total: gib(1024 ** 2), free: gib(1024 ** 2) },
-  },
-  docker: "0",
-  systemd: { pid1: true, linger: true },
-};
 
 /**
  * Lets a run go on with the hosts that answer. In a preview the others' resources stay declared, as the state has them,

@@ -216,7 +216,9 @@ describe("S3 that takes connections and never answers", () => {
     edit(worktree, "new"); // as the task was built before
     const built = await session(box, "moon run :build", worktree);
     expect(built.code, built.output).toBe(0);
-    expect(built.output).toMatch(/or the store behind it, does not answer; going on without the remote cache/);
+    expect(built.output).toMatch(
+      /or the store behind it, does not answer; going on without the remote cache/,
+    );
     expect(moonStatuses(worktree)).toEqual({ "workspace:build": "skipped" });
   });
 });
