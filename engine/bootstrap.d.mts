@@ -3,6 +3,7 @@ export const NODE_VERSION: string;
 export class SetupError extends Error {}
 export function cacheDirectory(environment?: NodeJS.ProcessEnv): string;
 export function runsTypeScript(version?: string): boolean;
+export function withoutNpms(path?: string): string[];
 export function onPath(program: string, path?: string): string | undefined;
 export function showProgress(label: string, counter?: () => string): (ending: string) => void;
 export function withLock<T>(key: string, work: () => Promise<T>): Promise<T>;

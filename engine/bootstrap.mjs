@@ -52,6 +52,16 @@ export function runsTypeScript(version = process.versions.node) {
   return minor >= (NODE_MINIMUMS[major] ?? Number.POSITIVE_INFINITY);
 }
 
+/**
+ * The folders of a PATH without those that npm puts in front for its scripts: the packages' own programs are not what is
+ * installed on the machine (a moon in node_modules is no moon of this host), and a plain `pulumi` does not see them.
+ */
+export function withoutNpms(path = "") {
+  return path
+    .split(delimiter)
+    .filter((folder) => folder && !/[/\\](node_modules[/\\]\.bin|node-gyp-bin)$/.test(folder));
+}
+
 /** The first executable of that name on PATH, or undefined. */
 export function onPath(program, path = process.env.PATH ?? "") {
   return path

@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureNode, ensurePackages, runsTypeScript, SetupError } from "./bootstrap.mjs";
+import { ensureNode, ensurePackages, runsTypeScript, SetupError, withoutNpms } from "./bootstrap.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -39,7 +39,7 @@ async function main(args) {
   if (process.platform === "win32")
     throw new SetupError("warmbox runs on Linux and macOS; on Windows use WSL");
   const node = runsTypeScript() ? process.execPath : await ensureNode(ROOT);
-  process.env.PATH = [dirname(node), process.env.PATH].filter(Boolean).join(delimiter);
+  process.env.PATH = [dirname(node), ...withoutNpms(process.env.PATH)].join(delimiter);
   await ensurePackages(ROOT);
   if (node !== process.execPath) return await handOver(node, args);
   const { runCommand } = await import("./main.ts");

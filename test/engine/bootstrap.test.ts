@@ -24,6 +24,7 @@ import {
   removeStaged,
   runsTypeScript,
   withLock,
+  withoutNpms,
 } from "../../engine/bootstrap.mjs";
 
 const ENGINE = join(import.meta.dirname, "../../engine");
@@ -64,6 +65,18 @@ test("the cache follows XDG_CACHE_HOME where that is an absolute path", () => {
   expect(cacheDirectory({ HOME: "/h" })).toBe("/h/.cache/warmbox");
   expect(cacheDirectory({ HOME: "/h", XDG_CACHE_HOME: "/x" })).toBe("/x/warmbox");
   expect(cacheDirectory({ HOME: "/h", XDG_CACHE_HOME: "x" })).toBe("/h/.cache/warmbox");
+});
+
+test("what npm puts on PATH for its scripts is not taken for what is installed", () => {
+  const npms = [
+    "/p/node_modules/.bin",
+    "/node_modules/.bin",
+    "/usr/lib/node_modules/npm/node_modules/@npmcli/run-script/lib/node-gyp-bin",
+  ];
+  expect(withoutNpms([...npms, "/usr/local/bin", "", "/usr/bin"].join(":"))).toEqual([
+    "/usr/local/bin",
+    "/usr/bin",
+  ]);
 });
 
 test("a program is found on PATH only if it can be run", () => {
