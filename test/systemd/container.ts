@@ -25,6 +25,8 @@ export type RunOptions = CommandOptions & { user?: string };
 /** A booted container. `root` is its root directory as seen from here, valid across reboots, until `stop`. */
 export type Container = {
   root: string;
+  /** Its cgroup on this machine. */
+  cgroup: string;
   ssh: SshAccess;
   /** Runs `argv` in the container to its end; a session of `user`, a clean environment, no terminal. */
   run(argv: string[], options?: RunOptions): Promise<Outcome>;
@@ -65,7 +67,7 @@ export async function bootContainer(bind: Record<string, string> = {}): Promise<
     const ssh = await sshAccess({ root, link, pid: outer.pid ?? 0, directory: base });
     outer.stdin?.write("boot\n");
     await booted(outer, log);
-    return { root, ssh, ...commands(outer), reboot: () => reboot(outer, log), stop };
+    return { root, cgroup, ssh, ...commands(outer), reboot: () => reboot(outer, log), stop };
   } catch (cause) {
     await stop();
     throw cause;
