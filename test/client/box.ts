@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -28,9 +28,25 @@ export interface Home {
   file(path: string, text: string, mode?: number): Promise<string>;
 }
 
+/** Ends what was started with that HOME and outlived its test, such as a server that a client of sccache began. */
+async function endStrays(home: string): Promise<void> {
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
+    if (!environment.split("\0").includes(`HOME=${home}`)) continue;
+    try {
+      process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // it ended meanwhile
+    }
+  }
+}
+
 export async function makeHome(): Promise<Home> {
   const dir = await mkdtemp(join(tmpdir(), "warmbox-client-"));
-  onTestFinished(() => rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
+  onTestFinished(async () => {
+    await endStrays(dir);
+    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  });
   await mkdir(join(dir, "run"), { mode: 0o700 });
   const env = {
     PATH: process.env.PATH ?? "",
