@@ -3,6 +3,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { bazelRemoteGiB, formatBytes } from "../plan/bytes.ts";
 import type { ToolChoice } from "../plan/tools.ts";
 import type { ToolName } from "../plan/versions.ts";
+import type { LibraryTexts } from "../render/library-resource.ts";
 import { hasEnvironment } from "../render/moon-env.ts";
 import type { ResourceInput } from "../render/resource.ts";
 import type { Store } from "../render/store.ts";
@@ -20,8 +21,8 @@ import { Sccache } from "./sccache.ts";
 /** Everything known of one host before its first resource is declared. */
 export interface BuildHostArgs {
   readonly host: HostContext;
-  /** Texts of the two files of ours that run on the host. */
-  readonly library: { readonly warmbox: string; readonly supervise: string; readonly prove: string };
+  /** sha256 of each text of ours that is on the host. */
+  readonly library: LibraryTexts;
   /** For each tool that the stack enables: the installed one, or which to push. */
   readonly tools: Partial<Record<ToolName, ToolChoice>>;
   /** What every resource script is rendered from, but for its ownership. */
@@ -93,7 +94,7 @@ export class BuildHost extends pulumi.ComponentResource {
         ? [new MoonWorkspace(`${host.name}-moon`, tier, { parent: this, dependsOn: [remote ?? tools] })]
         : []),
     ];
-    const proved = { ...tier, prove: args.library.prove };
+    const proved = { ...tier, prove: args.library["prove.sh"] };
     if (args.proof) new Proof(`${host.name}-proof`, proved, { parent: this, dependsOn: [tools, ...told] });
     this.summary = summaryOf(args, shared);
     this.registerOutputs(this.summary);

@@ -5,6 +5,8 @@ import { libraryScript } from "../render/library-resource.ts";
 import type { BuildHostArgs } from "./build-host.ts";
 import { hostResource, type Ownership } from "./host-resource.ts";
 
+/** Runs on the operator's machine, which has the library's texts; the host's own prefix goes behind it. */
+const SEND_LIBRARY = ["/bin/sh", "host/send-library.sh"];
 /** Runs on the operator's machine, which has the binaries; it reaches the host itself. */
 const PUSH_TOOLS = ["node", "host/push-tools.ts"];
 
@@ -19,7 +21,12 @@ export class HostTools extends pulumi.ComponentResource {
       opts,
     );
     const library = hostResource(
-      { host: args.host, resource: "library", script: (ownership) => libraryText(args, ownership) },
+      {
+        host: args.host,
+        resource: "library",
+        interpreter: [...SEND_LIBRARY, ...args.host.prefix],
+        script: (ownership) => libraryScript({ ...args.input, ...ownership }, args.library),
+      },
       { parent: this },
     );
     if (pushed.length > 0) {
@@ -36,11 +43,6 @@ export class HostTools extends pulumi.ComponentResource {
     }
     this.registerOutputs({});
   }
-}
-
-function libraryText({ input, library }: BuildHostArgs, ownership: Ownership): string {
-  const supervise = { path: `${input.paths.share}/supervise.sh`, mode: "0755", text: library.supervise };
-  return libraryScript({ ...input, ...ownership }, library.warmbox, [supervise]);
 }
 
 function pushedTools({ tools }: BuildHostArgs): { tool: string; version: string }[] {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { HostFacts, Probe } from "../host/facts.ts";
 import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
@@ -5,6 +6,7 @@ import { reachPlace, reachPrefix } from "../host/reach.ts";
 import { planHost } from "../plan/sizing.ts";
 import { chooseTools, HOST_TOOLS, pushedS3Server, type ToolChoice } from "../plan/tools.ts";
 import { BAZEL_REMOTE_IMAGE, type HostTool } from "../plan/versions.ts";
+import { LIBRARY_TEXTS, type LibraryTexts } from "../render/library-resource.ts";
 import { below, hostPaths } from "../render/paths.ts";
 import type { ResourceInput } from "../render/resource.ts";
 import type { ServiceKind } from "../render/script.ts";
@@ -29,7 +31,7 @@ export interface Fleet {
  * @throws Error with every host that answered and does not add up, one after the other; or where none can be spoken of
  */
 export async function inspectFleet(stack: StackConfig, owner: string): Promise<Fleet> {
-  const library = await libraryTexts();
+  const library = await librarySums();
   const found = await Promise.allSettled(
     Object.entries(stack.hosts).map(async ([name, host]) =>
       inspectHost({ name, host, stack, owner, library }),
@@ -47,7 +49,7 @@ export async function inspectFleet(stack: StackConfig, owner: string): Promise<F
 
 /** One host of a stack, for what looks at each by itself. @throws Error where it does not answer or add up */
 export async function inspectOne(stack: StackConfig, name: string, host: HostConfig): Promise<BuildHostArgs> {
-  const found = await inspectHost({ name, host, stack, owner: "nobody", library: await libraryTexts() });
+  const found = await inspectHost({ name, host, stack, owner: "nobody", library: await librarySums() });
   if ("box" in found) throw new Error(found.message);
   return found;
 }
@@ -246,14 +248,13 @@ function embeddedServer(name: string, host: HostConfig, stack: StackConfig) {
   return { config: stack.s3, choice: pushedS3Server(host.scope) };
 }
 
-async function libraryTexts(): Promise<BuildHostArgs["library"]> {
-  const read = async (name: string): Promise<string> =>
-    await readFile(new URL(`../host/${name}`, import.meta.url), "utf8");
-  return {
-    warmbox: await read("warmbox.sh"),
-    supervise: await read("supervise.sh"),
-    prove: await read("prove.sh"),
-  };
+/** Sums of the texts as they lie in this checkout. */
+export async function librarySums(): Promise<LibraryTexts> {
+  const sums = LIBRARY_TEXTS.map(async (name) => {
+    const text = await readFile(new URL(`../host/${name}`, import.meta.url));
+    return [name, createHash("sha256").update(text).digest("hex")];
+  });
+  return Object.fromEntries(await Promise.all(sums));
 }
 
 function messageOf(reason: unknown): string {

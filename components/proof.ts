@@ -12,7 +12,7 @@ import { hostResource } from "./host-resource.ts";
 
 /** A proof of one host. */
 export interface ProofArgs extends TierArgs {
-  /** Text of `host/prove.sh`. */
+  /** sha256 of `host/prove.sh`. */
   readonly prove: string;
 }
 
@@ -26,22 +26,23 @@ export class Proof extends pulumi.ComponentResource {
     super("warmbox:index:Proof", name, {}, opts);
     const { host, input } = args;
     const script = (): string =>
-      proofResourceScript(args.prove, checksum(input), { ...input, owner: host.owner });
+      proofResourceScript(checksum(input, args.prove), { ...input, owner: host.owner });
     const { Stdout } = local.Logging; // a tier that was skipped is shown, not only kept
     hostResource({ host, resource: "proof", script, logging: Stdout }, { parent: this });
     this.registerOutputs({});
   }
 }
 
-/** Of all tiers' scripts but for their ownership, so that a repair alone proves nothing anew. */
-function checksum(input: TierArgs["input"]): string {
+/** Of the prover and all tiers' scripts but for their ownership, so that a repair alone proves nothing anew. */
+function checksum(input: TierArgs["input"], prove: string): string {
   const whole: ResourceInput = { ...input, owner: "", generation: 0 };
   const { sccache, cargo, moon, "bazel-remote": remote } = input.host;
-  const scripts = [
+  const parts = [
+    prove,
     sccache.enabled ? sccacheScript(whole) : "",
     remote.enabled ? bazelRemoteScript(whole) : "",
     cargo.enabled ? cargoScript(whole) : "",
     moon.enabled ? moonScript(whole) : "",
   ];
-  return createHash("sha256").update(scripts.join("\0")).digest("hex").slice(0, 16);
+  return createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 16);
 }

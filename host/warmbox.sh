@@ -19,8 +19,8 @@
 # prints what is wrong with it; a script may define more. reader=PROGRAM is the one that will read the file: the host may
 # have others of its name. check_with runs COMMAND with {} standing for the staged file.
 # secret: no copy is kept, and a drift is told without a diff.
-# from=FILE takes the bytes from FILE instead of a here-document (a file made by mktemp is removed at the end);
-# sha256=HEX says what they must be: then FILE may be missing where PATH has them already, and no copy is kept.
+# from=FILE takes the bytes from FILE instead of a here-document; sha256=HEX says what they must be: then FILE may be
+# missing where PATH has them already, and no copy is kept. A directory "$wb_sent" of such files is removed at the end.
 # Paths are absolute or below HOME. PATH may be a symbolic link: the link stays, its target changes.
 #
 # apply   lock, finish or undo what was interrupted, plan, check, journal, prepare beside the target, rename, restart
@@ -76,7 +76,7 @@ wb_exit() {
     wb_say "the previous state is back"
   fi
   [ -z "${wb_stage:-}" ] || rm -rf "$wb_stage"
-  [ -z "${wb_taken:-}" ] || rm -f "$wb_taken"
+  [ -z "${wb_sent:-}" ] || rm -rf "$wb_sent"
   case $wb_status in
     0 | 65 | 69 | 7[0358] | 129 | 130 | 143) ;;
     *) wb_say "stopped by a fault of its own (status $wb_status). Next: report it with the lines above." && wb_status=70 ;;
@@ -196,7 +196,7 @@ wb_stage_make() {
 # resource NAME owner=STACK generation=N: the first line of every script.
 resource() {
   wb_resource=${1:-} wb_owner='' wb_generation=''
-  wb_steps=0 wb_files=0 wb_lines=0 wb_services=0 wb_objects=0 wb_open='' wb_taken='' wb_stage='' wb_directories=''
+  wb_steps=0 wb_files=0 wb_lines=0 wb_services=0 wb_objects=0 wb_open='' wb_stage='' wb_directories=''
   wb_restored_why=''
   wb_paths
   umask 077
@@ -299,7 +299,6 @@ wb_put_text() {
 # The bytes of a put come from a file on the host; one that is missing matters only if its bytes are needed.
 wb_put_from() {
   wb_set s_file $wb_steps "$wb_from"
-  case $wb_from in "${TMPDIR:-/tmp}"/tmp.??????*) wb_taken=$wb_from ;; esac
   wb_sha=$wb_want
   if [ -f "$wb_from" ]; then
     wb_hash "$wb_from"

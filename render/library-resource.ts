@@ -8,19 +8,17 @@ import { warmboxRun } from "./warmbox-run.ts";
 /** What the library's resource depends on. */
 export type LibraryInput = Pick<ResourceInput, "owner" | "generation" | "host" | "paths" | "plan" | "tools">;
 
-/** A program or text of ours that goes to the host with the library. */
-export type LibraryFile = { path: string; mode: string; text: string };
+/** Texts of `host/` that are on every host; `host/send-library.sh` sends them. */
+export const LIBRARY_TEXTS = ["prove.sh", "supervise.sh", "warmbox.sh"] as const;
+
+/** sha256 of each of them, hexadecimal. */
+export type LibraryTexts = Record<(typeof LIBRARY_TEXTS)[number], string>;
 
 /**
- * Script of the `library` resource, the first of each host: it carries the library itself, runs it from a temporary
- * file, and lets it put itself into place.
- * @param library text of `host/warmbox.sh`
- * @param files what else belongs to it, by absolute path: `supervise.sh`
- * @throws Error where a text holds the delimiter as a line
+ * Script of the `library` resource, the first of each host: it reads the library from what was sent with it, and lets
+ * it put itself and the other texts into place. What was sent must be what was previewed: `texts`.
  */
-export function libraryScript(input: LibraryInput, library: string, files: LibraryFile[] = []): string {
-  if (library.split("\n").includes(DELIMITER))
-    throw new Error(`host/warmbox.sh: a line of it is ${DELIMITER}`);
+export function libraryScript(input: LibraryInput, texts: LibraryTexts): string {
   const { paths } = input;
   const head = {
     resource: "library",
@@ -28,18 +26,26 @@ export function libraryScript(input: LibraryInput, library: string, files: Libra
     generation: input.generation,
     scope: input.host.scope,
     home: paths.home,
+    before: sameTexts(texts),
   };
+  const sent = (name: (typeof LIBRARY_TEXTS)[number], mode: string) =>
+    ({ do: "put-sent", path: scriptPath(paths, `${paths.share}/${name}`), mode, name, check: "sh" }) as const;
   const body: Step[] = [
-    { do: "put-from", path: scriptPath(paths, `${paths.share}/warmbox.sh`), mode: "0644", from: "$library" },
-    ...files.map((file): Step => ({ do: "put", check: "sh", ...file, path: scriptPath(paths, file.path) })),
+    sent("warmbox.sh", "0644"),
+    sent("supervise.sh", "0755"),
+    sent("prove.sh", "0644"),
     ...queueSteps(input),
   ];
-  return `${scopeLines(head)}library=$(mktemp) || exit 73
-trap 'rm -f "$library"' EXIT
-cat >"$library" <<'${DELIMITER}'
-${library.replace(/\n?$/, "\n")}${DELIMITER}
-. "$library"
-${resourceLines(head, body)}`;
+  return `${scopeLines(head)}. "$wb_sent/warmbox.sh"\n${resourceLines(head, body)}`;
+}
+
+function sameTexts(texts: LibraryTexts): string {
+  const sums = LIBRARY_TEXTS.map((name) => `${texts[name]}  ${name}\n`);
+  return `(cd "$wb_sent" && sha256sum -c >/dev/null 2>&1) <<'${DELIMITER}' || {
+${sums.join("")}${DELIMITER}
+echo "warmbox: the library's texts have changed since they were previewed; next: run up again" >&2
+exit 65
+}`;
 }
 
 /** `warmbox-run`, its link on PATH, and the place where its builds queue; the tickets in there are nobody's to keep. */

@@ -81,20 +81,15 @@ function storeWords({ store, kind, paths }: ProofInput): Words {
 }
 
 /**
- * The command that proves one host: `prove.sh` and its call, as the user who builds. In system scope the script is
- * root's, whose files no build of that user could change later.
- *
- * @param prove text of `host/prove.sh`
- * @throws Error where it holds the delimiter as a line
+ * Defines `prove_host`, which proves one host: the text of `host/prove.sh` that `text` prints, and its call, as the user
+ * who builds. In system scope the text is root's, whose files no build of that user could change.
  */
-export function proofCommand(prove: string, input: ProofInput): string {
-  if (prove.split("\n").includes(DELIMITER))
-    throw new Error(`host/prove.sh: a line of it is ${DELIMITER}, which ends it in a script`);
+function proofCommand(text: string, input: ProofInput): string {
   const shell =
     input.host.scope === "system" ? `su -s /bin/sh ${shellWord(input.user)} -c 'exec sh -s'` : "sh -s";
   return `prove_text() {
+${text}
 cat <<'${DELIMITER}'
-${prove.trimEnd()}
 
 prove ${proofWords(input).map(shellWord).join(" ")} </dev/null
 ${DELIMITER}
@@ -103,9 +98,15 @@ prove_host() { prove_text | (cd / && ${shell}); }
 `;
 }
 
-/** The script that only proves, at any time; its stdout is the answer of `host/prove.sh`. */
+/**
+ * The script that only proves, at any time; its stdout is the answer of `host/prove.sh`.
+ * @param prove text of `host/prove.sh`
+ * @throws Error where it holds the delimiter as a line
+ */
 export function proofScript(prove: string, input: ProofInput): string {
-  return `${proofCommand(prove, input)}prove_host\n`;
+  if (prove.split("\n").includes(DELIMITER))
+    throw new Error(`host/prove.sh: a line of it is ${DELIMITER}, which ends it in a script`);
+  return `${proofCommand(`cat <<'${DELIMITER}'\n${prove.trimEnd()}\n${DELIMITER}`, input)}prove_host\n`;
 }
 
 /**
@@ -113,20 +114,15 @@ export function proofScript(prove: string, input: ProofInput): string {
  * that failed back to what was proved last. On the host it leaves only the library's own memory of what was proved,
  * which `remove` drops.
  *
- * @param prove text of `host/prove.sh`
- * @param of what is proved, a checksum of the tiers' scripts: changes exactly when one of them does, and then the
- *   proof runs again; a repair of drift changes none of them
+ * @param of what is proved, a checksum of the prover and the tiers' scripts: changes exactly when one of them does, and
+ *   then the proof runs again; a repair of drift changes none of them
  */
-export function proofResourceScript(
-  prove: string,
-  of: string,
-  input: ProofInput & { owner: string },
-): string {
+export function proofResourceScript(of: string, input: ProofInput & { owner: string }): string {
   const { host, paths, owner } = input;
   return `# Proof of the tiers whose scripts have the checksum ${of}
 case \${1:-} in apply | remove) ;; *) exit 0 ;; esac
 ${scopeLines({ scope: host.scope, home: paths.home })}${libraryLines(host.scope)}[ "$1" = apply ] || { unproved ${shellWord(owner)} && exit; }
-${proofCommand(prove, input)}
+${proofCommand(`cat ${shellWord(`${paths.share}/prove.sh`)}`, input)}
 answer=$(prove_host)
 for tier in ${proofTiers(input).join(" ")} end; do
   case $answer in *"@@warmbox prove $tier "* | *"@@warmbox $tier") ;; *)

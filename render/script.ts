@@ -26,7 +26,8 @@ export type Step =
     }
   /** A secret file that a shell function of the script prints on the host: its bytes are in no script. */
   | { do: "put-made"; path: string; mode: string; function: string; definition: string }
-  | { do: "put-from"; path: string; mode: string; from: string }
+  /** A file that came with the script. */
+  | { do: "put-sent"; path: string; mode: string; name: string; check?: CheckName }
   | { do: "include"; path: string; file: string }
   | { do: "block"; path: string; mark: string; text: string; absent?: string }
   | {
@@ -114,8 +115,10 @@ function stepText(step: Step): string {
       );
     case "put-made":
       return `${step.definition}${words("put", shellWord(step.path), step.mode, "secret", `<<${DELIMITER}`)}$(${step.function})\n${DELIMITER}\n`;
-    case "put-from":
-      return words("put", shellWord(step.path), step.mode, `from="${step.from}"`);
+    case "put-sent": {
+      const { path, mode, name, check } = step;
+      return words("put", shellWord(path), mode, check && `check=${check}`, `from="$wb_sent/${name}"`);
+    }
     case "include":
       return words("include", shellWord(step.path), shellWord(step.file));
     case "block":

@@ -10,7 +10,7 @@ import { machine } from "../plan/machine.ts";
 import { type Recorded, record } from "./recorder.ts";
 
 const TYPES = [/^warmbox:index:/, /^command:local:Command$/, /^docker:/, /^pulumi:providers:docker$/];
-const library = { warmbox: "# the library\n", supervise: "#!/bin/sh\n", prove: "prove() { :; }\n" };
+const library = { "prove.sh": "c0", "supervise.sh": "b0", "warmbox.sh": "a0" };
 const IMAGE_ID = "sha256:feed";
 const LEDGER = { owner: "local", generation: 7, drift: "" };
 const INTACT: Observed = {

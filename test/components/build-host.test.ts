@@ -124,8 +124,9 @@ describe("BuildHost", () => {
     const resources = await resourcesOf();
     for (const name of ["box-library", "box-cargo", "box-sccache", "box-bazel-remote", "box-moon"]) {
       const { stdin, ...inputs } = commandOf(resources, name);
+      const sender = name === "box-library" ? ["/bin/sh", "host/send-library.sh"] : [];
       expect(inputs).toEqual({
-        interpreter: ["/bin/sh", "-s", "--"],
+        interpreter: [...sender, "/bin/sh", "-s", "--"],
         create: "apply",
         delete: "remove",
         triggers: ["this machine"],
@@ -134,6 +135,12 @@ describe("BuildHost", () => {
       });
       expect(stdin).toContain(`resource ${name.slice("box-".length)} owner=local generation=`);
     }
+  });
+
+  it("carries no text of the library, which Pulumi would keep twice, but their sha256", async () => {
+    const { stdin } = commandOf(await resourcesOf(), "box-library");
+    expect(stdin).toContain("\na0  warmbox.sh\n");
+    expect((stdin as string).length).toBeLessThan(10_000);
   });
 
   it("names the pushed tools, one a line, and reaches the host from the operator's machine", async () => {

@@ -4,6 +4,7 @@ import { existsSync, linkSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
+import { librarySums } from "../../components/inspect.ts";
 import { gib, mib } from "../../plan/bytes.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { cargoScript } from "../../render/cargo-resource.ts";
@@ -12,11 +13,10 @@ import { moonScript } from "../../render/moon-resource.ts";
 import { hostPaths } from "../../render/paths.ts";
 import type { ResourceInput } from "../../render/resource.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
+import { sentLibrary } from "../host/sent.ts";
 import { toolPath } from "../tools.ts";
 import { boxInput } from "./box.ts";
 import { fileOf, freePort, run, temporaryDirectory } from "./daemon.ts";
-
-const HOST = new URL("../../host/", import.meta.url);
 
 /** A whole host of the `process` kind in a HOME of its own, with free ports. */
 async function box(home: string): Promise<ResourceInput> {
@@ -89,14 +89,8 @@ it("the library applies every resource, finds the caps in force, and puts HOME b
   const before = await tree();
 
   const input = await box(home);
-  const text = (name: string) => readFile(new URL(name, HOST), "utf8");
-  const supervise = {
-    path: `${input.paths.share}/supervise.sh`,
-    mode: "0755",
-    text: await text("supervise.sh"),
-  };
   const scripts = [
-    libraryScript(input, await text("warmbox.sh"), [supervise]),
+    sentLibrary(libraryScript(input, await librarySums())),
     sccacheScript(input),
     bazelRemoteScript(input),
     cargoScript(input),
@@ -130,14 +124,7 @@ it("the library applies every resource, finds the caps in force, and puts HOME b
 it("a bazel-remote that reads a large cache is starting, no drift, and a stop waits for it", async () => {
   const home = await temporaryDirectory();
   const input = await box(home);
-  const text = (name: string) => readFile(new URL(name, HOST), "utf8");
-  const library = await text("warmbox.sh");
-  const supervise = {
-    path: `${input.paths.share}/supervise.sh`,
-    mode: "0755",
-    text: await text("supervise.sh"),
-  };
-  const scripts = [libraryScript(input, library, [supervise]), bazelRemoteScript(input)];
+  const scripts = [sentLibrary(libraryScript(input, await librarySums())), bazelRemoteScript(input)];
   const [first = "", remote = ""] = scripts;
   onTestFinished(async () => {
     for (const script of [remote, first]) await sent(script, "remove", home);
@@ -149,7 +136,8 @@ it("a bazel-remote that reads a large cache is starting, no drift, and a stop wa
   const status = await fetch(`http://${input.host["bazel-remote"].http_address}/status`);
   expect(await status.json()).toMatchObject({ NumFiles: MANY, MaxSize: gib(3) });
 
-  const observe = () => sent(`${library}\nobserve </dev/null\n`, "apply", home);
+  const observe = () =>
+    sent(`. "$HOME/.local/share/warmbox/warmbox.sh"\nobserve </dev/null\n`, "apply", home);
   const pidFile = join(input.paths.home, ".local/state/warmbox/run/bazel-remote.pid");
   const daemonPid = async () => Number(/^daemon (\d+)/m.exec(await readFile(pidFile, "utf8"))?.[1]);
   const killed = await daemonPid();

@@ -165,7 +165,7 @@ function early(change: object): string {
   const stack = parseStackConfig({ hosts: { box: told } });
   const host = stack.hosts.box;
   if (host === undefined) throw new Error("no host box");
-  const library = { warmbox: "", supervise: "", prove: "" };
+  const library = { "prove.sh": "c0", "supervise.sh": "b0", "warmbox.sh": "a0" };
   try {
     const probe = declaredFacts("box", host);
     const { host: context, ...rest } = describeHost({ name: "box", host, stack, owner: "o", library, probe });

@@ -12,12 +12,19 @@ const LIBRARY = join(import.meta.dirname, "../../host/warmbox.sh");
 const answering = (...lines: string[]): string =>
   `prove() {\ncat <<'ANSWER'\n${lines.join("\n")}\nANSWER\n}\n`;
 
-/** A HOME with the library, and the proof's script for it. */
+/** The box, with a HOME of the test's. */
+function hostedIn(home: string) {
+  const input = boxInput();
+  return { ...input, paths: { ...input.paths, share: `${home}/.local/share/warmbox` } };
+}
+
+/** A HOME with the library and a prover, and the proof's script for it. */
 async function boxWith(prove: string) {
   const home = await temporaryDirectory();
   await mkdir(join(home, ".local/share/warmbox"), { recursive: true });
   await symlink(LIBRARY, join(home, ".local/share/warmbox/warmbox.sh"));
-  const script = await fileOf(home, "script", proofResourceScript(prove, "0123", boxInput()));
+  await fileOf(join(home, ".local/share/warmbox"), "prove.sh", prove);
+  const script = await fileOf(home, "script", proofResourceScript("0123", hostedIn(home)));
   const env = { HOME: home, PATH: process.env.PATH ?? "" };
   return { home, env, script };
 }
@@ -100,7 +107,8 @@ moon: no earlier configuration was ever proved here: the new one stays in place
       "|next mend",
       END,
     );
-    const next = await fileOf(home, "next", proofResourceScript(failing, "4567", boxInput()));
+    await fileOf(join(home, ".local/share/warmbox"), "prove.sh", failing);
+    const next = await fileOf(home, "next", proofResourceScript("4567", hostedIn(home)));
     const failed = await run([...shell, next, "apply"], { env });
     expect(failed).toMatchObject({
       code: 79,
@@ -158,7 +166,8 @@ describe("proofWords", () => {
 });
 
 it("a proof in system scope is the building user's, whoever runs it", () => {
-  const script = proofResourceScript("prove() { :; }\n", "0123", boxInput({ scope: "system" }));
+  const script = proofResourceScript("0123", boxInput({ scope: "system" }));
   expect(script).toContain("prove_host() { prove_text | (cd / && su -s /bin/sh ci -c 'exec sh -s'); }\n");
   expect(script).toContain("HOME=/home/ci\nWARMBOX_SCOPE=system\n");
+  expect(script).toContain("cat /usr/local/share/warmbox/prove.sh\n");
 });

@@ -1,19 +1,25 @@
-import { readFile } from "node:fs/promises";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { librarySums } from "../../components/inspect.ts";
 import { bazelRemoteFilesScript } from "../../render/bazel-remote-container.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { cargoScript } from "../../render/cargo-resource.ts";
-import { libraryScript, warmboxRunText } from "../../render/library-resource.ts";
+import { LIBRARY_TEXTS, libraryScript, warmboxRunText } from "../../render/library-resource.ts";
 import { moonScript } from "../../render/moon-resource.ts";
 import { hostPaths } from "../../render/paths.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
-import { resourceScript, type ScriptHead, type Step } from "../../render/script.ts";
+import { DELIMITER, resourceScript, type ScriptHead, type Step } from "../../render/script.ts";
+import { HOST, sentLibrary } from "../host/sent.ts";
 import { boxInput } from "./box.ts";
 import { fileOf, run, temporaryDirectory } from "./daemon.ts";
 
 const HEAD: ScriptHead = { resource: "moon", owner: "local", generation: 3, scope: "user" };
 const PATH = process.env.PATH ?? "";
 const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
+const SUMS = await librarySums();
 
 /** A library that says what it was told: one line per word, and what came on standard input. */
 const ECHO = ["resource", "directory", "put", "include", "block", "service", "live"]
@@ -22,6 +28,16 @@ const ECHO = ["resource", "directory", "put", "include", "block", "service", "li
       `${name}() { printf '%s' ${name}; printf ' <%s>' "$@"; echo; ${/put|block/.test(name) ? 'case "$*" in *from=*) ;; *) cat ;; esac' : ":"}; }`,
   )
   .join("\n");
+
+/** What reaches a host of the library's script with that library in place of ours. */
+function sentEcho(input: ReturnType<typeof boxInput>): string {
+  const folder = mkdtempSync(join(tmpdir(), "warmbox-render-"));
+  copyFileSync(join(HOST, "send-library.sh"), join(folder, "send-library.sh"));
+  for (const name of LIBRARY_TEXTS) writeFileSync(join(folder, name), `${ECHO}\n`);
+  const sent = sentLibrary(libraryScript(input, SUMS), folder);
+  rmSync(folder, { recursive: true });
+  return sent;
+}
 
 /** Runs a script with that library in place of ours. */
 async function told(script: string, shell: string[]) {
@@ -107,15 +123,14 @@ done
 describe("libraryScript", () => {
   it.each(SHELLS)("carries the library, runs it and leaves no temporary file, under %s", async (...shell) => {
     const input = boxInput();
-    const file = { path: `${input.paths.share}/supervise.sh`, mode: "0755", text: "#!/bin/sh\n" };
-    const said = await told(libraryScript(input, ECHO, [file]), shell);
-    const temporary = /from=(\S+)>/.exec(said.stdout)?.[1] ?? "";
+    const said = await told(sentEcho(input), shell);
+    const temporary = /from=(\S+)\/warmbox.sh>/.exec(said.stdout)?.[1] ?? "";
     expect(said).toEqual({
       code: 0,
       stdout: `resource <library> <owner=local> <generation=3>
-put <.local/share/warmbox/warmbox.sh> <0644> <from=${temporary}>
-put <.local/share/warmbox/supervise.sh> <0755> <check=sh>
-#!/bin/sh
+put <.local/share/warmbox/warmbox.sh> <0644> <check=sh> <from=${temporary}/warmbox.sh>
+put <.local/share/warmbox/supervise.sh> <0755> <check=sh> <from=${temporary}/supervise.sh>
+put <.local/share/warmbox/prove.sh> <0644> <check=sh> <from=${temporary}/prove.sh>
 directory <.local/share/warmbox/queue> <0700> <purge>
 put <.local/share/warmbox/bin/warmbox-run> <0755> <check=sh>
 ${warmboxRunText(input)}put <.local/bin/warmbox-run> <0755> <check=sh>
@@ -127,6 +142,38 @@ done
       stderr: "",
     });
     expect((await run(["test", "-e", temporary])).code).toBe(1);
+  });
+
+  it.each(SHELLS)(
+    "changes nothing with texts that are not the previewed ones, under %s",
+    async (...shell) => {
+      const home = await temporaryDirectory();
+      const script = sentLibrary(libraryScript(boxInput(), { ...SUMS, "supervise.sh": SUMS["prove.sh"] }));
+      const said = await run([...shell, await fileOf(home, "script", script), "apply"], {
+        env: { PATH, HOME: home },
+      });
+      expect(said).toEqual({
+        code: 65,
+        stdout: "",
+        stderr: "warmbox: the library's texts have changed since they were previewed; next: run up again\n",
+      });
+      expect(await readdir(home)).toEqual(["script"]);
+    },
+  );
+
+  it("sends texts that no line of theirs ends early, leaves nothing here, and ends as the host does", async () => {
+    for (const name of LIBRARY_TEXTS)
+      expect((await readFile(join(HOST, name), "utf8")).split("\n"), name).not.toContain(DELIMITER);
+    const here = await temporaryDirectory();
+    const prefix = ["sh", "-c", 'tail -n 1; echo "$0"; exit 7'];
+    const words = [join(HOST, "send-library.sh"), ...prefix, "apply"];
+    const sender = ["/bin/sh", "-c", 'echo "the script" | /bin/sh "$@"', "-", ...words];
+    expect(await run(sender, { env: { PATH, TMPDIR: here } })).toEqual({
+      code: 7,
+      stdout: "the script\napply\n",
+      stderr: "",
+    });
+    expect(await readdir(here)).toEqual([]);
   });
 });
 
@@ -145,7 +192,7 @@ describe("every resource", () => {
     container: { name: "br", image: "br@sha256:0", user: "1000:1000", given: false },
   };
   const scripts = {
-    library: libraryScript(input, ECHO),
+    library: sentEcho(input),
     sccache: sccacheScript(input),
     "bazel-remote": bazelRemoteScript(input),
     "bazel-remote, in a container": bazelRemoteFilesScript(contained),

@@ -2,9 +2,10 @@
  * The embedded server and both daemons as systemd units on one store: in system scope each has a user of its own, and
  * gets the keys of root's 0600 file from systemd.
  */
-import { chmodSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { librarySums } from "../../components/inspect.ts";
 import { PINNED } from "../../plan/versions.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { libraryScript } from "../../render/library-resource.ts";
@@ -13,13 +14,13 @@ import { s3Directory, s3ServerScript } from "../../render/s3-server.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
 import { credentialsPath, storeOfHost } from "../../render/store.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
+import { sentLibrary } from "../host/sent.ts";
 import { http } from "../systemd/ask.ts";
 import { boxOf, installTools } from "../systemd/box.ts";
 import { bootContainer, type Container } from "../systemd/container.ts";
 import { USER } from "../systemd/rootfs.ts";
 import { toolPath } from "../tools.ts";
 
-const LIBRARY = readFileSync(new URL("../../host/warmbox.sh", import.meta.url), "utf8");
 const VERSITYGW = `/usr/local/share/warmbox/tools/versitygw/${PINNED.versitygw}/versitygw`;
 const HTTP_PORT = 9090;
 const BOOT_SECONDS = 900;
@@ -74,7 +75,7 @@ describe.each(["user", "system"] as const)(
     afterAll(() => container?.stop());
 
     test("apply starts all three, and both daemons' objects arrive", async () => {
-      await apply(libraryScript(input, LIBRARY));
+      await apply(sentLibrary(libraryScript(input, await librarySums())));
       await apply(s3OwnCredentialsScript(input));
       await apply(s3ServerScript({ ...input, server, toolPath: VERSITYGW }));
       await apply(sccacheScript(input));

@@ -1,10 +1,12 @@
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { librarySums } from "../../components/inspect.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { libraryScript } from "../../render/library-resource.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
 import type { UnitScope } from "../../render/unit-shared.ts";
+import { sentLibrary } from "../host/sent.ts";
 import { http, listeners } from "./ask.ts";
 import { type Box, boxOf, installTools, TOOLS } from "./box.ts";
 import { command } from "./command.ts";
@@ -13,6 +15,7 @@ import { USER } from "./rootfs.ts";
 
 /** host/warmbox.sh and the resource scripts on a host with systemd: the service kinds that this machine itself has not. */
 const LIBRARY = readFileSync(new URL("../../host/warmbox.sh", import.meta.url), "utf8");
+const SUMS = await librarySums();
 const SIZES = { "bazel-remote": "3GiB", sccache: "700MiB" };
 const LARGER = { ...SIZES, "bazel-remote": "4GiB" };
 const GIB = 1024 ** 3;
@@ -52,7 +55,7 @@ describe.each(["user", "system"] as const)(
     const render = (sized: Box, generation: number) => {
       const input = { ...sized.input, generation };
       return {
-        library: libraryScript(input, LIBRARY),
+        library: sentLibrary(libraryScript(input, SUMS)),
         "bazel-remote": bazelRemoteScript(input),
         sccache: sccacheScript(input),
       };
