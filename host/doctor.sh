@@ -30,7 +30,7 @@ doctor() {
 		do_logs
 		do_moon_programs
 		for do_word; do
-			case $do_word in workspace=*) do_workspace "$(pr_absolute "${do_word#*=}")" ;; esac
+			case $do_word in workspace=*) pr_absolute "${do_word#*=}" && do_workspace "$pr_path" ;; esac
 		done
 	)
 	wait "$do_pid"
@@ -44,7 +44,7 @@ do_words() {
 	for do_word; do
 		case $do_word in
 		grpc=*) do_grpc=${do_word#*=} ;;
-		workspace=*) do_targets="$do_targets$pr_newline$(pr_absolute "${do_word#*=}")/target" ;;
+		workspace=*) pr_absolute "${do_word#*=}" && do_targets="$do_targets$pr_newline$pr_path/target" ;;
 		esac
 	done
 	do_settings=$HOME/.config/warmbox do_conf=$HOME/.config/sccache/config do_remote_conf=$HOME/.config/bazel-remote/config.yaml do_log=$wb_state/log

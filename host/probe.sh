@@ -1,8 +1,8 @@
 # What this machine is, in one run and few forks: every pr_fact raw, judged by host/facts.ts.
 # Output: a line `@@warmbox SECTION [WORDS]`, then that section's lines, each after a `|`.
 # Run as: sh -s, with host/warmbox.sh and this text on stdin, and at its end one call such as
-#   probe sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 </dev/null
-# An empty DIR means the tool's default below HOME. Nothing is written, nothing is downloaded.
+#   probe sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 [docker=yes] </dev/null
+# An empty DIR means the tool's default below HOME; docker is asked only where the stack wants it. Nothing is written, nothing is downloaded.
 
 pr_tab='	'
 pr_newline='
@@ -21,6 +21,18 @@ probe() {
 	cd "${HOME:-/}" 2>/dev/null || cd /
 	pr_words "$@"
 	pr_host
+	pr_machine | pr_then pr_slow | pr_then pr_drift # all three at once
+	echo '@@warmbox end'
+}
+
+# Runs $1 while what comes before it is still being told, and tells it behind that.
+pr_then() {
+	pr_out=$("$1" </dev/null)
+	cat
+	[ -z "$pr_out" ] || printf '%s\n' "$pr_out"
+}
+
+pr_machine() {
 	pr_files
 	pr_cgroups
 	pr_systemd
@@ -28,19 +40,17 @@ probe() {
 	pr_processes
 	pr_ledgers
 	pr_disks
-	pr_slow & # prints nothing until all of it is there, so the two never mix
-	pr_pid=$!
-	if pr_found observe; then
-		pr_seen=$(
-			[ -z "$pr_strict" ] || set -e
-			observe
-		)
-		pr_status=$?
-	fi
-	wait "$pr_pid"
-	[ -z "${pr_seen:-}" ] || printf '%s\n' "$pr_seen"
-	[ "${pr_status:-0}" = 0 ] || pr_section failed "$pr_status"
-	echo '@@warmbox end'
+}
+
+# What differs from the ledgers, which the library tells.
+pr_drift() {
+	if ! pr_found observe; then return; fi
+	(
+		[ -z "$pr_strict" ] || set -e
+		observe
+	)
+	pr_status=$?
+	[ "$pr_status" = 0 ] || pr_section failed "$pr_status"
 }
 
 pr_section() { printf '@@warmbox %s\n' "$*"; }
@@ -50,7 +60,7 @@ pr_bounded() { if pr_found timeout; then timeout -s KILL "$@"; else shift && "$@
 pr_first_line() { IFS= read -r pr_line <"$1" || :; }
 
 pr_words() {
-	pr_sccache='' pr_bazel='' pr_cargo='' pr_port=4226 pr_http=''
+	pr_sccache='' pr_bazel='' pr_cargo='' pr_port=4226 pr_http='' pr_asked=''
 	for pr_word; do
 		pr_value=${pr_word#*=}
 		case $pr_word in
@@ -59,17 +69,19 @@ pr_words() {
 		cargo=*) pr_cargo=$pr_value ;;
 		port=*) pr_port=$pr_value ;;
 		http=*) pr_http=$pr_value ;;
+		docker=yes) pr_asked=docker ;;
 		esac
 	done
-	pr_sccache=$(pr_absolute "${pr_sccache:-.cache/sccache}")
-	pr_bazel=$(pr_absolute "${pr_bazel:-.cache/bazel-remote}")
-	pr_cargo=$(pr_absolute "${pr_cargo:-${CARGO_HOME:-.cargo}}")
+	pr_absolute "${pr_sccache:-.cache/sccache}" && pr_sccache=$pr_path
+	pr_absolute "${pr_bazel:-.cache/bazel-remote}" && pr_bazel=$pr_path
+	pr_absolute "${pr_cargo:-${CARGO_HOME:-.cargo}}" && pr_cargo=$pr_path
 }
 
+# The absolute path of $1, into pr_path.
 pr_absolute() {
 	case $1 in
-	/*) printf '%s\n' "$1" ;;
-	*) printf '%s\n' "${HOME%/}/$1" ;;
+	/*) pr_path=$1 ;;
+	*) pr_path=${HOME%/}/$1 ;;
 	esac
 }
 
@@ -210,14 +222,23 @@ pr_processes() {
 			pr_ours="$pr_ours$pr_child "
 		done
 	done
+	set --
 	for pr_dir in /proc/[0-9]*; do
 		pr_line=''
 		pr_first_line "$pr_dir/comm" 2>/dev/null || continue
 		case $pr_ours in *" ${pr_dir#/proc/} "*) pr_line=ours ;; esac
 		case $pr_line in
-		ours | sccache | bazel-remote* | versitygw) pr_process "${pr_dir#/proc/}" ;;
+		ours | sccache | bazel-remote* | versitygw)
+			pr_process "${pr_dir#/proc/}"
+			set -- "$@" "$pr_dir/fd"
+			;;
 		esac
 	done
+	if [ $# = 0 ]; then return; fi
+	# One ls for all: readlink of each would be a fork of each. It names the folders only where there are several.
+	ls -l "$@" /proc/self/task 2>/dev/null | awk '
+		/^\/proc\// { split($0, part, "/") }
+		match($0, /socket:\[[0-9]+\]/) { print "|socket " part[3] " " substr($0, RSTART + 8, RLENGTH - 9) }'
 }
 
 pr_process() {
@@ -226,8 +247,6 @@ pr_process() {
 		case $pr_line in *.service) pr_unit=${pr_line##*/} ;; esac
 	done 2>/dev/null <"/proc/$1/cgroup"
 	pr_fact "process $1 $pr_unit"
-	# shellcheck disable=SC2012 # names are numbers; readlink of each would be a fork of each
-	ls -l "/proc/$1/fd" 2>/dev/null | sed -n "s/.*socket:\[\([0-9]*\)\].*/|socket $1 \1/p"
 }
 
 # The sizes that were applied last, from the copies that the ledgers keep.
@@ -235,16 +254,17 @@ pr_ledgers() {
 	pr_section applied
 	pr_at=$HOME/.local/state/warmbox
 	if [ "${WARMBOX_SCOPE:-user}" = system ]; then pr_at=/var/lib/warmbox; fi
-	pr_applied sccache 's/^size *= *//p'
-	pr_applied bazel-remote 's/^max_size: *//p'
+	pr_applied sccache 'size *= *'
+	pr_applied bazel-remote 'max_size: *'
 }
 
-# pr_applied RESOURCE SED: prints the first match in a file that the resource's ledger says was put.
+# pr_applied RESOURCE KEY: prints the number behind KEY, a regular expression, in a file that the resource's ledger says
+# was put.
 pr_applied() {
 	if [ ! -r "$pr_at/$1/ledger" ]; then return; fi
 	while IFS=$pr_tab read -r pr_kind pr_path pr_path pr_mode pr_sha pr_rest; do
 		if [ "$pr_kind" != put ] || [ ! -r "$pr_at/$1/objects/$pr_sha" ]; then continue; fi
-		pr_value=$(sed -n "$2" "$pr_at/$1/objects/$pr_sha" | sed 's/[^0-9].*//' | sed -n 1p)
+		pr_value=$(sed -n "/^$2/{s///;s/[^0-9].*//;p;q;}" "$pr_at/$1/objects/$pr_sha")
 		if [ -n "$pr_value" ]; then pr_fact "$1 $pr_value" && return; fi
 	done <"$pr_at/$1/ledger"
 }
@@ -253,27 +273,27 @@ pr_disks() {
 	pr_section disks
 	pr_fact "sccache $pr_sccache"
 	pr_fact "bazel-remote $pr_bazel"
-	pr_bounded "$PR_ANSWER_SECONDS" df -P -k "$(pr_nearest "$pr_sccache")" "$(pr_nearest "$pr_bazel")" 2>/dev/null |
-		sed -n '2,$s/^/|df /p'
+	pr_nearest "$pr_sccache" && set -- "$pr_at"
+	pr_nearest "$pr_bazel" && set -- "$1" "$pr_at"
+	pr_bounded "$PR_ANSWER_SECONDS" df -P -k "$@" 2>/dev/null | sed -n '2,$s/^/|df /p'
 }
 
+# The nearest folder above $1 that is there, into pr_at.
 pr_nearest() {
 	pr_at=$1
 	while [ ! -e "$pr_at" ] && [ -n "$pr_at" ]; do pr_at=${pr_at%/*}; done
-	printf '%s\n' "${pr_at:-/}"
+	pr_at=${pr_at:-/}
 }
 
 # Everything that waits for other programs, all at once. Each prints whole lines that name what they are of, after one
 # single section line: lines of one write never mix.
 pr_slow() {
-	pr_out=$(
-		for pr_tool in sccache bazel-remote moon cargo; do pr_tool "$pr_tool" & done
-		pr_held sccache "$pr_sccache" &
-		pr_held bazel-remote "$pr_bazel" &
-		pr_docker &
-		wait
-	)
-	printf '@@warmbox slow\n%s\n' "$pr_out"
+	pr_section slow
+	for pr_tool in sccache bazel-remote moon cargo; do pr_tool "$pr_tool" & done
+	pr_held sccache "$pr_sccache" &
+	pr_held bazel-remote "$pr_bazel" &
+	pr_docker &
+	wait
 }
 
 pr_tool() {
@@ -353,7 +373,7 @@ pr_get() {
 
 # Asked as who Pulumi's docker plugin logs in as: it knows no sudo.
 pr_docker() {
-	if ! pr_found docker; then return; fi
+	if [ "$pr_asked" != docker ] || ! pr_found docker; then return; fi
 	set -- docker
 	[ -z "${WARMBOX_LOGIN:-}" ] || set -- sudo -n -u "${SUDO_USER:-root}" docker
 	pr_version=$(pr_bounded "$PR_ANSWER_SECONDS" "$@" version --format '{{.Server.Version}}' 2>/dev/null) || return 0

@@ -44,10 +44,8 @@ export function declaredFacts(name: string, host: HostConfig): Probe {
 /** The library, for its `observe`, then the probe, then the call. Nothing the probe starts may read the rest of stdin. */
 export async function probeScript(host: HostConfig): Promise<string> {
   const [library, probe] = await Promise.all([hostText("warmbox.sh"), hostText("probe.sh")]);
-  const dirs = Object.entries(cacheDirs(host)).map(([name, dir]) => `${name}=${dir}`);
-  const words = [...dirs, `port=${host.sccache.port}`, `http=${host["bazel-remote"].http_address}`].map(
-    shellWord,
-  );
+  const docker = host.service === "docker" ? ["docker=yes"] : [];
+  const words = [...hostWords(host), ...docker].map(shellWord);
   const builder = host.facts?.user?.name;
   const named = builder === undefined ? "" : `WARMBOX_BUILDER=${shellWord(builder)}\n`;
   // docker is asked as the login user, who is not the one that sudo makes of it
@@ -58,6 +56,12 @@ export async function probeScript(host: HostConfig): Promise<string> {
 
 async function hostText(name: string): Promise<string> {
   return await readFile(new URL(name, import.meta.url), "utf8");
+}
+
+/** Where a host's caches and daemons are, as host/probe.sh takes it. */
+export function hostWords(host: HostConfig): string[] {
+  const dirs = Object.entries(cacheDirs(host)).map(([name, dir]) => `${name}=${dir}`);
+  return [...dirs, `port=${host.sccache.port}`, `http=${host["bazel-remote"].http_address}`];
 }
 
 /** Directories that the stack names; in system scope the daemons have users of their own and /var/cache. */

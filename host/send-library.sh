@@ -3,14 +3,18 @@
 #   sh host/send-library.sh PREFIX... apply|remove
 # PREFIX... leads to a shell on the host. There the texts are files below "$wb_sent", which goes at the end. Pulumi knows
 # them by their sha256 alone: it would carry 120 KB of each host through every preview several times, and keep them twice.
-# No script ends in the middle of its way to the host: the texts are only read, and the script's last line does the rest.
+# A script that is cut on its way changes nothing: before its last line everything is only read.
 set -eu
 here=${0%/*}
 script=$(mktemp)
 trap 'rm -f "$script"' EXIT
 {
-  echo 'wb_sent=$(mktemp -d) || exit 73'
-  echo "trap 'rm -rf \"\$wb_sent\"' EXIT"
+  # where the library makes its own drafts, and named like them: it clears away those of runs that were killed
+  cat <<'LEAD'
+for wb_tmp in "${TMPDIR:-}" /dev/shm /tmp; do [ -z "$wb_tmp" ] || [ ! -w "$wb_tmp" ] || break; done
+wb_sent=$(mktemp -d "$wb_tmp/warmbox-$$-XXXXXX") || exit 73
+trap 'rm -rf "$wb_sent"' EXIT
+LEAD
   for text in prove.sh supervise.sh warmbox.sh; do
     printf "cat >\"\$wb_sent/%s\" <<'WARMBOX-END'\n" "$text"
     cat "$here/$text"

@@ -113,11 +113,8 @@ wb_look() {
   wb_sha=absent wb_mode=- wb_uid=- wb_gid=- wb_ident=-
   [ -e "$1" ] || return 0
   [ -f "$1" ] || wb_die 73 "$1 is not a plain file" "move it away"
-  case ${wb_glanced:-} in
-    *"$wb_newline$1$wb_tab"*) wb_seen=${wb_glanced#*"$wb_newline$1$wb_tab"} wb_seen=${wb_seen%%"$wb_newline"*} ;;
-    *) wb_seen=$(stat -L -c '%a %u %g %s:%Y:%i' "$1") || wb_die 73 "cannot read $1" "make it readable for this user" ;;
-  esac
-  case $wb_seen in *"$wb_tab"*) wb_sha=${wb_seen#*"$wb_tab"} wb_seen=${wb_seen%%"$wb_tab"*} ;; esac
+  wb_glanced "$1" || wb_seen=$(stat -L -c '%a %u %g %s:%Y:%i' "$1") ||
+    wb_die 73 "cannot read $1" "make it readable for this user"
   wb_mode=${wb_seen%% *} wb_seen=${wb_seen#* }
   wb_uid=${wb_seen%% *} wb_seen=${wb_seen#* }
   wb_gid=${wb_seen%% *} wb_ident=${wb_seen#* }
@@ -470,16 +467,18 @@ wb_recover() {
 
 # ---------------------------------------------------------------- ledger
 
-# Reads the ledger of directory $1 into wb_l_*_1 … wb_l_*_N; wb_was_owner is empty where there is none.
+# Reads the ledger of directory $1 into wb_l_*_1 … wb_l_*_N; wb_was_owner is empty where there is none. wb_was_restored
+# says why the resource was put back to what was proved, if it was.
 # Lines: put|include|block REAL PATH MODE SHA ORIGINAL MODE UID GID NAME|FLAG EXTRA BLOCK; directory REAL PATH MODE PURGE;
 # service BEFORE NAME KIND …; live NAME LINE COMMAND.
 wb_read_ledger() {
-  wb_lines=0 wb_was_owner='' wb_was_generation=''
+  wb_lines=0 wb_was_owner='' wb_was_generation='' wb_was_restored=''
   [ -f "$1/ledger" ] || return 0
   while wb_split; do
     case $wb_1 in
       owner) wb_was_owner=$wb_2 ;;
       generation) wb_was_generation=$wb_2 ;;
+      '# restored: '*) wb_was_restored=${wb_1#"# restored: "} ;;
       '#'*) ;;
       *) wb_keep_line ;;
     esac
@@ -1191,7 +1190,8 @@ wb_holds() {
   for wb_pid; do
     [ -r "/proc/$wb_pid/fd" ] || continue
     # shellcheck disable=SC2012 # the link's target is wanted
-    wb_fds=$(ls -l "/proc/$wb_pid/fd" 2>/dev/null)
+    [ "${wb_fds_of-none}" = "$wb_pid" ] || wb_fds=$(ls -l "/proc/$wb_pid/fd" 2>/dev/null)
+    [ -z "${wb_fds_of+set}" ] || wb_fds_of=$wb_pid # observe sees one moment: what it listed stays true
     for wb_socket in $wb_sockets; do
       case $wb_fds in *"socket:[$wb_socket]"*) return 0 ;; esac
     done
@@ -2292,12 +2292,12 @@ observe() (
   [ -d "$wb_state" ] || exit 0
   wb_stage_make
   trap 'rm -rf "$wb_stage"' EXIT
+  wb_glance
+  wb_listening=$(wb_listeners) wb_fds_of=''
   if [ -f "$wb_share/warmbox.sh" ]; then
-    wb_hash "$wb_share/warmbox.sh"
+    wb_look "$wb_share/warmbox.sh"
     printf '@@warmbox library\n|%s\n' "$wb_sha"
   fi
-  wb_glance
-  wb_listening=$(wb_listeners)
   for wb_found in "$wb_state"/*/ledger; do
     [ -f "$wb_found" ] || continue
     wb_box=${wb_found%/ledger}
@@ -2305,32 +2305,61 @@ observe() (
     wb_read_ledger "$wb_box"
     printf '@@warmbox ledger %s owner=%s generation=%s\n' "$wb_resource" "$wb_was_owner" "$wb_was_generation"
     true >"$wb_stage/notes"
-    wb_observe_ledger | sed 's/^/|/'
-    sed -n "s/^# restored: \\(.*\\)/$wb_resource was put back to its last proved configuration, after \\1; up tries the stack's own again./p" "$wb_found" >>"$wb_stage/notes"
+    (wb_observe_ledger) >"$wb_stage/drift"
+    [ -z "$wb_was_restored" ] ||
+      wb_note "$wb_resource was put back to its last proved configuration, after $wb_was_restored; up tries the stack's own again."
+    [ ! -s "$wb_stage/drift" ] || sed 's/^/|/' "$wb_stage/drift"
     [ ! -s "$wb_stage/notes" ] || { printf '@@warmbox note %s\n' "$wb_resource" && sed 's/^/|/' "$wb_stage/notes"; }
   done
 )
 
 # Looks at all files that ledgers speak of by one stat and one sha256sum, for wb_look; one by one would be most of a
-# preview's time on the host. Into wb_glanced: PATH, a tab, what stat says, a tab and the sha256 for files of ours that
-# are small. A file that cannot be read is not in it.
+# preview's time on the host. wb_g_path_N, wb_g_seen_N: what stat says, wb_g_sha_N: of the small ones. A file that cannot
+# be read is not among them.
 wb_glance() {
-  wb_glanced=''
-  wb_ours=$(awk -F "$wb_tab" '$1 == "put" && $11 == "-" && $2 !~ /\\/ { print $2 }' "$wb_state"/*/ledger 2>/dev/null)
+  wb_glances=0
+  wb_ours=$(awk -F "$wb_tab" '
+    $1 != "put" || $2 ~ /\\/ { next }
+    $11 == "-" { small = small "\n" $2; next }
+    { print $2 }
+    END { print "/" small }' "$wb_state"/*/ledger 2>/dev/null)
   wb_use_ifs=$IFS
   IFS=$wb_newline
   set -f
-  # shellcheck disable=SC2086 # one path a line
+  # shellcheck disable=SC2086 # one path a line: the large ones, a slash, the small ones
   set -- $wb_ours
   set +f
   IFS=$wb_use_ifs
-  [ $# -gt 0 ] || return 0
-  wb_glanced=$wb_newline$({
+  wb_ours=$({
     stat -L -c "%n$wb_tab%a %u %g %s:%Y:%i" "$@"
-    sha256sum "$@"
+    while [ "${1:-/}" != / ]; do shift; done
+    [ $# -lt 2 ] || { shift && sha256sum "$@"; }
   } 2>/dev/null | awk -F "$wb_tab" '
     NF == 2 { seen[$1] = $2; next }
-    { path = substr($0, 67); if (path in seen) print path "\t" seen[path] "\t" substr($0, 1, 64) }')$wb_newline
+    { sum[substr($0, 67)] = substr($0, 1, 64) }
+    END { for (path in seen) print path "\t" seen[path] "\t" (path in sum ? sum[path] : "absent") }')
+  while IFS=$wb_tab read -r wb_1 wb_2 wb_3; do
+    wb_glances=$((wb_glances + 1))
+    wb_set g_path $wb_glances "$wb_1"
+    wb_set g_seen $wb_glances "$wb_2"
+    wb_set g_sha $wb_glances "$wb_3"
+  done <<WARMBOX-SEEN
+$wb_ours
+WARMBOX-SEEN
+}
+
+# Was the file $1 looked at by wb_glance? Then what was seen is in wb_seen and wb_sha.
+wb_glanced() {
+  wb_each_glance=${wb_glances:-0}
+  while [ "$wb_each_glance" -gt 0 ]; do
+    wb_get g_path "$wb_each_glance"
+    if [ "$wb_got" = "$1" ]; then
+      eval "wb_seen=\$wb_g_seen_$wb_each_glance wb_sha=\$wb_g_sha_$wb_each_glance"
+      return 0
+    fi
+    wb_each_glance=$((wb_each_glance - 1))
+  done
+  return 1
 }
 
 # The drift of the ledger that was read.
@@ -2386,6 +2415,7 @@ wb_observe_edit() {
   [ -f "$wb_old" ] || wb_old=/dev/null
   wb_next=$wb_stage/observed
   wb_kind_now=$wb_1 wb_block_now=$wb_box/objects/$wb_12 wb_name_now=$wb_10
+  if wb_stands; then return 0; fi
   if [ "$wb_kind_now" = include ]; then
     wb_include_add "$wb_old" "$wb_name_now" "$wb_next" || return 0
   else
@@ -2393,6 +2423,18 @@ wb_observe_edit() {
       { wb_differs "$wb_shown" "block $wb_name_now" 'block without end' && return 0; }
   fi
   cmp -s "$wb_next" "$wb_old" || wb_diff "$wb_next" "$wb_old"
+}
+
+# Is the piece seen at a glance to stand as it was applied? Whatever else is the case is judged by what an apply would do.
+wb_stands() {
+  if [ "$wb_kind_now" = include ]; then
+    case $(wb_include_scan "$wb_old" "$wb_name_now") in ours*) return 0 ;; *) return 1 ;; esac
+  fi
+  awk -v name="$wb_name_now" '
+    BEGIN { RS = "\001" } # each file is one record, its last line end too
+    NR == FNR { block = "\n" $0; next }
+    FNR == 1 { text = "\n" $0; at = index(text, block); same = at > 0 && at == index(text, "\n# >>> warmbox " name "\n") }
+    END { exit !same }' "$wb_block_now" "$wb_old" 2>/dev/null
 }
 
 # A service: whether it runs and is ready, and what its live lines say. One that is still starting is no drift: after a

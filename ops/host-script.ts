@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { cacheDirs } from "../host/probe.ts";
+import { hostWords } from "../host/probe.ts";
 import { shellWord } from "../host/reach.ts";
 import type { HostConfig } from "../stacks/types.ts";
 
@@ -23,10 +23,4 @@ export async function hostScript(
   const scope = host.scope === "system" ? `${named}WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n` : "";
   const all = [...hostWords(host), ...words].map(shellWord).join(" ");
   return `${scope}${texts.join("\n")}\n${call} ${all} </dev/null\n`; // nothing that it starts may read the rest of stdin
-}
-
-/** Where a host's caches and daemons are, as host/probe.sh takes it. */
-export function hostWords(host: HostConfig): string[] {
-  const dirs = Object.entries(cacheDirs(host)).map(([name, dir]) => `${name}=${dir}`);
-  return [...dirs, `port=${host.sccache.port}`, `http=${host["bazel-remote"].http_address}`];
 }

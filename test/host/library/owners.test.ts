@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { sentLibrary } from "../sent.ts";
 import { heredoc, LIBRARY, TestHost } from "./host.ts";
 import { type Shell, shells } from "./shells.ts";
 
@@ -76,8 +77,8 @@ describe.each(shells())("ledger and owners, $name", { timeout: 120_000 }, (shell
     const host = hostOf(shell);
     const before = host.contents();
     const text = readFileSync(LIBRARY, "utf8");
-    const script = `t=$(mktemp) || exit 73\ncat >"$t" <<'WARMBOX-END'\n${text}WARMBOX-END\n. "$t"
-resource library owner=local generation=7\nput .local/share/warmbox/warmbox.sh 0644 from="$t"\n"$@"\n`;
+    const script = sentLibrary(`. "$wb_sent/warmbox.sh"\nresource library owner=local generation=7
+put .local/share/warmbox/warmbox.sh 0644 from="$wb_sent/warmbox.sh"\n"$@"\n`);
     expect(await host.run(script, ["apply"])).toMatchObject({ code: 0, stderr: "" });
     expect(host.read(".local/share/warmbox/warmbox.sh")).toBe(Buffer.from(text).toString("latin1"));
     const tree = host.tree();
