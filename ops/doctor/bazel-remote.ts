@@ -36,17 +36,22 @@ const loading: Cause = (e) =>
     ? [
         {
           ...{ id: "bazel-remote-loading", symptom, explains },
-          cause: "bazel-remote reads its index, and does not listen until it is done",
+          cause:
+            "bazel-remote reads its index, and does not listen until it is done: the command waits for that",
           evidence: [`running for ${service(e)?.runningSeconds} s`, ...lastLines(e, "bazel-remote", 1)],
-          mend: onHost(e, untilItAnswers(e)),
+          mend: onHost(e, untilItListens(e)),
         },
       ]
     : [];
 
-/** It needs nothing but time; a command that waits for it tells when. */
-const untilItAnswers = (e: Evidence): string => {
-  const [address] = e.host["bazel-remote"].http_address.split(`:${httpPort(e)}`);
-  return `until ${shellWord(`${e.paths.bin}/http-get`)} ${address} ${httpPort(e)} /status; do sleep 1; done`;
+/**
+ * It needs nothing but time; a command that waits for it tells when. Its port is looked for, since behind a password or TLS
+ * it answers nobody; a process that is gone reads no more.
+ */
+const untilItListens = (e: Evidence): string => {
+  const hex = Number(httpPort(e)).toString(16).toUpperCase().padStart(4, "0");
+  const listens = `grep -q ':${hex} 0*:0000 0A ' /proc/net/tcp*`;
+  return `while [ -d /proc/${service(e)?.pid} ] && ! ${listens}; do sleep 1; done`;
 };
 
 const hung: Cause = (e) =>

@@ -1,7 +1,8 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   appendFileSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readFileSync,
@@ -17,6 +18,7 @@ import { parse } from "yaml";
 import type { Finding } from "../../ops/doctor/finding.ts";
 import { type Box, freePort, listing, makeBox } from "../e2e/box.ts";
 import { demand, makeRepository, session } from "../e2e/workspace.ts";
+import { fillCache, unfillCache } from "../large-cache.ts";
 
 /**
  * Every cause is caused on the real programs of one box; doctor must find it and nothing else, and the command that it
@@ -202,6 +204,78 @@ async function storeSmallFiles(): Promise<void> {
   }
 }
 
+/** So many files, and so large, that they fit below the cap and their index into the RAM that it may take. */
+const LARGE = [120_000, 16_384] as const;
+const REMOTE_DIR = ".cache/bazel-remote";
+const remoteLog = () => readFileSync(home(".local/state/warmbox/log/bazel-remote.log"), "utf8");
+/** A scan logs its beginning, and nothing more until it is done. */
+const isScanning = () => /Scanning cache directory.*\n$/.test(remoteLog());
+const remoteFiles = async (): Promise<number> => {
+  const status = await fetch(`http://127.0.0.1:${box.ports.http}/status`);
+  return ((await status.json()) as { NumFiles: number }).NumFiles;
+};
+const nobodyListens = async () => await expect(remoteFiles()).rejects.toThrow("fetch failed");
+
+/** A start that is in its scan, and stopped there; one that was through before it was seen is followed by another. */
+async function stopInScan(): Promise<number> {
+  for (;;) {
+    const { daemon: old } = pidsOf("bazel-remote");
+    const logged = remoteLog().length;
+    process.kill(old, "SIGKILL");
+    while (!remoteLog().slice(logged).includes("Scanning cache directory")) await sleep(2);
+    const { daemon } = pidsOf("bazel-remote");
+    process.kill(daemon, "SIGSTOP");
+    while (stateOf(daemon) !== "T") await sleep(2);
+    if (isScanning()) return daemon;
+  }
+}
+
+/** Its letter in /proc, behind the name of the program. */
+const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) (.).*$/s, "$1");
+
+/** Loops that want the same processor, each of a session of its own: a kernel may share it out by sessions. */
+const LOOPS = 4;
+/** Their end if nobody is left who ends them. */
+const LOOP_SECONDS = 600;
+
+/**
+ * A large cache that is read for minutes, as on a slow disk. Stopped, it would be another cause: it runs, on a processor
+ * that others keep busy, and comes last there.
+ */
+async function loadSlowly(): Promise<void> {
+  fillCache(home(REMOTE_DIR), ...LARGE);
+  const daemon = await stopInScan();
+  await nobodyListens();
+  const status = readFileSync(`/proc/${daemon}/status`, "utf8");
+  const [, cpu = ""] = /^Cpus_allowed_list:.*?(\d+)$/m.exec(status) ?? [];
+  for (const command of [`taskset -a -p -c ${cpu}`, "chrt -a --idle -p 0"])
+    expect(spawnSync("sh", ["-c", `${command} ${daemon}`]).status, command).toBe(0);
+  const group = `/proc/${daemon}/autogroup`;
+  if (existsSync(group)) writeFileSync(group, "19");
+  for (let n = 0; n < LOOPS; n++) {
+    const words = [String(LOOP_SECONDS), "taskset", "-c", cpu, "sh", "-c", "while :; do :; done"];
+    const loop = spawn("timeout", words, { detached: true, stdio: "ignore" });
+    strangers.push({ close: () => loop.kill() });
+  }
+  process.kill(daemon, "SIGCONT");
+}
+
+/** It was in its scan all the while that doctor looked; now it gets its processor. */
+async function loadOn(): Promise<void> {
+  await nobodyListens();
+  expect(isScanning()).toBe(true);
+  leave();
+}
+
+/** The command waited until the whole index was read, with which the box is healthy, too. */
+async function loaded(): Promise<void> {
+  expect(await remoteFiles()).toBeGreaterThanOrEqual(LARGE[0]);
+  await expectHealthy();
+  unfillCache(home(REMOTE_DIR), ...LARGE);
+  end("bazel-remote")(); // its supervisor, too: it rests longer after each end
+  expect((await box.warmbox("up")).code).toBe(0);
+}
+
 type Case = {
   id: string;
   cause: () => void | Promise<void>;
@@ -209,6 +283,8 @@ type Case = {
   seen: RegExp;
   /** What follows from it and is found, too. */
   also?: string[];
+  /** What happens while the command runs. */
+  meanwhile?: () => void | Promise<void>;
   /** What puts the box back once it is mended: what the command rightly left there. */
   after?: () => void | Promise<void>;
   name?: string;
@@ -397,6 +473,13 @@ const REMOTE: Case[] = [
     seen: /bazel-remote\/notes\.txt/,
   },
   {
+    id: "bazel-remote-loading",
+    cause: loadSlowly,
+    seen: /^running for \d+ s\n.*Scanning cache directory with \d+ goroutines$/,
+    meanwhile: loadOn,
+    after: loaded,
+  },
+  {
     id: "bazel-remote-open-files",
     cause: () =>
       void spawnSync("prlimit", ["--pid", String(pidsOf("bazel-remote").daemon), "--nofile=512:512"]),
@@ -463,7 +546,7 @@ describe.each([
   );
 });
 
-async function foundAndMended({ id, cause, seen, also = [], after }: Case): Promise<void> {
+async function foundAndMended({ id, cause, seen, also = [], meanwhile, after }: Case): Promise<void> {
   await cause();
   const found = await doctor();
   expect(ids(found), JSON.stringify(found, null, 1)).toEqual([id, ...also]);
@@ -474,7 +557,9 @@ async function foundAndMended({ id, cause, seen, also = [], after }: Case): Prom
     GIT_COMMITTER_NAME: "a",
     GIT_COMMITTER_EMAIL: "a@b",
   };
-  const mended = await box.run(["sh", "-c", found[0]?.mend ?? "false"], box.project, author);
+  const mending = box.run(["sh", "-c", found[0]?.mend ?? "false"], box.project, author);
+  await meanwhile?.();
+  const mended = await mending;
   expect(mended.code, `${found[0]?.mend}\n${mended.output}`).toBe(0);
   await after?.();
   await expectHealthy();

@@ -1,6 +1,5 @@
 import { type ChildProcess, execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, linkSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -14,6 +13,7 @@ import { hostPaths } from "../../render/paths.ts";
 import type { ResourceInput } from "../../render/resource.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
 import { sentLibrary } from "../host/sent.ts";
+import { fillCache } from "../large-cache.ts";
 import { toolPath } from "../tools.ts";
 import { boxInput } from "./box.ts";
 import { fileOf, freePort, run, temporaryDirectory } from "./daemon.ts";
@@ -43,25 +43,8 @@ async function box(home: string): Promise<ResourceInput> {
   };
 }
 
-/** Files that bazel-remote reads for a second or two at its start: names as its own, all of them links to a few. */
+/** Files of 4 KiB that bazel-remote reads for a second or two at its start. */
 const MANY = 150_000;
-/** Most links that common file systems give one file. */
-const MOST_LINKS = 50_000;
-
-/** Fills the directory of a bazel-remote that does not run with {@link MANY} entries of 4 KiB. */
-function fillCache(dir: string) {
-  let one = "";
-  for (let n = 0; n < MANY; n++) {
-    const hash = createHash("sha256").update(`${n}`).digest("hex");
-    const path = join(dir, "cas.v2", hash.slice(0, 2), `${hash}-4096-123456789`);
-    if (n % MOST_LINKS !== 0) {
-      linkSync(one, path);
-      continue;
-    }
-    writeFileSync(path, Buffer.alloc(4096));
-    one = path;
-  }
-}
 
 /** Runs a script as the program does: on standard input of a shell, with the word. */
 function sent(script: string, word: "apply" | "remove", home: string): Promise<string> {
@@ -131,7 +114,7 @@ it("a bazel-remote that reads a large cache is starting, no drift, and a stop wa
   });
   for (const script of scripts) expect(await sent(script, "apply", home)).toMatch(/^0\b/);
   expect(await sent(remote, "remove", home)).toMatch(/^0\b/); // the cache's contents stay
-  fillCache(input.plan.bazelRemote.dir);
+  fillCache(input.plan.bazelRemote.dir, MANY, 4096);
   expect(await sent(remote, "apply", home)).toMatch(/^0\b/);
   const status = await fetch(`http://${input.host["bazel-remote"].http_address}/status`);
   expect(await status.json()).toMatchObject({ NumFiles: MANY, MaxSize: gib(3) });
