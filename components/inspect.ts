@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { HostFacts, Probe } from "../host/facts.ts";
 import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
 import { reachPlace, reachPrefix } from "../host/reach.ts";
+import { hostText } from "../host/texts.ts";
 import { planHost } from "../plan/sizing.ts";
 import { chooseTools, HOST_TOOLS, pushedS3Server, type ToolChoice } from "../plan/tools.ts";
 import { BAZEL_REMOTE_IMAGE, type HostTool } from "../plan/versions.ts";
@@ -31,7 +31,7 @@ export interface Fleet {
  * @throws Error with every host that answered and does not add up, one after the other; or where none can be spoken of
  */
 export async function inspectFleet(stack: StackConfig, owner: string): Promise<Fleet> {
-  const library = await librarySums();
+  const library = librarySums();
   const found = await Promise.allSettled(
     Object.entries(stack.hosts).map(async ([name, host]) =>
       inspectHost({ name, host, stack, owner, library }),
@@ -49,7 +49,7 @@ export async function inspectFleet(stack: StackConfig, owner: string): Promise<F
 
 /** One host of a stack, for what looks at each by itself. @throws Error where it does not answer or add up */
 export async function inspectOne(stack: StackConfig, name: string, host: HostConfig): Promise<BuildHostArgs> {
-  const found = await inspectHost({ name, host, stack, owner: "nobody", library: await librarySums() });
+  const found = await inspectHost({ name, host, stack, owner: "nobody", library: librarySums() });
   if ("box" in found) throw new Error(found.message);
   return found;
 }
@@ -249,12 +249,9 @@ function embeddedServer(name: string, host: HostConfig, stack: StackConfig) {
 }
 
 /** Sums of the texts as they lie in this checkout. */
-export async function librarySums(): Promise<LibraryTexts> {
-  const sums = LIBRARY_TEXTS.map(async (name) => {
-    const text = await readFile(new URL(`../host/${name}`, import.meta.url));
-    return [name, createHash("sha256").update(text).digest("hex")];
-  });
-  return Object.fromEntries(await Promise.all(sums));
+export function librarySums(): LibraryTexts {
+  const sum = (name: string) => createHash("sha256").update(hostText(name)).digest("hex");
+  return Object.fromEntries(LIBRARY_TEXTS.map((name) => [name, sum(name)])) as LibraryTexts;
 }
 
 function messageOf(reason: unknown): string {

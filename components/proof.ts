@@ -12,7 +12,7 @@ import { hostResource } from "./host-resource.ts";
 
 /** A proof of one host. */
 export interface ProofArgs extends TierArgs {
-  /** sha256 of `host/prove.sh`. */
+  /** sha256 of `prove.sh`. */
   readonly prove: string;
 }
 

@@ -1,5 +1,5 @@
 # Evidence of what can be wrong on a host, raw, in one run: the causes are judged by ops/doctor/. Nothing is changed.
-# Run as: sh -s, with host/warmbox.sh, host/probe.sh, host/status.sh (for their functions and sections) and this text on
+# Run as: sh -s, with warmbox.sh, probe.sh, status.sh (for their functions and sections) and this text on
 # stdin, and at its end
 #   doctor sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 grpc=127.0.0.1:9092 workspace=DIR </dev/null
 # Output is framed as the probe's. Values of variables and settings that are keys or tokens stay here.

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import type { HostConfig } from "../stacks/types.ts";
 import { type DeclaredHost, declaredProbe, type Probe, parseProbe } from "./facts.ts";
 import { reachPrefix, runScript, type ScriptResult, shellWord, sshTarget } from "./reach.ts";
+import { hostText } from "./texts.ts";
 
 /** A probe takes well under a second; a host that has not answered by then does not answer, seconds. */
 export const PROBE_TIMEOUT_SECONDS = 60;
@@ -20,7 +20,7 @@ export class UnreachableError extends Error {
  */
 export async function probeHost(name: string, host: HostConfig): Promise<Probe> {
   const options = { timeoutSeconds: PROBE_TIMEOUT_SECONDS };
-  const script = await probeScript(host);
+  const script = probeScript(host);
   const result = await runScript(reachPrefix(host), [], script, options).catch(
     (error: Error): ScriptResult => {
       return { stdout: "", stderr: error.message, code: null, timedOut: false };
@@ -42,8 +42,7 @@ export function declaredFacts(name: string, host: HostConfig): Probe {
 }
 
 /** The library, for its `observe`, then the probe, then the call. Nothing the probe starts may read the rest of stdin. */
-export async function probeScript(host: HostConfig): Promise<string> {
-  const [library, probe] = await Promise.all([hostText("warmbox.sh"), hostText("probe.sh")]);
+export function probeScript(host: HostConfig): string {
   const docker = host.service === "docker" ? ["docker=yes"] : [];
   const words = [...hostWords(host), ...docker].map(shellWord);
   const builder = host.facts?.user?.name;
@@ -51,11 +50,7 @@ export async function probeScript(host: HostConfig): Promise<string> {
   // docker is asked as the login user, who is not the one that sudo makes of it
   const login = host.reach.kind === "ssh" && host.reach.sudo ? "WARMBOX_LOGIN=1\n" : "";
   const scope = host.scope === "system" ? `${named}WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n` : "";
-  return `${login}${scope}${library}\n${probe}\nprobe ${words.join(" ")} </dev/null\n`;
-}
-
-async function hostText(name: string): Promise<string> {
-  return await readFile(new URL(name, import.meta.url), "utf8");
+  return `${login}${scope}${hostText("warmbox.sh")}\n${hostText("probe.sh")}\nprobe ${words.join(" ")} </dev/null\n`;
 }
 
 /** Where a host's caches and daemons are, as host/probe.sh takes it. */

@@ -6,7 +6,6 @@
 import { spawn } from "node:child_process";
 import { createReadStream, realpathSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -17,6 +16,7 @@ import type { Arch, ObtainedTool } from "../engine/tools/cache.ts";
 import { obtainTool } from "../engine/tools/obtain.ts";
 import { startProgress } from "../engine/tools/progress.ts";
 import { type PushedTool, toolsRoot } from "../plan/tools.ts";
+import { hostText } from "./texts.ts";
 
 /** What the resource's standard input says. */
 export type PushManifest = {
@@ -159,7 +159,7 @@ async function sessionScript(manifest: PushManifest, calls: string[]): Promise<s
     `library="${PLACES[scope].library}" state="${PLACES[scope].state}"`,
     `keys=${quote(tools.map(keyOf).join(" "))}`,
   ];
-  const functions = await readFile(join(import.meta.dirname, "push-tools.sh"), "utf8");
+  const functions = hostText("push-tools.sh");
   return `${settings.join("\n")}\n${functions}\nsession() {\n${calls.join("\n")}\nexit\n}\nsession\n`;
 }
 

@@ -3,6 +3,7 @@
 #   sh host/send-library.sh PREFIX... apply|remove
 # PREFIX... leads to a shell on the host. There the texts are files below "$wb_sent", which goes at the end. Pulumi knows
 # them by their sha256 alone: it would carry 120 KB of each host through every preview several times, and keep them twice.
+# A text that is too long for one file is a folder of parts, joined in the order of their names as host/texts.ts joins them.
 # A script that is cut on its way changes nothing: before its last line everything is only read.
 set -eu
 here=${0%/*}
@@ -15,9 +16,9 @@ for wb_tmp in "${TMPDIR:-}" /dev/shm /tmp; do [ -z "$wb_tmp" ] || [ ! -w "$wb_tm
 wb_sent=$(mktemp -d "$wb_tmp/warmbox-$$-XXXXXX") || exit 73
 trap 'rm -rf "$wb_sent"' EXIT
 LEAD
-  for text in prove.sh supervise.sh warmbox.sh; do
-    printf "cat >\"\$wb_sent/%s\" <<'WARMBOX-END'\n" "$text"
-    cat "$here/$text"
+  for text in prove supervise warmbox; do
+    printf "cat >\"\$wb_sent/%s.sh\" <<'WARMBOX-END'\n" "$text"
+    if [ -d "$here/$text" ]; then cat "$here/$text"/*.sh; else cat "$here/$text.sh"; fi
     echo WARMBOX-END
   done
   cat

@@ -1,5 +1,5 @@
 # What a host's caches hold and do now, in one run: raw, judged by ops/status/. Nothing is written or started.
-# Run as: sh -s, with host/warmbox.sh, host/probe.sh (for their functions) and this text on stdin, and at its end
+# Run as: sh -s, with warmbox.sh, probe.sh (for their functions) and this text on stdin, and at its end
 #   status sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 </dev/null
 # Output is framed as the probe's.
 

@@ -53,12 +53,7 @@ export async function examine(
     `grpc=${host["bazel-remote"].grpc_address}`,
     ...[...host.moon.workspaces.map(({ path }) => path), ...workspaces].map((path) => `workspace=${path}`),
   ];
-  const script = await hostScript(
-    host,
-    ["warmbox.sh", "probe.sh", "status.sh", "doctor.sh"],
-    "doctor",
-    words,
-  );
+  const script = hostScript(host, ["warmbox.sh", "probe.sh", "status.sh", "doctor.sh"], "doctor", words);
   const answer = await runScript(reachPrefix(host), [], script, { timeoutSeconds: LIMIT_SECONDS });
   if (answer.timedOut) throw new Error(`did not answer within ${LIMIT_SECONDS} s`);
   if (answer.code !== 0)

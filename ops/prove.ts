@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { inspectOne } from "../components/inspect.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { parseSections, type Section, wordOf, wordsOf } from "../host/sections.ts";
+import { hostText } from "../host/texts.ts";
 import { type ProofTier, proofScript, proofTiers } from "../render/proof-resource.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";
@@ -34,11 +34,6 @@ export interface TierProof {
   readonly warnings: readonly string[];
   /** What was seen not to hold, or why the tier was skipped; `next` is the step that mends it. */
   readonly causes: readonly { readonly cause: string; readonly next: string | null }[];
-}
-
-/** Text of the program that proves. */
-export async function proveText(): Promise<string> {
-  return await readFile(new URL("../host/prove.sh", import.meta.url), "utf8");
 }
 
 /**
@@ -115,7 +110,7 @@ async function proveHost(
   const { input } = await inspectOne(stack, name, host);
   const progress = new Progress((text) => tell(`${name}: ${text}\n`));
   const lines: string[] = [];
-  const script = proofScript(await proveText(), input);
+  const script = proofScript(hostText("prove.sh"), input);
   const { stderr } = await streamScript(
     reachPrefix(host),
     script,

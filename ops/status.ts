@@ -37,7 +37,7 @@ const WATCH_SECONDS = 5;
 
 /** Asks one host: one process, one round trip, nothing changed. @throws Error with ssh's own words */
 export async function hostStatus(host: HostConfig): Promise<HostStatus> {
-  const script = await hostScript(host, ["warmbox.sh", "probe.sh", "status.sh"], "status");
+  const script = hostScript(host, ["warmbox.sh", "probe.sh", "status.sh"], "status");
   const answer = await runScript(reachPrefix(host), [], script, { timeoutSeconds: LIMIT_SECONDS });
   if (answer.timedOut) throw new Error(`did not answer within ${LIMIT_SECONDS} s`);
   if (answer.code !== 0)

@@ -87,7 +87,7 @@ async function warmWorkspace(
 ): Promise<Warmed> {
   const gathered = new Gathered(workspace.path);
   const progress = new Progress(label, screen);
-  const script = await hostScript(host, ["warm.sh"], "warm", warmWords(host, workspace, wish));
+  const script = hostScript(host, ["warm.sh"], "warm", warmWords(host, workspace, wish));
   const end = await streamScript(builderPrefix(host), script, (line) => {
     const event = warmEvent(line);
     if (event === null) return;

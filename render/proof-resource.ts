@@ -23,7 +23,7 @@ export function proofTiers({ host }: Pick<ProofInput, "host">): ProofTier[] {
   ];
 }
 
-/** Words of `prove` in host/prove.sh. A tier that the stack has not is left out. */
+/** Words of `prove` in host/prove/. A tier that the stack has not is left out. */
 export function proofWords(input: ProofInput): string[] {
   const tiers = proofTiers(input);
   const words = {
@@ -81,7 +81,7 @@ function storeWords({ store, kind, paths }: ProofInput): Words {
 }
 
 /**
- * Defines `prove_host`, which proves one host: the text of `host/prove.sh` that `text` prints, and its call, as the user
+ * Defines `prove_host`, which proves one host: the text of `prove.sh` that `text` prints, and its call, as the user
  * who builds. In system scope the text is root's, whose files no build of that user could change.
  */
 function proofCommand(text: string, input: ProofInput): string {
@@ -99,13 +99,13 @@ prove_host() { prove_text | (cd / && ${shell}); }
 }
 
 /**
- * The script that only proves, at any time; its stdout is the answer of `host/prove.sh`.
- * @param prove text of `host/prove.sh`
+ * The script that only proves, at any time; its stdout is the answer of `prove.sh`.
+ * @param prove text of `prove.sh`
  * @throws Error where it holds the delimiter as a line
  */
 export function proofScript(prove: string, input: ProofInput): string {
   if (prove.split("\n").includes(DELIMITER))
-    throw new Error(`host/prove.sh: a line of it is ${DELIMITER}, which ends it in a script`);
+    throw new Error(`prove.sh: a line of it is ${DELIMITER}, which ends it in a script`);
   return `${proofCommand(`cat <<'${DELIMITER}'\n${prove.trimEnd()}\n${DELIMITER}`, input)}prove_host\n`;
 }
 

@@ -4,13 +4,13 @@ import { shellWord } from "./rustc-wrapper.ts";
 /** The line that ends a file in a script; a file that holds it as a line cannot be sent. */
 export const DELIMITER = "WARMBOX-END";
 
-/** Reader of a tool that checks a file before it goes into place; `host/warmbox.sh` knows these names. */
+/** Reader of a tool that checks a file before it goes into place; `host/warmbox/` knows these names. */
 export type CheckName = "sh" | "unit" | "cargo" | "bazel-remote" | "sccache";
 
 /** What keeps a daemon running, after `auto` has been settled by the probe. */
 export type ServiceKind = "process" | "systemd-user" | "systemd-system";
 
-/** One line of a resource's script; `host/warmbox.sh` says what each does on apply and on remove. */
+/** One line of a resource's script; `host/warmbox/00-head.sh` says what each does on apply and on remove. */
 export type Step =
   /** `owner` UID:GID: the directory and all that is in it; takes root. */
   | { do: "directory"; path: string; mode: string; purge?: boolean; owner?: string | undefined }

@@ -1,7 +1,8 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
+import { hostText } from "../../host/texts.ts";
 import { parseProof, type TierProof } from "../../ops/prove.ts";
 import { httpGet } from "../../render/http-get.ts";
 import type { ProofTier } from "../../render/proof-resource.ts";
@@ -79,7 +80,7 @@ export async function proofBox(): Promise<ProofBox> {
       });
     },
     prove: async (shell = ["sh"], extra = {}, change = (text) => text) => {
-      const text = change(await readFile(new URL("../../host/prove.sh", import.meta.url), "utf8"));
+      const text = change(hostText("prove.sh"));
       const call = Object.entries(words).map(([name, value]) => quoted(`${name}=${value}`));
       const said = await run([...shell, "-s", "--"], {
         env: {

@@ -20,6 +20,7 @@ import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { dockerReach } from "../../components/bazel-remote-container.ts";
 import { probeScript } from "../../host/probe.ts";
+import { hostText } from "../../host/texts.ts";
 import { hostScript } from "../../ops/host-script.ts";
 import { parseStatus } from "../../ops/status/parse.ts";
 import { gib, mib } from "../../plan/bytes.ts";
@@ -40,7 +41,6 @@ import { toolPath } from "../tools.ts";
 import { type Engine, makeImage, startEngine } from "./engine.ts";
 import { runFlags } from "./run-flags.ts";
 
-const HOST = new URL("../../host/", import.meta.url);
 const USER = 65532;
 
 let engine: Engine;
@@ -58,8 +58,7 @@ beforeEach(async () => {
   home = mkdtempSync("/var/tmp/warmbox-docker-home-");
   const share = join(home, ".local/share/warmbox");
   mkdirSync(share, { recursive: true });
-  for (const name of ["warmbox.sh", "supervise.sh"])
-    writeFileSync(join(share, name), readFileSync(new URL(name, HOST)));
+  for (const name of ["warmbox.sh", "supervise.sh"]) writeFileSync(join(share, name), hostText(name));
   input = await inputOf("local");
 });
 afterEach(async () => {
@@ -214,7 +213,7 @@ describe("bazel-remote in a container", () => {
 
   it("is a service that status knows", async () => {
     await up();
-    const asked = await hostScript(input.host, ["warmbox.sh", "probe.sh", "status.sh"], "status");
+    const asked = hostScript(input.host, ["warmbox.sh", "probe.sh", "status.sh"], "status");
     const { stdout } = await sent(asked, "apply");
     const { services } = parseStatus(stdout, input.host);
     expect(services["bazel-remote"]).toMatchObject({
@@ -270,7 +269,7 @@ describe("bazel-remote in a container", () => {
 
   it("the probe finds the server where its client has it, and as who logs in", async () => {
     const probed = async (host: ContainerInput["host"]) =>
-      (await sent(await probeScript(host), "apply")).stdout
+      (await sent(probeScript(host), "apply")).stdout
         .split("\n")
         .filter((line) => line.startsWith("|docker"));
     expect(await probed(input.host)).toEqual([

@@ -2,7 +2,6 @@ import { execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
-  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -17,10 +16,12 @@ import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PushManifest } from "../../host/push-tools.ts";
+import { hostText } from "../../host/texts.ts";
 import { pushedPath, sourceVersion } from "../../plan/tools.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../../host/push-tools.ts");
 const LIBRARY = ".local/share/warmbox/warmbox.sh";
+const TEXT = hostText("warmbox.sh");
 
 /** A way to a host that breaks after 3 MB. */
 const BREAKING_LINK = `
@@ -44,7 +45,7 @@ beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), "warmbox push "));
   home = join(base, "home of a host");
   mkdirSync(join(home, ".local/share/warmbox"), { recursive: true });
-  copyFileSync(resolve(import.meta.dirname, "../../host/warmbox.sh"), join(home, LIBRARY));
+  writeFileSync(join(home, LIBRARY), TEXT);
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 

@@ -51,7 +51,7 @@ async function ask(shell: string[], declared: Record<string, unknown> = {}, env:
     out += chunk;
   });
   child.stdin.end(
-    await probeScript(
+    probeScript(
       hostOf({ "bazel-remote": { http_address: "127.0.0.1:19990" }, sccache: { port: 19926 }, ...declared }),
     ),
   );

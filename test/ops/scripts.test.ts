@@ -32,7 +32,7 @@ afterAll(() => rmSync(home, { recursive: true, force: true }));
 async function run(shell: readonly string[], files: string[], call: string, words: string[] = []) {
   if (host === undefined) throw new Error("no host box");
   const [program = "", ...args] = shell;
-  const input = await hostScript(host, files, call, words);
+  const input = hostScript(host, files, call, words);
   return spawnSync(program, [...args, "-s"], {
     input,
     encoding: "utf8",

@@ -73,7 +73,7 @@ it("the library applies every resource, finds the caps in force, and puts HOME b
 
   const input = await box(home);
   const scripts = [
-    sentLibrary(libraryScript(input, await librarySums())),
+    sentLibrary(libraryScript(input, librarySums())),
     sccacheScript(input),
     bazelRemoteScript(input),
     cargoScript(input),
@@ -107,7 +107,7 @@ it("the library applies every resource, finds the caps in force, and puts HOME b
 it("a bazel-remote that reads a large cache is starting, no drift, and a stop waits for it", async () => {
   const home = await temporaryDirectory();
   const input = await box(home);
-  const scripts = [sentLibrary(libraryScript(input, await librarySums())), bazelRemoteScript(input)];
+  const scripts = [sentLibrary(libraryScript(input, librarySums())), bazelRemoteScript(input)];
   const [first = "", remote = ""] = scripts;
   onTestFinished(async () => {
     for (const script of [remote, first]) await sent(script, "remove", home);

@@ -2,11 +2,12 @@ import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { proofResourceScript, proofWords } from "../../render/proof-resource.ts";
+import { hostTextFile } from "../host/text-file.ts";
 import { boxInput } from "./box.ts";
 import { fileOf, run, temporaryDirectory } from "./daemon.ts";
 
 const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
-const LIBRARY = join(import.meta.dirname, "../../host/warmbox.sh");
+const LIBRARY = hostTextFile("warmbox.sh");
 
 /** A `prove` that answers what a test wants; the real one is run by test/client and test/e2e. */
 const answering = (...lines: string[]): string =>

@@ -1,9 +1,10 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { librarySums } from "../../components/inspect.ts";
+import { hostText } from "../../host/texts.ts";
 import { bazelRemoteFilesScript } from "../../render/bazel-remote-container.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { cargoScript } from "../../render/cargo-resource.ts";
@@ -19,7 +20,7 @@ import { fileOf, run, temporaryDirectory } from "./daemon.ts";
 const HEAD: ScriptHead = { resource: "moon", owner: "local", generation: 3, scope: "user" };
 const PATH = process.env.PATH ?? "";
 const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
-const SUMS = await librarySums();
+const SUMS = librarySums();
 
 /** A library that says what it was told: one line per word, and what came on standard input. */
 const ECHO = ["resource", "directory", "put", "include", "block", "service", "live"]
@@ -161,9 +162,17 @@ done
     },
   );
 
+  it("sends what the preview knows the sums of", async () => {
+    const home = await temporaryDirectory();
+    const script = await fileOf(home, "script", sentLibrary('cd "$wb_sent" && sha256sum -- *\n'));
+    const { stdout } = await run(["sh", script], { env: { PATH, HOME: home } });
+    const sums = [...stdout.matchAll(/^([0-9a-f]{64}) {2}(.+)$/gm)].map(([, sum, name]) => [name, sum]);
+    expect(Object.fromEntries(sums)).toEqual(SUMS);
+    expect(Object.keys(SUMS)).toEqual([...LIBRARY_TEXTS]);
+  });
+
   it("sends texts that no line of theirs ends early, leaves nothing here, and ends as the host does", async () => {
-    for (const name of LIBRARY_TEXTS)
-      expect((await readFile(join(HOST, name), "utf8")).split("\n"), name).not.toContain(DELIMITER);
+    for (const name of LIBRARY_TEXTS) expect(hostText(name).split("\n"), name).not.toContain(DELIMITER);
     const here = await temporaryDirectory();
     const prefix = ["sh", "-c", 'tail -n 1; echo "$0"; exit 7'];
     const words = [join(HOST, "send-library.sh"), ...prefix, "apply"];
@@ -212,9 +221,8 @@ describe("every resource", () => {
 
   it("one that is cut on its way to the host changes nothing, wherever the cut is", async () => {
     const home = await temporaryDirectory();
-    const library = await readFile(new URL("../../host/warmbox.sh", import.meta.url), "utf8");
     await run(["mkdir", "-p", `${home}/.local/share/warmbox`]);
-    await fileOf(home, ".local/share/warmbox/warmbox.sh", library);
+    await fileOf(home, ".local/share/warmbox/warmbox.sh", hostText("warmbox.sh"));
     const tree = () => run(["find", home, "-printf", "%p %y %m %i %T@\\n"]);
     const before = await tree();
     const cut = [...cuts(sccacheScript(input)), ...cuts(bazelRemoteFilesScript(contained))];

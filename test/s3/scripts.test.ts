@@ -21,12 +21,13 @@ import { type S3ServerInput, s3Directory, s3ServerRun, s3ServerScript } from "..
 import type { ServiceKind } from "../../render/script.ts";
 import { credentialsPath, storeOfHost } from "../../render/store.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
+import { hostTextFile } from "../host/text-file.ts";
 import { boxInput } from "../render/box.ts";
 import { daemon, freePort } from "../render/daemon.ts";
 import { toolPath } from "../tools.ts";
 import { commandLinesHolding, filesHolding, keysIn } from "./keys.ts";
 
-const LIBRARY = join(import.meta.dirname, "../../host/warmbox.sh");
+const LIBRARY = hostTextFile("warmbox.sh");
 const FILE = ".config/warmbox/s3-credentials";
 /** sha256 of a request without a body. */
 const NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -101,7 +102,7 @@ it("drift of the keys' file says that it differs, not how", async () => {
   sent(["sh"], script, "apply", dir);
   writeFileSync(join(dir, FILE), "[default]\naws_secret_access_key = another\n");
   const env = { PATH: process.env.PATH ?? "", HOME: dir };
-  const seen = execFileSync("sh", ["-c", `. ${LIBRARY}; observe`], { env, encoding: "utf8" });
+  const seen = execFileSync("sh", ["-c", `. '${LIBRARY}'; observe`], { env, encoding: "utf8" });
   expect(seen).toContain(`--- ${FILE} (applied)`);
   expect(seen).not.toMatch(/another|wJalr/);
 });

@@ -75,7 +75,7 @@ describe.each(["user", "system"] as const)(
     afterAll(() => container?.stop());
 
     test("apply starts all three, and both daemons' objects arrive", async () => {
-      await apply(sentLibrary(libraryScript(input, await librarySums())));
+      await apply(sentLibrary(libraryScript(input, librarySums())));
       await apply(s3OwnCredentialsScript(input));
       await apply(s3ServerScript({ ...input, server, toolPath: VERSITYGW }));
       await apply(sccacheScript(input));

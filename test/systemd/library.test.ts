@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { librarySums } from "../../components/inspect.ts";
+import { hostText } from "../../host/texts.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
 import { libraryScript } from "../../render/library-resource.ts";
 import { sccacheScript } from "../../render/sccache-resource.ts";
@@ -13,9 +14,9 @@ import { command } from "./command.ts";
 import { bootContainer, type Container } from "./container.ts";
 import { USER } from "./rootfs.ts";
 
-/** host/warmbox.sh and the resource scripts on a host with systemd: the service kinds that this machine itself has not. */
-const LIBRARY = readFileSync(new URL("../../host/warmbox.sh", import.meta.url), "utf8");
-const SUMS = await librarySums();
+/** The library and the resource scripts on a host with systemd: the service kinds that this machine itself has not. */
+const LIBRARY = hostText("warmbox.sh");
+const SUMS = librarySums();
 const SIZES = { "bazel-remote": "3GiB", sccache: "700MiB" };
 const LARGER = { ...SIZES, "bazel-remote": "4GiB" };
 const GIB = 1024 ** 3;

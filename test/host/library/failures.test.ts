@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { toolPath } from "../../tools.ts";
-import { heredoc, TestHost } from "./host.ts";
+import { heredoc, LIBRARY, TestHost } from "./host.ts";
 import { type Shell, shells } from "./shells.ts";
 
 const put = (text: string) => `put a.conf 0644 ${heredoc(text)}
@@ -237,7 +237,7 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
     ["resource demo owner=x generation=1\nput a 0644 check=nobody <<E\nE", /reader nobody is unknown/],
   ])("a bad script ends with 65 and a next step: %s", async (text, said) => {
     const host = hostOf(shell);
-    const script = `. '${join(import.meta.dirname, "../../../host/warmbox.sh")}'\n${text}\n"$@"\n`;
+    const script = `. '${LIBRARY}'\n${text}\n"$@"\n`;
     const ended = await host.run(script, ["apply"]);
     expect(ended.code).toBe(65);
     expect(ended.stderr).toMatch(said);

@@ -12,13 +12,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { hostTextFile } from "../text-file.ts";
 import type { Shell } from "./shells.ts";
 
-const SOURCE = resolve(import.meta.dirname, "../../../host");
-
-/** The library as the project ships it. */
-export const LIBRARY = join(SOURCE, "warmbox.sh");
+/** The library as a host has it. */
+export const LIBRARY = hostTextFile("warmbox.sh");
+const SUPERVISOR = hostTextFile("supervise.sh");
 
 /** How a script ended. */
 export type Ended = { code: number; signal: NodeJS.Signals | null; stdout: string; stderr: string };
@@ -48,11 +48,9 @@ export class TestHost {
 
   /** Puts the two files of the library where its resource would. */
   installLibrary(): void {
-    for (const name of ["warmbox.sh", "supervise.sh"]) {
-      const to = join(this.home, ".local/share/warmbox", name);
-      mkdirSync(dirname(to), { recursive: true });
-      copyFileSync(join(SOURCE, name), to);
-    }
+    const share = join(this.home, ".local/share/warmbox");
+    mkdirSync(share, { recursive: true });
+    for (const from of [LIBRARY, SUPERVISOR]) copyFileSync(from, join(share, basename(from)));
   }
 
   write(path: string, text: string | Buffer, mode = 0o644): void {

@@ -1,0 +1,47 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { hostText, partsOf } from "../../host/texts.ts";
+import { run } from "../render/daemon.ts";
+import { HOST } from "./sent.ts";
+import { hostTextFile } from "./text-file.ts";
+
+const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
+const folders = readdirSync(HOST, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+const NAMES = folders.map(({ name }) => `${name}.sh`);
+const PARTS = NAMES.flatMap(partsOf);
+
+describe("a text in parts", () => {
+  it("is there", () => expect(NAMES).toEqual(expect.arrayContaining(["prove.sh", "warmbox.sh"])));
+
+  it.each(NAMES)("%s is its parts, one after another, and nothing else", (name) => {
+    const parts = partsOf(name);
+    expect(parts.length).toBeGreaterThan(1);
+    expect(hostText(name)).toBe(parts.map((part) => readFileSync(join(HOST, part), "utf8")).join(""));
+    expect(readdirSync(join(HOST, name.replace(".sh", ""))).length).toBe(parts.length);
+    expect(existsSync(join(HOST, name)), "a file of that name, which nothing would read").toBe(false);
+  });
+
+  it.each(NAMES)("%s has parts that every locale sorts the same way", (name) => {
+    const numbers = partsOf(name).map((part) => /\/(\d\d)-[a-z0-9-]+\.sh$/.exec(part)?.[1] ?? part);
+    expect(new Set(numbers).size).toBe(numbers.length);
+    expect(numbers.filter((number) => number.length !== 2)).toEqual([]);
+  });
+
+  it.each(PARTS)("%s ends with a line, after a head that says what it holds", (part) => {
+    const text = readFileSync(join(HOST, part), "utf8");
+    expect(text).toMatch(/^# --- [^-].*[^-]\n|^(#!.*\n)?# .*\n# On a host it is one file/);
+    expect(text).toMatch(/\S\n$/);
+  });
+
+  it.each(SHELLS)("is whole to %s, and each part by itself", async (...shell) => {
+    for (const file of [...NAMES.map(hostTextFile), ...PARTS.map((part) => join(HOST, part))])
+      expect(await run([...shell, "-n", file])).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+});
+
+it("a text in one file is that file", () => {
+  expect(partsOf("supervise.sh")).toEqual([]);
+  expect(hostText("supervise.sh")).toBe(readFileSync(join(HOST, "supervise.sh"), "utf8"));
+  expect(() => hostText("nobody.sh")).toThrow("nobody.sh");
+});
