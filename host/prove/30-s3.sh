@@ -31,12 +31,13 @@ pv_store_refuses() {
 	pv_cause "$1 cannot be read back from S3, although $pv_store answers: wrong bucket, keys or rights${2:+ ($2)}" "compare bucket, region and keys of s3 in the stack; then npm run up"
 }
 
-# Environment of a daemon with the store's keys and nothing else: env -i and its words.
+# Becomes a daemon with the store's keys and nothing else in its environment. Begun with `&`, so that $! is that daemon: a
+# shell in between would be ended in its place.
 pv_clean() {
 	if [ -n "$pv_keys" ]; then
-		env -i HOME="$HOME" PATH="$PATH" AWS_EC2_METADATA_DISABLED=true AWS_SHARED_CREDENTIALS_FILE="$pv_keys" "$@"
+		exec env -i HOME="$HOME" PATH="$PATH" AWS_EC2_METADATA_DISABLED=true AWS_SHARED_CREDENTIALS_FILE="$pv_keys" "$@"
 	else
-		env -i HOME="$HOME" PATH="$PATH" "$@"
+		exec env -i HOME="$HOME" PATH="$PATH" "$@"
 	fi
 }
 

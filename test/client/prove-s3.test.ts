@@ -1,4 +1,5 @@
 /** The proof with S3 behind tiers 1 and 2: the real server, and both real tools in front of it. */
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { s3Credentials } from "../../render/store.ts";
@@ -56,6 +57,25 @@ async function s3Box(keys = KEYS, bucket = "builds"): Promise<S3ProofBox> {
   };
 }
 
+/**
+ * Servers that a proof of the box began and did not end: its temporary directory is in their words or environment. The
+ * wrapper's guards are left out: each sees within seconds that its cargo is gone.
+ */
+function left({ dir }: ProofBox): string[] {
+  const read = (pid: string, file: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, "latin1");
+    } catch {
+      return ""; // it ended, or is somebody else's
+    }
+  };
+  return readdirSync("/proc")
+    .filter((pid) => /^\d+$/.test(pid))
+    .filter((pid) => `${read(pid, "cmdline")}${read(pid, "environ")}`.includes(`${dir}/tmp/warmbox-prove.`))
+    .map((pid) => read(pid, "cmdline").replaceAll("\0", " "))
+    .filter((words) => !/^(sh|sleep) /.test(words));
+}
+
 test("an object of each tier is read back from S3 alone", { timeout: LIMIT_MS }, async () => {
   const box = await s3Box();
   await box.s3();
@@ -67,6 +87,7 @@ test("an object of each tier is read back from S3 alone", { timeout: LIMIT_MS },
     "built by a second, empty server: its 2 libraries from S3",
   );
   expect(tier(proofs, "moon")?.facts.at(-1)).toBe("read by a second, empty server: its blob from S3");
+  expect(left(box)).toEqual([]);
 });
 
 test.each([

@@ -272,13 +272,15 @@ describe("bazel-remote in a container", () => {
       (await sent(probeScript(host), "apply")).stdout
         .split("\n")
         .filter((line) => line.startsWith("|docker"));
-    expect(await probed(input.host)).toEqual([
+    const host = { ...input.host, service: "docker" } as const;
+    expect(await probed(host)).toEqual([
       expect.stringMatching(/^\|docker \d+\.\d+/),
       `|docker_endpoint ${engine.env.DOCKER_HOST}`,
     ]);
     // sudo leaves DOCKER_HOST behind, so the login user's client does not find this server
     const sudo = { kind: "ssh", host: "here", sudo: true, multiplex: true } as const;
-    expect((await probed({ ...input.host, reach: sudo })).join()).not.toContain(engine.env.DOCKER_HOST);
+    expect((await probed({ ...host, reach: sudo })).join()).not.toContain(engine.env.DOCKER_HOST);
+    expect(await probed(input.host), "docker is not asked where the stack does not want it").toEqual([]);
   });
 
   it("a configuration that it refuses ends the up with its own words", async () => {
