@@ -366,8 +366,10 @@ pr_get() {
 	elif pr_found wget; then
 		pr_bounded "$PR_ANSWER_SECONDS" wget -q -Y off -O - "$1" 2>/dev/null
 	elif pr_found bash; then
+		pr_name=${pr_where%:*} pr_name=${pr_name#\[} pr_name=${pr_name%\]} # a socket's address has no brackets
 		# shellcheck disable=SC2016
-		pr_bounded "$PR_ANSWER_SECONDS" bash -c 'exec 3<>"/dev/tcp/${1%:*}/${1##*:}" && printf "GET /status HTTP/1.0\r\nHost: %s\r\n\r\n" "$1" >&3 && sed "1,/^\r*$/d" <&3' - "$pr_where" 2>/dev/null
+		pr_bounded "$PR_ANSWER_SECONDS" bash -c 'exec 3<>"/dev/tcp/$1/${2##*:}" && printf "GET /status HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" >&3 &&
+			IFS=" " read -r version code rest <&3 && [ "$code" = 200 ] && sed "1,/^\r*$/d" <&3' - "$pr_name" "$pr_where" 2>/dev/null
 	fi
 }
 

@@ -13,7 +13,7 @@ status() {
 	pr_host
 	pr_systemd
 	st_slow & # prints nothing until all of it is there, so that the two never mix
-	st_pid=$!
+	st_slow_pid=$!
 	st_seen=$(
 		[ -z "$st_strict" ] || set -e
 		observe
@@ -22,7 +22,7 @@ status() {
 	st_cgroups
 	pr_disks
 	st_services
-	wait "$st_pid"
+	wait "$st_slow_pid"
 	[ -z "$st_seen" ] || printf '%s\n' "$st_seen"
 	echo '@@warmbox end'
 }
@@ -164,17 +164,25 @@ st_own() {
 st_bazel_remote() {
 	pr_listens "${pr_http##*:}" || return 0
 	st_json=$(st_get /status)
-	st_metrics=$(st_get /metrics | grep -E '^(bazel_remote_incoming_requests_total|bazel_remote_disk_cache_(evicted|overwritten)_bytes_total|bazel_remote_disk_cache_longest_item_idle_time_seconds|bazel_remote_s3_cache_(hits|misses)|go_memstats_next_gc_bytes)')
-	case $st_json in
-	'{'*) printf '@@warmbox bazel-remote\n|json %s\n' "$(printf '%s' "$st_json" | tr -d '\n\r')" ;;
-	*) printf '@@warmbox bazel-remote\n|silent no answer within %s s\n' "$PR_ANSWER_SECONDS" ;;
-	esac
-	[ -z "$st_metrics" ] || printf '%s\n' "$st_metrics" | sed 's/^/|metric /'
+	st_code=$?
+	case $st_json in '{'*) ;; *) st_no_figures && return ;; esac
+	st_metrics=$(st_get /metrics | grep -E '^(bazel_remote_incoming_requests_total|bazel_remote_disk_cache_(evicted|overwritten)_bytes_total|bazel_remote_disk_cache_longest_item_idle_time_seconds|bazel_remote_s3_cache_(hits|misses)|go_memstats_next_gc_bytes)' | sed 's/^/|metric /')
+	printf '@@warmbox bazel-remote\n|json %s\n%s' "$(printf '%s' "$st_json" | tr -d '\n\r')" "${st_metrics:+$st_metrics$pr_newline}"
 }
 
+# A refusal, such as 401 or that the port wants TLS, comes at once: it lives, and has figures for whoever may see them. Only
+# an end by timeout is silence; 69 is http-get's own, without any client.
+st_no_figures() {
+	st_said="silent no answer within $PR_ANSWER_SECONDS s"
+	if [ "$st_code" -gt 0 ] && [ "$st_code" -lt 124 ] && [ "$st_code" != 69 ]; then st_said='guarded no figures without a password or certificate'; fi
+	printf '@@warmbox bazel-remote\n|%s\n' "$st_said"
+}
+
+# Prints the answer to path $1. Every end by our own limit has a code from 124 on, so the client's must be the longer one.
 st_get() {
 	if [ -x "$wb_share/bin/http-get" ]; then
-		pr_bounded $((PR_ANSWER_SECONDS + 1)) "$wb_share/bin/http-get" "${pr_http%:*}" "${pr_http##*:}" "$1" 2>/dev/null
+		st_host=${pr_http%:*} st_host=${st_host#\[} st_host=${st_host%\]}
+		timeout -k 1 "$PR_ANSWER_SECONDS" "$wb_share/bin/http-get" "$st_host" "${pr_http##*:}" "$1" $((PR_ANSWER_SECONDS * 2)) 2>/dev/null
 	elif [ "$1" = /status ]; then
 		pr_get "http://$pr_http$1"
 	fi

@@ -2,6 +2,7 @@ import { inspectOne } from "../components/inspect.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { parseSections, type Section, wordOf, wordsOf } from "../host/sections.ts";
 import { hostText } from "../host/texts.ts";
+import { answersAnyone } from "../render/bazel-remote-resource.ts";
 import { type ProofTier, proofScript, proofTiers } from "../render/proof-resource.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";
@@ -68,6 +69,15 @@ function tierProof({ words, lines }: Section): TierProof {
   return { tier, state, facts: wordsOf(lines, "fact"), warnings: wordsOf(lines, "warn"), causes };
 }
 
+const UNSEEN =
+  "MaxSize, GOMEMLIMIT and GOGC are not known: bazel-remote tells its figures to nobody without a password or certificate";
+
+/** Tier 2 with what was not asked of a server that would not tell. */
+function withUnseen(proof: TierProof, host: HostConfig): TierProof {
+  if (proof.tier !== "moon" || proof.state === "skipped" || answersAnyone(host)) return proof;
+  return { ...proof, facts: [...proof.facts, UNSEEN] };
+}
+
 /** What became of one host, by its name. */
 type HostProof =
   | { readonly name: string; readonly value: readonly TierProof[] }
@@ -122,7 +132,7 @@ async function proveHost(
     PROVE_LIMIT_SECONDS,
   ).finally(() => progress.end());
   try {
-    return parseProof(lines.join("\n"), proofTiers(input));
+    return parseProof(lines.join("\n"), proofTiers(input)).map((proof) => withUnseen(proof, host));
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${stderr}`.trimEnd());
   }

@@ -127,13 +127,16 @@ function warmWords(host: HostConfig, { path, warm = [] }: Workspace, { force, st
   ];
 }
 
-function resultWords({ result, why, steps }: Warmed): string {
+const WITHOUT_REMOTE =
+  ", bazel-remote not: moon could not connect to it, or has no password or certificate for it";
+
+function resultWords({ result, why, steps, withoutRemote }: Warmed): string {
   const commit = why.slice(0, 12);
   switch (result) {
     case "warm":
       return `warm already at ${commit}: nothing done`;
     case "filled":
-      return `filled from ${commit} in ${steps.reduce((sum, { seconds }) => sum + seconds, 0)} s`;
+      return `filled from ${commit} in ${steps.reduce((sum, { seconds }) => sum + seconds, 0)} s${withoutRemote ? WITHOUT_REMOTE : ""}`;
     case "busy":
       return `left alone: ${why}`;
     case "failed":
@@ -217,19 +220,21 @@ const isWarm = (one: HostResult<HostWarmed>): boolean =>
 function hostLine(one: HostResult<HostWarmed>): string {
   if ("fault" in one) return `${one.name}: ${one.fault}\n`;
   const { workspaces, gained } = one.value;
+  const remote = one.host["bazel-remote"].enabled;
   if (workspaces.length === 0)
     return `${one.name}: no workspaces; next: list them below hosts.${one.name}.moon.workspaces of the stack\n`;
   const count = (result: Warmed["result"]) => workspaces.filter((w) => w.result === result).length;
   const counts = (["filled", "warm", "busy", "failed"] as const)
     .filter((result) => count(result) > 0)
     .map((result) => `${count(result)} ${result === "warm" ? "warm already" : result}`);
-  return `${one.name}: ${counts.join(", ")}${gained === null ? "" : `; ${gainedWords(gained)}`}\n`;
+  return `${one.name}: ${counts.join(", ")}${gained === null ? "" : `; ${gainedWords(gained, remote)}`}\n`;
 }
 
-function gainedWords({ sccacheBytes, bazelRemoteFiles, crates }: Gained): string {
+function gainedWords({ sccacheBytes, bazelRemoteFiles, crates }: Gained, remote: boolean): string {
+  const files = bazelRemoteFiles === null ? "not told" : `+${counted(bazelRemoteFiles, "file")}`;
   return [
     ...(sccacheBytes === null ? [] : [`sccache +${readableBytes(Math.max(0, sccacheBytes))}`]),
-    ...(bazelRemoteFiles === null ? [] : [`bazel-remote +${counted(bazelRemoteFiles, "file")}`]),
+    ...(remote ? [`bazel-remote ${files}`] : []),
     `registry +${counted(crates, "crate")}`,
   ].join(", ");
 }

@@ -3,6 +3,7 @@ const ANSWER_SECONDS = 5;
 
 /**
  * Small program that asks a service of the host itself over HTTP: `http-get HOST PORT /PATH [SECONDS]`, prints the body.
+ * HOST may be an IPv6 address, with the brackets of a URL or without: curl and wget want them, bash's sockets do not.
  * A host has no HTTP client for certain: curl, else wget (busybox has one), else bash's own sockets.
  */
 export function httpGet(): string {
@@ -10,14 +11,15 @@ export function httpGet(): string {
 # Written by warmbox: http-get HOST PORT /PATH [SECONDS] prints what a service of this host answers.
 unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
 seconds=\${4:-${ANSWER_SECONDS}}
-case $1 in *:*) host="[$1]" ;; *) host=$1 ;; esac
+name=\${1#\\[} name=\${name%\\]}
+case $name in *:*) host="[$name]" ;; *) host=$name ;; esac
 if command -v curl >/dev/null; then
   exec curl -fsS --max-time "$seconds" "http://$host:$2$3"
 elif command -v wget >/dev/null; then
   exec wget -q -T "$seconds" -O - "http://$host:$2$3"
 elif command -v bash >/dev/null; then
   exec timeout "$seconds" bash --norc -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n" "$3" "$1" >&3 &&
-    IFS=" " read -r version code rest <&3 && [ "$code" = 200 ] && sed "1,/^.\\{0,1\\}$/d" <&3' bash "$1" "$2" "$3"
+    IFS=" " read -r version code rest <&3 && [ "$code" = 200 ] && sed "1,/^.\\{0,1\\}$/d" <&3' bash "$name" "$2" "$3"
 fi
 echo "warmbox: http-get: this host has neither curl, wget nor bash; next: install one of them" >&2
 exit 69

@@ -1,4 +1,6 @@
 import { bazelRemoteGiB, gib } from "../plan/bytes.ts";
+import type { HostConfig } from "../stacks/types.ts";
+import { answersAnyone } from "./bazel-remote-resource.ts";
 import { bazelRemoteEnvironment } from "./bazel-remote-run.ts";
 import { httpGet } from "./http-get.ts";
 import { grpcUrl, moonEnvironment } from "./moon-env.ts";
@@ -23,9 +25,24 @@ export function proofTiers({ host }: Pick<ProofInput, "host">): ProofTier[] {
   ];
 }
 
-/** Words of `prove` in host/prove/. A tier that the stack has not is left out. */
+/**
+ * Why no hit of moon's can be shown, whether or not there are any: what moon must have for bazel-remote may be in each
+ * workspace's own settings, which the proof's tiny one has not. Undefined: it can be shown.
+ */
+export function unshown({ "bazel-remote": { settings }, moon: { env } }: HostConfig): string | undefined {
+  const has = (...names: string[]) => names.some((name) => env[name] !== undefined);
+  if (settings.htpasswd_file || settings.ldap)
+    return "bazel-remote wants a password, which moon takes from remote.auth.headers of a workspace alone: whether it hits is not known";
+  if (settings.tls_ca_file && !has("MOON_REMOTE_MTLS_CLIENT_CERT"))
+    return "bazel-remote wants a client's certificate, and moon.env has no MOON_REMOTE_MTLS_CLIENT_CERT: whether moon hits is not known";
+  if (settings.tls_cert_file && !has("MOON_REMOTE_TLS_CERT", "MOON_REMOTE_MTLS_CA_CERT"))
+    return "bazel-remote has TLS, and moon.env no MOON_REMOTE_TLS_CERT to know it by: whether moon hits is not known";
+  return undefined;
+}
+
+/** Words of `prove` in host/prove/. A tier that the stack has not, or that cannot be shown, is left out. */
 export function proofWords(input: ProofInput): string[] {
-  const tiers = proofTiers(input);
+  const tiers = proofTiers(input).filter((tier) => tier !== "moon" || unshown(input.host) === undefined);
   const words = {
     ...(tiers.includes("cargo") ? cargoWords(input) : {}),
     ...(tiers.includes("sccache") ? sccacheWords(input) : {}),
@@ -60,7 +77,7 @@ function moonWords(input: ProofInput): Words {
     ...(tools.moon === "" ? {} : { moon: tools.moon }),
     concurrency: moonEnvironment(input).MOON_CONCURRENCY ?? "",
     env: `${paths.config}/env`,
-    http: remote.http_address,
+    ...(answersAnyone(host) ? { http: remote.http_address } : {}),
     http_get: httpGet(),
     grpc: grpcUrl(remote),
     MaxSize: Number(bazelRemoteGiB(plan.bazelRemote.max_size, "floor")) * gib(1),
@@ -94,8 +111,16 @@ cat <<'${DELIMITER}'
 prove ${proofWords(input).map(shellWord).join(" ")} </dev/null
 ${DELIMITER}
 }
-prove_host() { prove_text | (cd / && ${shell}); }
+prove_host() { ${skipCommand(input)}prove_text | (cd / && ${shell}); }
 `;
+}
+
+/** Shell: the verdict on what the program is not asked for. */
+function skipCommand(input: ProofInput): string {
+  const why = proofTiers(input).includes("moon") ? unshown(input.host) : undefined;
+  return why === undefined
+    ? ""
+    : `printf '%s\\n' '@@warmbox prove moon skipped' ${shellWord(`|cause ${why}`)}; `;
 }
 
 /**

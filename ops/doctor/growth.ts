@@ -80,8 +80,8 @@ const ENOUGH_FILES = 1000;
 const index: Cause = (e) => {
   const remote = e.status["bazel-remote"];
   if (
+    typeof remote !== "object" ||
     remote === null ||
-    remote === "silent" ||
     remote.index.budgetBytes === null ||
     remote.files < ENOUGH_FILES
   )

@@ -52,11 +52,18 @@ function merged(findings: Finding[]): Finding[] {
   );
 }
 
+const GUARDED =
+  "bazel-remote answers, but tells its figures to nobody without a password or certificate: hits, size and index were not looked at";
+
 /** Worth knowing, and nothing wrong with the host. */
 export function notesOf(evidence: Evidence): string[] {
   const own = evidence.sessions.find(({ own }) => own);
   const { moon, "bazel-remote": remote } = evidence.host;
-  return own !== undefined && own.env.MOON_REMOTE_HOST === undefined && moon.enabled && remote.enabled
-    ? [`this shell itself has no MOON_REMOTE_HOST; for moon in it: . ${evidence.paths.config}/env`]
-    : [];
+  const bare = own !== undefined && own.env.MOON_REMOTE_HOST === undefined && moon.enabled && remote.enabled;
+  return [
+    ...(bare
+      ? [`this shell itself has no MOON_REMOTE_HOST; for moon in it: . ${evidence.paths.config}/env`]
+      : []),
+    ...(evidence.status["bazel-remote"] === "guarded" ? [GUARDED] : []),
+  ];
 }

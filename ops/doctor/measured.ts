@@ -34,10 +34,10 @@ function rateWords({ hits, misses }: Hits): string {
     : `${readablePercent(hits, all)} of ${all} hit since the start`;
 }
 
-type Sized = { sizeBytes: number | null; maxSizeBytes: number | null } | "silent" | null;
+type Sized = { sizeBytes: number | null; maxSizeBytes: number | null } | "silent" | "guarded" | null;
 
 const sizeWords = (name: string, one: Sized): string[] =>
-  one === null || one === "silent" || one.sizeBytes === null || one.maxSizeBytes === null
+  typeof one !== "object" || one === null || one.sizeBytes === null || one.maxSizeBytes === null
     ? []
     : [`${name} ${readableBytes(one.sizeBytes)} of ${readableBytes(one.maxSizeBytes)}`];
 

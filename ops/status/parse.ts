@@ -59,7 +59,8 @@ export type HostStatus = {
   epochSeconds: number;
   /** Null: its port is not listened on. `silent`: something listens and does not answer. */
   sccache: SccacheStatus | "silent" | null;
-  "bazel-remote": BazelRemoteStatus | "silent" | null;
+  /** `guarded`: it answers, and tells its figures to nobody without a password or certificate. */
+  "bazel-remote": BazelRemoteStatus | "silent" | "guarded" | null;
   cargo: { crates: number };
   services: Record<string, ServiceStatus>;
   /** Sizes that the stack's file fixes and that are not in force: the words of `npm run status`, by resource. */
@@ -103,7 +104,9 @@ export function parseStatus(text: string, host: Declared): HostStatus {
   const drifted = Object.entries(ledgers).filter(([, { drift }]) => drift !== "");
   const tiers = {
     sccache: answerOf(sections, "sccache", sccacheOf),
-    "bazel-remote": answerOf(sections, "bazel-remote", bazelRemoteOf),
+    "bazel-remote": isGuarded(sections)
+      ? ("guarded" as const)
+      : answerOf(sections, "bazel-remote", bazelRemoteOf),
   };
   return {
     installed: library !== null || Object.keys(ledgers).length > 0,
@@ -156,6 +159,9 @@ function answerOf<T>(
   if (lines.length === 0) return null;
   return wordOf(lines, "json") === null ? "silent" : read(lines, sections);
 }
+
+const isGuarded = (sections: Section[]): boolean =>
+  wordOf(linesOf(sections, "bazel-remote"), "guarded") !== null;
 
 /** `PID STATE COMMAND` between tabs, as `warmbox-run --status` prints it; its last line is a sum. */
 function buildOf(line: string): Build[] {

@@ -1,4 +1,4 @@
-import type { HostStatus } from "./parse.ts";
+import type { BazelRemoteStatus, HostStatus } from "./parse.ts";
 import type { Reported } from "./report.ts";
 
 type Labels = Record<string, string>;
@@ -11,8 +11,8 @@ const one = (value: number | null | undefined, labels: Labels = {}): Sample[] =>
 const sccache = <T>(s: HostStatus, pick: (tier: Exclude<HostStatus["sccache"], "silent" | null>) => T) =>
   s.sccache === null || s.sccache === "silent" ? null : pick(s.sccache);
 
-const remote = <T>(s: HostStatus, pick: (tier: Exclude<HostStatus["bazel-remote"], "silent" | null>) => T) =>
-  s["bazel-remote"] === null || s["bazel-remote"] === "silent" ? null : pick(s["bazel-remote"]);
+const remote = <T>({ "bazel-remote": tier }: HostStatus, pick: (tier: BazelRemoteStatus) => T) =>
+  typeof tier === "object" && tier !== null ? pick(tier) : null;
 
 const services = (
   s: HostStatus,

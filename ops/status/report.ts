@@ -1,6 +1,6 @@
 import { columns, counted, readableBytes, readablePercent, readableSeconds } from "../words.ts";
 import type { Delta } from "./delta.ts";
-import type { Hits, HostStatus, ServiceStatus } from "./parse.ts";
+import type { BazelRemoteStatus, Hits, HostStatus, ServiceStatus } from "./parse.ts";
 
 /** One host for the report: what it answered, and what happened since the last look. */
 export type Reported = { name: string; where: string } & (
@@ -48,14 +48,15 @@ function sccacheRow(status: HostStatus, delta: Delta | null): string[] {
 
 function remoteRow(status: HostStatus, delta: Delta | null): string[] {
   const remote = status["bazel-remote"];
-  const known = remote === null || remote === "silent" ? null : remote;
-  const off = known !== null && known.actions === null;
+  const known = typeof remote === "object" ? remote : null;
+  const guarded = remote === "guarded";
+  const off = guarded || (known !== null && known.actions === null);
   return [
     "bazel-remote",
     stateWords(status.services["bazel-remote"], remote),
     off ? "not told (1)" : hitWords(known?.actions ?? null),
     ...(delta === null ? [] : [off ? "not told (1)" : hitWords(delta["bazel-remote"])]),
-    sizeWords(known?.sizeBytes ?? null, known?.maxSizeBytes ?? null),
+    guarded ? "not told (1)" : sizeWords(known?.sizeBytes ?? null, known?.maxSizeBytes ?? null),
     off ? "not told (1)" : known?.evictedBytes == null ? "-" : readableBytes(known.evictedBytes),
     settingWords(status, "bazel-remote"),
   ];
@@ -100,22 +101,23 @@ function facts(status: HostStatus, delta: Delta | null): string[][] {
   return [
     ["builds", agentWords(status)],
     ...status.agents.queue.map(({ pid, state, command }) => ["", `${state}: ${command} (process ${pid})`]),
-    ...(remote === null || remote === "silent" ? [] : [["index", indexWords(remote)]]),
+    ...(typeof remote === "object" && remote !== null ? [["index", indexWords(remote)]] : []),
     ...(sccache === null || sccache === "silent" ? [] : levelRows(sccache.levels)),
     ["memory", memoryWords(status, delta)],
     ...diskRows(status),
     ...(ends.length > 0
       ? [["reboot", `${ends.map(([name]) => name).join(" and ")} will not start again by themselves`]]
       : []),
-    ...(remote !== null && remote !== "silent" && remote.actions === null
-      ? [
-          [
-            "(1)",
-            "bazel-remote.settings: {enable_endpoint_metrics: true} in the stack shows it, and opens /status",
-          ],
-        ]
-      : []),
+    ...untold(remote).map((words) => ["(1)", words]),
   ];
+}
+
+/** Why bazel-remote's figures are not in the table, or not all of them. */
+function untold(remote: HostStatus["bazel-remote"]): string[] {
+  if (remote === "guarded")
+    return ["bazel-remote tells its figures to nobody without a password or certificate"];
+  if (typeof remote !== "object" || remote === null || remote.actions !== null) return [];
+  return ["bazel-remote.settings: {enable_endpoint_metrics: true} in the stack shows it, and opens /status"];
 }
 
 function agentWords({ agents }: HostStatus): string {
@@ -127,7 +129,7 @@ function agentWords({ agents }: HostStatus): string {
   return `${agents.active} of ${counted(agents.total, "agent")} at once${share}`;
 }
 
-function indexWords(remote: Exclude<HostStatus["bazel-remote"], "silent" | null>): string {
+function indexWords(remote: BazelRemoteStatus): string {
   const { liveBytes, budgetBytes } = remote.index;
   const heap = remote.heapBytes === null ? "" : `, heap up to ${readableBytes(remote.heapBytes)}`;
   const budget = budgetBytes === null ? "" : ` of ${readableBytes(budgetBytes)}`;

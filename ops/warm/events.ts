@@ -3,6 +3,7 @@ export type WarmEvent =
   | { kind: "plan"; step: number; command: string }
   | { kind: "step"; step: number }
   | { kind: "out"; text: string }
+  | { kind: "alone"; step: number }
   | { kind: "beat"; step: number; seconds: number }
   | { kind: "ended"; step: number; seconds: number; code: number }
   | { kind: "result"; result: "warm" | "filled" | "busy" | "failed"; why: string };
@@ -16,6 +17,7 @@ export function warmEvent(line: string): WarmEvent | null {
     case "plan":
       return { kind, step: Number(first), command: rest.join(" ") };
     case "step":
+    case "alone":
       return { kind, step: Number(first) };
     case "out":
       return { kind, text: [first, ...rest].join(" ") };
@@ -39,6 +41,8 @@ export type Warmed = {
   result: "warm" | "filled" | "busy" | "failed";
   /** The commit, or what went wrong. */
   why: string;
+  /** A moon of a step went without its remote cache, as it said itself: tier 2 got nothing from it. */
+  withoutRemote: boolean;
   /** Steps that ran now. */
   steps: { command: string; seconds: number; code: number }[];
 };
@@ -49,7 +53,13 @@ export class Gathered {
   readonly warmed: Warmed;
 
   constructor(workspace: string) {
-    this.warmed = { workspace, result: "failed", why: "its answer broke off", steps: [] };
+    this.warmed = {
+      workspace,
+      result: "failed",
+      why: "its answer broke off",
+      withoutRemote: false,
+      steps: [],
+    };
   }
 
   /** How many steps there are in all, and the command of one. */
@@ -67,6 +77,7 @@ export class Gathered {
       const { seconds, code } = event;
       this.warmed.steps.push({ command: this.command(event.step), seconds, code });
     }
+    if (event.kind === "alone") this.warmed.withoutRemote = true;
     if (event.kind === "result") Object.assign(this.warmed, { result: event.result, why: event.why });
   }
 }

@@ -6,13 +6,14 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type Probe, parseProbe } from "../../host/facts.ts";
 import { declaredFacts, probeHost, probeScript } from "../../host/probe.ts";
 import { cargoScript } from "../../render/cargo-resource.ts";
@@ -37,6 +38,11 @@ const text = (path: string, body: string, mode = 0o644) => {
   writeFileSync(file, body);
   chmodSync(file, mode);
 };
+
+const PROBE = join(import.meta.dirname, "../../host/probe.sh");
+const HAS_IPV6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === "::1"),
+);
 
 type Env = Record<string, string>;
 
@@ -178,6 +184,41 @@ describe("with bazel-remote answering", () => {
     const { facts } = await ask(["sh"], { "bazel-remote": { http_address: `127.0.0.1:${port}` } });
     expect(facts.disks["bazel-remote"].held).toBe(1024 ** 3);
     expect(facts.ports).toContain(port);
+  });
+});
+
+describe("by bash alone, where there is neither curl nor wget", () => {
+  const asked = async (url: string, shell: string): Promise<string> => {
+    for (const tool of ["awk", "bash", "sed", "timeout"])
+      symlinkSync(
+        execFileSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).trim(),
+        join(home, tool),
+      );
+    const [program = "", ...args] = shell.split(" ");
+    const path = execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
+    const call = `. ${PROBE}; pr_get "${url}"; echo "code $?"`;
+    const child = spawn(path, [...args, "-c", call], { env: { PATH: home } });
+    let out = "";
+    child.stdout.on("data", (chunk) => {
+      out += chunk;
+    });
+    await new Promise((resolve) => child.on("close", resolve));
+    return out;
+  };
+  const answering = async (address: string, code: number): Promise<string> => {
+    const server = createServer((_, answer) => answer.writeHead(code).end("{}\n"));
+    await new Promise<void>((resolve) => server.listen(0, address, resolve));
+    onTestFinished(() => void server.close());
+    const host = address.includes(":") ? `[${address}]` : address;
+    return `http://${host}:${(server.address() as AddressInfo).port}/status`;
+  };
+
+  test.each(SHELLS)("what is refused is no figure, under %s", async (shell) => {
+    expect(await asked(await answering("127.0.0.1", 401), shell)).toMatch(/^code [1-9]\d?\n$/);
+  });
+
+  test.skipIf(!HAS_IPV6).each(SHELLS)("an IPv6 address is asked, under %s", async (shell) => {
+    expect(await asked(await answering("::1", 200), shell)).toBe("{}\ncode 0\n");
   });
 });
 

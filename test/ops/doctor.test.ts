@@ -72,6 +72,18 @@ describe("causes by the text of an answer", () => {
     expect(ids(found(silent("bazel-remote")))).toEqual(["bazel-remote-hung"]);
   });
 
+  it("one that answers, and has figures for nobody, is a note and no cause", () => {
+    const guarded = evidenceOf(
+      section("bazel-remote\n", () => "@@warmbox bazel-remote\n|guarded no figures\n"),
+    );
+    expect(findingsOf(guarded)).toEqual([]);
+    expect(notesOf(guarded)).toEqual([
+      "bazel-remote answers, but tells its figures to nobody without a password or certificate: hits, size and index were not looked at",
+    ]);
+    expect(measured(guarded)).toMatchObject({ "bazel-remote": "answers" });
+    expect(measured(guarded).moon).toBeUndefined();
+  });
+
   it("an index that is still being read, by the log of a real start", () => {
     const half = section("log bazel-remote", (text) => text.replace(/^\|.*Sorting cache files[\s\S]*$/m, ""));
     const [one, ...more] = found(all(half, gone("bazel-remote\n")));

@@ -65,6 +65,18 @@ describe("parseStatus", () => {
     expect(parsed((text) => text.replace(/@@warmbox sccache\n.*\n/, "")).sccache).toBeNull();
   });
 
+  it("tells a bazel-remote that has figures for nobody from one that is silent", () => {
+    const answering = (line: string) =>
+      parsed((text) => text.replace(/(@@warmbox bazel-remote\n)[^@]*/, `$1${line}`));
+    expect(answering("|silent no answer\n")["bazel-remote"]).toBe("silent");
+    const guarded = answering("|guarded no figures\n");
+    expect(guarded["bazel-remote"]).toBe("guarded");
+    expect(statusReport([reported(guarded)])).toMatch(
+      /bazel-remote .*not told \(1\) +not told \(1\) +not told \(1\)[\s\S]* \(1\) +bazel-remote tells its figures to nobody/,
+    );
+    expect(prometheusText([reported(guarded)])).not.toContain("warmbox_bazel_remote");
+  });
+
   it("knows systemd's services: enabled ones come back after a reboot, a user's only with linger", () => {
     const unit =
       "@@warmbox service sccache systemd-user\n|pid 9\n|state S\n|age 5\n|restarts 3\n|UnitFileState enabled\n";

@@ -49,11 +49,19 @@ describe("warmEvent", () => {
       workspace: "src/app",
       result: "failed",
       why: "moon run :build :test (exit code 101): error: it broke",
+      withoutRemote: false,
       steps: [
         { command: "cargo fetch --locked", seconds: 3, code: 0 },
         { command: "moon run :build :test", seconds: 61, code: 101 },
       ],
     });
+  });
+
+  it("knows that moon went without bazel-remote", () => {
+    const gathered = new Gathered("x");
+    expect(gathered.warmed.withoutRemote).toBe(false);
+    for (const event of ["|alone 4", "|result filled abc"].map(warmEvent)) if (event) gathered.take(event);
+    expect(gathered.warmed).toMatchObject({ result: "filled", withoutRemote: true });
   });
 
   it("an answer without a result is a failure", () => {

@@ -1,7 +1,7 @@
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { proofResourceScript, proofWords } from "../../render/proof-resource.ts";
+import { type ProofInput, proofResourceScript, proofWords, unshown } from "../../render/proof-resource.ts";
 import { hostTextFile } from "../host/text-file.ts";
 import { boxInput } from "./box.ts";
 import { fileOf, run, temporaryDirectory } from "./daemon.ts";
@@ -14,18 +14,17 @@ const answering = (...lines: string[]): string =>
   `prove() {\ncat <<'ANSWER'\n${lines.join("\n")}\nANSWER\n}\n`;
 
 /** The box, with a HOME of the test's. */
-function hostedIn(home: string) {
-  const input = boxInput();
+function hostedIn(home: string, input: ProofInput & { owner: string } = boxInput()) {
   return { ...input, paths: { ...input.paths, share: `${home}/.local/share/warmbox` } };
 }
 
 /** A HOME with the library and a prover, and the proof's script for it. */
-async function boxWith(prove: string) {
+async function boxWith(prove: string, input?: ProofInput & { owner: string }) {
   const home = await temporaryDirectory();
   await mkdir(join(home, ".local/share/warmbox"), { recursive: true });
   await symlink(LIBRARY, join(home, ".local/share/warmbox/warmbox.sh"));
   await fileOf(join(home, ".local/share/warmbox"), "prove.sh", prove);
-  const script = await fileOf(home, "script", proofResourceScript("0123", hostedIn(home)));
+  const script = await fileOf(home, "script", proofResourceScript("0123", hostedIn(home, input)));
   const env = { HOME: home, PATH: process.env.PATH ?? "" };
   return { home, env, script };
 }
@@ -124,6 +123,41 @@ moon: no earlier configuration was ever proved here: the new one stays in place
     expect(await now(), "what was proved before the proof was left out of the stack is history").toBe(
       "new\n",
     );
+  });
+});
+
+describe("behind a password or TLS", () => {
+  const tls = { tls_cert_file: "/etc/cert", tls_key_file: "/etc/key" };
+  const trusted = { MOON_REMOTE_TLS_CERT: "/etc/ca" };
+  const client = { MOON_REMOTE_MTLS_CA_CERT: "/etc/ca", MOON_REMOTE_MTLS_CLIENT_CERT: "/etc/mine" };
+  const guarded = (settings: object, env: object = {}) =>
+    boxInput({ "bazel-remote": { settings }, moon: { env } });
+
+  it.each([
+    ["a password", { htpasswd_file: "/etc/h" }, trusted, /wants a password/],
+    ["TLS", tls, {}, /has TLS, and moon\.env no MOON_REMOTE_TLS_CERT/],
+    ["a client's certificate", { ...tls, tls_ca_file: "/etc/ca" }, trusted, /wants a client's certificate/],
+  ])("skips aloud what moon cannot reach: %s", async (_name, settings, env, why) => {
+    const input = guarded(settings, env);
+    expect(unshown(input.host)).toMatch(why);
+    expect(proofWords(input).join("\n")).not.toMatch(/^(grpc|http|moon)=/m);
+    const { home, env: own, script } = await boxWith(answering(SCCACHE, CARGO, END), input);
+    expect(await run(["sh", script, "apply"], { env: own, cwd: home })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(new RegExp(`moon skipped\n  bazel-remote ${why.source}`)),
+      stderr: "",
+    });
+  });
+
+  it.each([
+    ["the server's", tls, trusted],
+    ["its own, too", { ...tls, tls_ca_file: "/etc/ca" }, client],
+  ])("where moon has the certificates, %s, only the figures are not asked for", (_name, settings, env) => {
+    const input = guarded(settings, env);
+    expect(unshown(input.host)).toBeUndefined();
+    const words = proofWords(input).join("\n");
+    expect(words).toMatch(/^grpc=grpcs:/m);
+    expect(words).not.toMatch(/^http=/m);
   });
 });
 

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -133,6 +134,10 @@ describe("bazel-remote", { timeout: 10 * MINUTES }, () => {
   });
 });
 
+const HAS_IPV6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === "::1"),
+);
+
 describe("http-get", () => {
   it.each(["curl", "wget", "bash"])("prints the body by %s, and fails on an error", async (client) => {
     const server = createHttpServer((request, response) => {
@@ -151,6 +156,25 @@ describe("http-get", () => {
     expect(await get("/status")).toEqual({ code: 0, stdout: '{\n "MaxSize": 5\n}\n', stderr: "" });
     expect((await get("/other")).code).not.toBe(0);
   });
+
+  it.skipIf(!HAS_IPV6).each(["curl", "wget", "bash"])(
+    "asks an IPv6 address by %s, in brackets or without",
+    async (client) => {
+      const server = createHttpServer((_, response) => response.end("here\n"));
+      await new Promise<void>((done) => server.listen(0, "::1", done));
+      onTestFinished(() => void server.close());
+      const { port } = server.address() as AddressInfo;
+      const bin = await temporaryDirectory();
+      for (const tool of ["sh", "sed", "timeout", client]) await symlink(await which(tool), join(bin, tool));
+      const script = await fileOf(bin, "http-get", httpGet(), 0o755);
+      for (const host of ["::1", "[::1]"])
+        expect(await run([script, host, String(port), "/"], { env: { PATH: bin } }), host).toEqual({
+          code: 0,
+          stdout: "here\n",
+          stderr: "",
+        });
+    },
+  );
 
   it("names what is missing", async () => {
     const bin = await temporaryDirectory();
