@@ -2,8 +2,9 @@
 # Run as: sh -s, with this text on stdin, and at its end one call such as
 #   warm workspace=src/app cargo=/home/ci/.cargo http=127.0.0.1:9090 'store=none' 'step=cargo fetch' force=0 </dev/null
 # Output, line by line as it comes: `|plan N COMMAND`, `|step N`, `|out TEXT`, `|alone N` (moon had no bazel-remote),
-# `|beat N SECONDS`, `|ended N SECONDS CODE`, and last `|result warm|filled|busy|failed WHY`. What was done is noted below ~/.cache/warmbox/warm, so that a run that was cut
-# goes on, and a second one has nothing to do: commit, lock file, toolchain, commands, cache directories and store are its key.
+# `|beat N SECONDS`, `|ended N SECONDS CODE`, and last `|result warm|filled|busy|failed WHY`. What was done is noted below
+# ~/.cache/warmbox/warm, so that a run that was cut goes on, and a second one has nothing to do: commit, lock file, toolchain,
+# commands, cache directories and store are its key.
 #
 # A store (S3, GCS) that was not filled yet gets everything: both caches send there only what is written to them, and what
 # they have is not written again. So each crate is compiled anew (SCCACHE_RECACHE) and each task run anew (MOON_FORCE), and
