@@ -24,14 +24,14 @@ pv_remote_sizes() {
 	pv_size MaxSize "$(printf '%s' "$pv_status" | tr -d '\n ' | pv_json MaxSize)" "$pv_MaxSize" bazel-remote \
 		'it was started with other settings, or is another server' 'end it, then npm run up'
 	pv_environment=$(pv_environ "${pv_http##*:}")
-	for pv_name in GOMEMLIMIT GOGC; do
-		eval "pv_value=\$pv_$pv_name"
+	for pv_setting in GOMEMLIMIT GOGC; do
+		eval "pv_value=\$pv_$pv_setting"
 		if [ -z "$pv_value" ]; then
 			continue
 		elif [ -z "$pv_environment" ]; then
-			pv_fact "$pv_name is not known: $(id -un) may not look into the process"
+			pv_fact "$pv_setting is not known: $(id -un) may not look into the process"
 		else
-			pv_size "$pv_name" "$(printf '%s\n' "$pv_environment" | sed -n "s/^$pv_name=//p")" "$pv_value" bazel-remote \
+			pv_size "$pv_setting" "$(printf '%s\n' "$pv_environment" | sed -n "s/^$pv_setting=//p")" "$pv_value" bazel-remote \
 				'it was started with other settings' 'npm run up, which restarts it'
 		fi
 	done

@@ -104,9 +104,10 @@ wb_http() {
   if command -v curl >/dev/null 2>&1; then
     curl -s -o /dev/null --noproxy '*' --max-time 5 "http://$wb_address$wb_http_path" </dev/null 9>&-
   elif command -v bash >/dev/null 2>&1; then
+    wb_address=${wb_address%:*} wb_address=${wb_address#\[} wb_address=${wb_address%\]} # a socket's address has no brackets
     # shellcheck disable=SC2016 # for bash to expand
     timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\n\r\n" "$3" >&3 && read -r line <&3 &&
-      [[ $line == HTTP/* ]]' bash "${wb_address%:*}" "$wb_port" "$wb_http_path" </dev/null 2>/dev/null 9>&-
+      [[ $line == HTTP/* ]]' bash "$wb_address" "$wb_port" "$wb_http_path" </dev/null 2>/dev/null 9>&-
   fi
 }
 

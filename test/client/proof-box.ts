@@ -93,6 +93,8 @@ export async function proofBox(): Promise<ProofBox> {
         stdin: `${text}\nprove ${call.join(" ")} </dev/null\n`,
       });
       const proofs = parseProof(said.stdout, wanted(words));
+      const ended = [...said.stdout.matchAll(/^@@warmbox ended (.*)$/gm)].map(([, name]) => name);
+      expect(wanted(words), "progress names tiers").toEqual(expect.arrayContaining(ended));
       expect(await readdir(`${box.dir}/tmp`)).toEqual([]);
       return proofs;
     },

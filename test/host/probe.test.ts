@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -188,15 +189,15 @@ describe("with bazel-remote answering", () => {
 });
 
 describe("by bash alone, where there is neither curl nor wget", () => {
-  const asked = async (url: string, shell: string): Promise<string> => {
-    for (const tool of ["awk", "bash", "sed", "timeout"])
+  const asked = async (url: string, shell: string, ask = `. ${PROBE}; pr_get`): Promise<string> => {
+    for (const tool of existsSync(join(home, "awk")) ? [] : ["awk", "bash", "sed", "timeout"])
       symlinkSync(
         execFileSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).trim(),
         join(home, tool),
       );
     const [program = "", ...args] = shell.split(" ");
     const path = execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
-    const call = `. ${PROBE}; pr_get "${url}"; echo "code $?"`;
+    const call = `${ask} "${url}"; echo "code $?"`;
     const child = spawn(path, [...args, "-c", call], { env: { PATH: home } });
     let out = "";
     child.stdout.on("data", (chunk) => {
@@ -218,7 +219,9 @@ describe("by bash alone, where there is neither curl nor wget", () => {
   });
 
   test.skipIf(!HAS_IPV6).each(SHELLS)("an IPv6 address is asked, under %s", async (shell) => {
-    expect(await asked(await answering("::1", 200), shell)).toBe("{}\ncode 0\n");
+    const url = await answering("::1", 200);
+    expect(await asked(url, shell)).toBe("{}\ncode 0\n");
+    expect(await asked(url.replace("http://", ""), shell, `. ${LIBRARY}; wb_http`)).toBe("code 0\n");
   });
 });
 
