@@ -47,8 +47,11 @@ const HAS_IPV6 = Object.values(networkInterfaces()).some((all) =>
 
 type Env = Record<string, string>;
 
-/** Asks this machine with a HOME of the test's own; asynchronous, as some tests answer the probe themselves. */
-async function ask(shell: string[], declared: Record<string, unknown> = {}, env: Env = {}): Promise<Probe> {
+/**
+ * Asks this machine with a HOME of the test's own, and ports that no box of it has; asynchronous, as some tests answer the
+ * probe themselves.
+ */
+async function ask(shell: string[], declared: Record<string, object> = {}, env: Env = {}): Promise<Probe> {
   const [program = "sh", ...args] = shell;
   const child = spawn(program, [...args, "-s", "--"], {
     env: { HOME: home, PATH: process.env.PATH, ...env },
@@ -59,7 +62,11 @@ async function ask(shell: string[], declared: Record<string, unknown> = {}, env:
   });
   child.stdin.end(
     probeScript(
-      hostOf({ "bazel-remote": { http_address: "127.0.0.1:19990" }, sccache: { port: 19926 }, ...declared }),
+      hostOf({
+        ...declared,
+        "bazel-remote": { http_address: "127.0.0.1:19990", ...declared["bazel-remote"] },
+        sccache: { port: 19926, ...declared.sccache },
+      }),
     ),
   );
   await new Promise((resolve) => child.on("close", resolve));
