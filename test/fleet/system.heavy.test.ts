@@ -96,7 +96,7 @@ describe("a host in system scope", () => {
         first,
         "warmbox-run -- sh -c 'touch holds; until rm gone 2>/dev/null; do sleep 0.1; done'",
       );
-      await fleet.on(first, "until rm holds 2>/dev/null; do sleep 0.1; done");
+      await fleet.on(first, "timeout 60 sh -c 'until rm holds 2>/dev/null; do sleep 0.1; done'");
       const next = fleet.operator.run(["ssh", second, "warmbox-run -- echo built"], fleet.operator.home);
       await fleet.on(second, "until warmbox-run --status | grep -q ', 1 waiting'; do sleep 0.1; done");
       await fleet.on(first, "touch gone");

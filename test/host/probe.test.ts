@@ -12,13 +12,14 @@ import {
 } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { networkInterfaces, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type Probe, parseProbe } from "../../host/facts.ts";
 import { declaredFacts, probeHost, probeScript } from "../../host/probe.ts";
 import { cargoScript } from "../../render/cargo-resource.ts";
 import type { HostConfig } from "../../stacks/types.ts";
+import { HAS_IPV6 } from "../ipv6.ts";
 import { hostOf } from "../plan/machine.ts";
 import { boxInput } from "../render/box.ts";
 import { LIBRARY } from "./library/host.ts";
@@ -41,10 +42,6 @@ const text = (path: string, body: string, mode = 0o644) => {
 };
 
 const PROBE = join(import.meta.dirname, "../../host/probe.sh");
-const HAS_IPV6 = Object.values(networkInterfaces()).some((all) =>
-  all?.some(({ address }) => address === "::1"),
-);
-
 type Env = Record<string, string>;
 
 /**

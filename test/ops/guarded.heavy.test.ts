@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Finding } from "../../ops/doctor/finding.ts";
 import { type Box, makeBox } from "../e2e/box.ts";
 import { demand, makeRepository } from "../e2e/workspace.ts";
+import { HAS_IPV6 } from "../ipv6.ts";
 
 /**
  * What every command says of a bazel-remote that tells nobody its figures, or that listens on IPv6: on the real programs
@@ -163,11 +163,6 @@ describe("with TLS", () => {
     expect(text).toContain("bazel-remote not told");
   });
 });
-
-const HAS_IPV6 = Object.values(networkInterfaces()).some((all) =>
-  all?.some(({ address }) => address === "::1"),
-);
-if (!HAS_IPV6) console.warn("SKIPPED: bazel-remote on IPv6: this machine has no ::1");
 
 describe.skipIf(!HAS_IPV6)("on IPv6", () => {
   beforeAll(async () => {

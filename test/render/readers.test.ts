@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -29,6 +28,7 @@ import {
   sccacheStopCommand,
 } from "../../render/sccache-run.ts";
 import { s3Credentials } from "../../render/store.ts";
+import { HAS_IPV6 } from "../ipv6.ts";
 import { toolPath } from "../tools.ts";
 import { daemon, fileOf, freePort, run, temporaryDirectory } from "./daemon.ts";
 import { sample } from "./sample.ts";
@@ -133,10 +133,6 @@ describe("bazel-remote", { timeout: 10 * MINUTES }, () => {
     expect(said.stdout + said.stderr).toContain(word); // it got as far as the key file, which is not there
   });
 });
-
-const HAS_IPV6 = Object.values(networkInterfaces()).some((all) =>
-  all?.some(({ address }) => address === "::1"),
-);
 
 describe("http-get", () => {
   it.each(["curl", "wget", "bash"])("prints the body by %s, and fails on an error", async (client) => {
