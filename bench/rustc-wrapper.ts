@@ -7,8 +7,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { obtainTool } from "../engine/tools/obtain.ts";
-import { rustcWrapper } from "../render/rustc-wrapper.ts";
+import { rustcWrapper } from "../render/cargo/rustc-wrapper.ts";
+import { obtainTool } from "../setup/tools/obtain.ts";
 
 /** Calls of each kind and shell. The median of so many is steady to about 0.2 ms. */
 const ROUNDS = 60;

@@ -1,7 +1,7 @@
 /** The box of the tiers bench: the workspace as a git repository, its worktrees, and both caches emptied at will. */
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { PINNED } from "../plan/versions.ts";
+import { PINNED } from "../stacks/versions.ts";
 import type { Box, Finished } from "../test/e2e/box.ts";
 import { addWorktree, demand } from "../test/e2e/workspace.ts";
 

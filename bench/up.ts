@@ -5,7 +5,7 @@
 import { cpSync, existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { findPulumi } from "../engine/cli.ts";
+import { findPulumi } from "../setup/cli.ts";
 import { type Box, makeBox } from "../test/e2e/box.ts";
 import { median, runPaired, spread, timed } from "./paired.ts";
 import { roundsAsked } from "./rounds.ts";
@@ -134,6 +134,6 @@ async function demand(
   project = box.project,
   env: Record<string, string> = {},
 ): Promise<void> {
-  const done = await box.run([process.execPath, join(project, "engine/run.mjs"), ...args], project, env);
+  const done = await box.run([process.execPath, join(project, "setup/run.mjs"), ...args], project, env);
   if (done.code !== 0) throw new Error(`${args.join(" ")} ended with ${done.code}:\n${done.output}`);
 }

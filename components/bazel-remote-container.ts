@@ -8,7 +8,7 @@ import {
   bazelRemoteFilesScript,
   type ContainerInput,
   type ContainerSpec,
-} from "../render/bazel-remote-container.ts";
+} from "../render/bazel-remote/bazel-remote-container.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { endpoints } from "./bazel-remote.ts";
 import type { TierArgs } from "./build-host.ts";

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { bazelRemoteGiB } from "../plan/bytes.ts";
-import { bazelRemoteScript } from "../render/bazel-remote-resource.ts";
+import { bazelRemoteScript } from "../render/bazel-remote/bazel-remote-resource.ts";
+import { bazelRemoteGiB } from "../stacks/bytes.ts";
 import type { TierArgs } from "./build-host.ts";
 import { hostResource, type Ownership, overStore } from "./host-resource.ts";
 

@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostFacts } from "../host/facts.ts";
-import { bazelRemoteGiB, formatBytes } from "../plan/bytes.ts";
 import type { ToolChoice } from "../plan/tools.ts";
-import type { ToolName } from "../plan/versions.ts";
-import type { LibraryTexts } from "../render/library-resource.ts";
-import { hasEnvironment } from "../render/moon-env.ts";
-import type { ResourceInput } from "../render/resource.ts";
+import type { LibraryTexts } from "../render/lib/library-resource.ts";
+import type { ResourceInput } from "../render/lib/resource.ts";
+import { hasEnvironment } from "../render/moon/moon-env.ts";
 import type { Store } from "../render/store.ts";
+import { bazelRemoteGiB, formatBytes } from "../stacks/bytes.ts";
+import type { ToolName } from "../stacks/versions.ts";
 import { BazelRemote } from "./bazel-remote.ts";
 import type { BazelRemoteContainer } from "./bazel-remote-container.ts";
 import { CargoRegistry } from "./cargo-registry.ts";

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { cargoScript } from "../render/cargo-resource.ts";
+import { cargoScript } from "../render/cargo/cargo-resource.ts";
 import type { TierArgs } from "./build-host.ts";
 import { hostResource } from "./host-resource.ts";
 

@@ -1,10 +1,10 @@
 import type { HostFacts } from "../host/facts.ts";
 import type { ToolChoice } from "../plan/tools.ts";
-import type { HostTool } from "../plan/versions.ts";
-import { answersAnyone } from "../render/bazel-remote-resource.ts";
+import { answersAnyone } from "../render/bazel-remote/bazel-remote-resource.ts";
 import { embeddedHost } from "../render/store.ts";
 import { portsOf } from "../stacks/config.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
+import type { HostTool } from "../stacks/versions.ts";
 
 /** One host of a stack, and what it is. */
 export type WarnedHost = {

@@ -3,20 +3,20 @@ import type { HostFacts, Probe } from "../host/facts.ts";
 import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
 import { reachPlace, reachPrefix } from "../host/reach.ts";
 import { hostText } from "../host/texts.ts";
+import { hostFaults, localFaults } from "../plan/host-faults.ts";
+import { below, hostPaths } from "../plan/paths.ts";
+import { STAND_IN } from "../plan/placeholder-facts.ts";
+import { serviceKind } from "../plan/service-kind.ts";
 import { planHost } from "../plan/sizing.ts";
 import { chooseTools, HOST_TOOLS, pushedS3Server, type ToolChoice } from "../plan/tools.ts";
-import { BAZEL_REMOTE_IMAGE, type HostTool } from "../plan/versions.ts";
-import { LIBRARY_TEXTS, type LibraryTexts } from "../render/library-resource.ts";
-import { below, hostPaths } from "../render/paths.ts";
-import type { ResourceInput } from "../render/resource.ts";
-import type { ServiceKind } from "../render/script.ts";
+import { LIBRARY_TEXTS, type LibraryTexts } from "../render/lib/library-resource.ts";
+import type { ResourceInput } from "../render/lib/resource.ts";
 import { embeddedHost, storeOfHost } from "../render/store.ts";
 import { ConfigError, keyPath } from "../stacks/fault.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
+import { BAZEL_REMOTE_IMAGE, type HostTool } from "../stacks/versions.ts";
 import type { BuildHostArgs } from "./build-host.ts";
-import { hostFaults, localFaults } from "./host-faults.ts";
 import { hostWarnings } from "./host-warnings.ts";
-import { STAND_IN } from "./stand-in.ts";
 import type { UnreachableHost } from "./unreachable.ts";
 
 /** What a stack's hosts answered. */
@@ -148,38 +148,6 @@ function resourceInput(
     store: storeOfHost(stack, name),
     user: facts.user.name,
   };
-}
-
-/**
- * Settles `service: auto`: systemd where it is process 1, else a supervised process.
- * @throws Error where the stack names a kind that the host cannot have
- */
-export function serviceKind(
-  name: string,
-  host: Pick<HostConfig, "service" | "scope">,
-  facts: Pick<HostFacts, "systemd">,
-): ServiceKind {
-  const systemd = host.scope === "system" ? "systemd-system" : "systemd-user";
-  if (host.scope === "system" && (host.service === "process" || !facts.systemd.pid1))
-    throw new Error(
-      `hosts.${name}.scope: system, wanted a host whose process 1 is systemd, and service: auto, systemd or docker, for anything else would run the daemons as root; next: write scope: user`,
-    );
-  switch (host.service) {
-    case "process":
-      return "process";
-    case "auto":
-      return facts.systemd.pid1 ? systemd : "process";
-    case "systemd":
-    case "docker": // bazel-remote alone runs in a container; sccache compiles, so it stays on the host
-      if (host.service === "systemd" && !facts.systemd.pid1) {
-        throw new Error(
-          `hosts.${name}.service: systemd, wanted a host whose process 1 is systemd; next: write service: process, or leave the key out`,
-        );
-      }
-      return facts.systemd.pid1 ? systemd : "process";
-    default:
-      return host.service satisfies never;
-  }
 }
 
 /**

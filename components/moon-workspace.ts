@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { sessionVariables } from "../render/moon-env.ts";
-import { moonScript } from "../render/moon-resource.ts";
+import { sessionVariables } from "../render/moon/moon-env.ts";
+import { moonScript } from "../render/moon/moon-resource.ts";
 import type { TierArgs } from "./build-host.ts";
 import { hostResource } from "./host-resource.ts";
 

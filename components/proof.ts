@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { bazelRemoteScript } from "../render/bazel-remote-resource.ts";
-import { cargoScript } from "../render/cargo-resource.ts";
-import { moonScript } from "../render/moon-resource.ts";
-import { proofResourceScript } from "../render/proof-resource.ts";
-import type { ResourceInput } from "../render/resource.ts";
-import { sccacheScript } from "../render/sccache-resource.ts";
+import { bazelRemoteScript } from "../render/bazel-remote/bazel-remote-resource.ts";
+import { cargoScript } from "../render/cargo/cargo-resource.ts";
+import { proofResourceScript } from "../render/lib/proof-resource.ts";
+import type { ResourceInput } from "../render/lib/resource.ts";
+import { moonScript } from "../render/moon/moon-resource.ts";
+import { sccacheScript } from "../render/sccache/sccache-resource.ts";
 import type { TierArgs } from "./build-host.ts";
 import { hostResource } from "./host-resource.ts";
 

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { generationFor } from "../plan/generation.ts";
-import { s3CredentialsScript, s3OwnCredentialsScript } from "../render/s3-credentials.ts";
+import { s3CredentialsScript, s3OwnCredentialsScript } from "../render/s3/s3-credentials.ts";
 import type { Store } from "../render/store.ts";
 import type { S3Config, StackConfig } from "../stacks/types.ts";
 import type { HostS3, TierArgs } from "./build-host.ts";

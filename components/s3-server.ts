@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { s3Directory, s3ServerScript } from "../render/s3-server.ts";
+import { s3Directory, s3ServerScript } from "../render/s3/s3-server.ts";
 import type { S3Config } from "../stacks/types.ts";
 import type { TierArgs } from "./build-host.ts";
 import { hostResource, type Ownership, overStore } from "./host-resource.ts";

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { formatBytes } from "../plan/bytes.ts";
-import { sccacheScript } from "../render/sccache-resource.ts";
+import { sccacheScript } from "../render/sccache/sccache-resource.ts";
+import { formatBytes } from "../stacks/bytes.ts";
 import type { TierArgs } from "./build-host.ts";
 import { hostResource, type Ownership, overStore } from "./host-resource.ts";
 

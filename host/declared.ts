@@ -1,4 +1,4 @@
-import { bytes } from "../plan/bytes.ts";
+import { bytes } from "../stacks/bytes.ts";
 import { ConfigError, type Fault, keyPath } from "../stacks/fault.ts";
 import type { DeclaredFacts } from "../stacks/types.ts";
 import type { SeenDisk } from "./disks.ts";

@@ -1,4 +1,4 @@
-import { type Bytes, bytes, gib, kib } from "../plan/bytes.ts";
+import { type Bytes, bytes, gib, kib } from "../stacks/bytes.ts";
 import type { Disk, HostFacts } from "./facts.ts";
 import { linesOf, type Section, wordOf, wordsOf } from "./sections.ts";
 

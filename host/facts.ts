@@ -1,4 +1,4 @@
-import type { Bytes } from "../plan/bytes.ts";
+import type { Bytes } from "../stacks/bytes.ts";
 import type { DeclaredFacts } from "../stacks/types.ts";
 import { cargoConfigFacts } from "./cargo-config.ts";
 import { settledFacts } from "./declared.ts";
@@ -98,7 +98,7 @@ export type SeenFacts = Partial<Omit<HostFacts, "user" | "disks">> & {
 };
 
 /**
- * Reads what host/probe.sh and the library's `observe` printed. Pure.
+ * Reads what host/scripts/probe.sh and the library's `observe` printed. Pure.
  * Declared facts win over the host's own; a fact that neither has is a fault with the key that declares it.
  *
  * @throws ConfigError with every missing fact
@@ -203,5 +203,5 @@ function notCompared(status: string, host: DeclaredHost): string {
 
 function cutShort(text: string, host: DeclaredHost): string {
   const last = text.trimEnd().split("\n").at(-1) ?? "";
-  return `hosts.${host.name}: the answer of the host broke off after ${text.length} characters, at ${JSON.stringify(last.slice(0, 80))}; next: run it again, and if it stays, run host/probe.sh there by hand`;
+  return `hosts.${host.name}: the answer of the host broke off after ${text.length} characters, at ${JSON.stringify(last.slice(0, 80))}; next: run it again, and if it stays, run host/scripts/probe.sh there by hand`;
 }

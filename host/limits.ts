@@ -1,4 +1,4 @@
-import { type Bytes, bytes, kib } from "../plan/bytes.ts";
+import { type Bytes, bytes, kib } from "../stacks/bytes.ts";
 
 /**
  * A line of /proc/meminfo in bytes, or null where there is none. The kernel writes "kB" and means KiB.

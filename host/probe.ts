@@ -53,7 +53,7 @@ export function probeScript(host: HostConfig): string {
   return `${login}${scope}${hostText("warmbox.sh")}\n${hostText("probe.sh")}\nprobe ${words.join(" ")} </dev/null\n`;
 }
 
-/** Where a host's caches and daemons are, as host/probe.sh takes it. */
+/** Where a host's caches and daemons are, as host/scripts/probe.sh takes it. */
 export function hostWords(host: HostConfig): string[] {
   const dirs = Object.entries(cacheDirs(host)).map(([name, dir]) => `${name}=${dir}`);
   return [...dirs, `port=${host.sccache.port}`, `http=${host["bazel-remote"].http_address}`];

@@ -12,10 +12,10 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import type { Arch, ObtainedTool } from "../engine/tools/cache.ts";
-import { obtainTool } from "../engine/tools/obtain.ts";
-import { startProgress } from "../engine/tools/progress.ts";
 import { type PushedTool, toolsRoot } from "../plan/tools.ts";
+import type { Arch, ObtainedTool } from "../setup/tools/cache.ts";
+import { obtainTool } from "../setup/tools/obtain.ts";
+import { startProgress } from "../setup/tools/progress.ts";
 import { hostText } from "./texts.ts";
 
 /** What the resource's standard input says. */

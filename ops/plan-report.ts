@@ -1,8 +1,8 @@
 import type { HostFacts } from "../host/facts.ts";
 import { builderSum } from "../plan/builders.ts";
-import { bytes, formatBytes } from "../plan/bytes.ts";
 import { AGENT_RAM } from "../plan/constants.ts";
 import { type CachePlan, planHost } from "../plan/sizing.ts";
+import { bytes, formatBytes } from "../stacks/bytes.ts";
 import { ConfigError } from "../stacks/fault.ts";
 import type { HostConfig } from "../stacks/types.ts";
 

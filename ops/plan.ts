@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { declaredProbe, type HostFacts } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
-import { type Bytes, bytes, formatBytes, gib, parseBytes } from "../plan/bytes.ts";
+import { type Bytes, bytes, formatBytes, gib, parseBytes } from "../stacks/bytes.ts";
 import { parseStackConfig } from "../stacks/config.ts";
 import { MAX_CPUS, MIN_RAM } from "../stacks/schema/facts.ts";
 import { MAX_AGENTS } from "../stacks/schema/host.ts";

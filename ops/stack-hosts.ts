@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { parse as parseYaml } from "yaml";
-import { readProject } from "../engine/project.ts";
-import { DEFAULT_STACK, selectedStack } from "../engine/stack.ts";
+import { readProject } from "../setup/project.ts";
+import { DEFAULT_STACK, selectedStack } from "../setup/stack.ts";
 import { readStack } from "../stacks/config.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 

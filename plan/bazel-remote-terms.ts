@@ -1,6 +1,6 @@
+import { type Bytes, bazelRemoteGiB, bytes, formatBytes, goMemLimit } from "../stacks/bytes.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import type { BazelRemotePlan } from "./bazel-remote.ts";
-import { type Bytes, bazelRemoteGiB, bytes, formatBytes, goMemLimit } from "./bytes.ts";
 import * as c from "./constants.ts";
 import type { DiskRoom } from "./disk.ts";
 import type { CachePlan } from "./sizing.ts";

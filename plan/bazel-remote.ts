@@ -1,4 +1,4 @@
-import { type Bytes, bytes, gib } from "./bytes.ts";
+import { type Bytes, bytes, gib } from "../stacks/bytes.ts";
 import {
   BAZEL_REMOTE_LEAST,
   BEYOND_HEAP,

@@ -1,4 +1,4 @@
-import { type Bytes, bytes, formatBytes, mib } from "./bytes.ts";
+import { type Bytes, bytes, formatBytes, mib } from "../stacks/bytes.ts";
 import { PAIRS, type Pair, RUSTC_RAM, RUSTC_RAM_LEAST } from "./constants.ts";
 
 /** How many rustc run at once, and what each may take. */

@@ -1,4 +1,4 @@
-import { bytes, gib, kib, mib } from "./bytes.ts";
+import { bytes, gib, kib, mib } from "../stacks/bytes.ts";
 
 /** A number that sizing rests on: its value (unit in the type or the name), one sentence of reason, and who says so. */
 export type Constant<T extends number = number> = {

@@ -1,6 +1,6 @@
 import type { Disk, HostFacts } from "../host/facts.ts";
+import { type Bytes, bytes, gib } from "../stacks/bytes.ts";
 import type { HostConfig } from "../stacks/types.ts";
-import { type Bytes, bytes, gib } from "./bytes.ts";
 import {
   BAZEL_REMOTE_DISK_PART,
   CACHE_LEAST,

@@ -1,8 +1,8 @@
 import type { Disk } from "../host/facts.ts";
+import { type Bytes, bazelRemoteGiB, bytes, formatBytes } from "../stacks/bytes.ts";
 import { type Fault, keyPath } from "../stacks/fault.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { type Builders, builderSum, rustcFor } from "./builders.ts";
-import { type Bytes, bazelRemoteGiB, bytes, formatBytes } from "./bytes.ts";
 import {
   BAZEL_REMOTE_SHARE,
   CACHE_LEAST,

@@ -1,6 +1,6 @@
 import type { HostFacts } from "../host/facts.ts";
+import { type Bytes, bytes } from "../stacks/bytes.ts";
 import type { HostConfig } from "../stacks/types.ts";
-import { type Bytes, bytes } from "./bytes.ts";
 import {
   AGENT_RAM,
   BAZEL_REMOTE_SHARE,

@@ -1,9 +1,9 @@
 import type { HostFacts } from "../host/facts.ts";
+import { type Bytes, bytes, formatBytes } from "../stacks/bytes.ts";
 import { ConfigError, type Fault } from "../stacks/fault.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { type BazelRemotePlan, noBazelRemote, planBazelRemote, sizeByMemory } from "./bazel-remote.ts";
 import { type Builders, builderSum, maxAgents, planBuilders, rustcFor } from "./builders.ts";
-import { type Bytes, bytes, formatBytes } from "./bytes.ts";
 import { MEAN_BLOB } from "./constants.ts";
 import { diskRooms } from "./disk.ts";
 import { activeFault, bazelRemoteFault, jobsFault, roomFault, sccacheFault } from "./faults.ts";

@@ -1,4 +1,4 @@
-import { type Bytes, formatBytes } from "./bytes.ts";
+import { type Bytes, formatBytes } from "../stacks/bytes.ts";
 import * as c from "./constants.ts";
 import type { DiskRoom } from "./disk.ts";
 

@@ -1,8 +1,8 @@
 import type { HostFacts } from "../host/facts.ts";
+import { formatBytes } from "../stacks/bytes.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { bazelRemoteTerms } from "./bazel-remote-terms.ts";
 import { builderSum, pairFor } from "./builders.ts";
-import { formatBytes } from "./bytes.ts";
 import * as c from "./constants.ts";
 import type { DiskRoom } from "./disk.ts";
 import type { MemoryShares } from "./memory.ts";

@@ -4,7 +4,14 @@
  */
 import type { HostFacts } from "../host/facts.ts";
 import type { HostConfig, ToolSource } from "../stacks/types.ts";
-import { type HostTool, type JudgeOptions, judge, PINNED, type ToolName } from "./versions.ts";
+import {
+  type HostTool,
+  type JudgeOptions,
+  judge,
+  PINNED,
+  sourceVersion,
+  type ToolName,
+} from "../stacks/versions.ts";
 
 /** A tool that the host gets from us. `version` is also its directory's name. */
 export type PushedTool = { tool: ToolName; version: string; source: ToolSource };
@@ -70,10 +77,6 @@ function push(
     pushed: { tool, version, source },
     reason,
   };
-}
-/** The version word of a source: the pinned version, or the checksum where the stack brings its own binary. */
-export function sourceVersion(tool: keyof typeof PINNED, source: ToolSource): string {
-  return source.kind === "auto" ? PINNED[tool] : `sha256-${source.sha256.slice(0, 16)}`;
 }
 
 /** Where a pushed tool stands: relative to HOME in user scope, absolute in system scope. */

@@ -1,6 +1,6 @@
 import type { HostFacts, Observed, Probe } from "../../host/facts.ts";
 import { linesOf, parseSections, type Section, wordOf, wordsOf } from "../../host/sections.ts";
-import { type HostPaths, hostPaths } from "../../render/paths.ts";
+import { type HostPaths, hostPaths } from "../../plan/paths.ts";
 import type { HostConfig, StackConfig } from "../../stacks/types.ts";
 import { type HostStatus, parseStatus } from "../status/parse.ts";
 
@@ -86,7 +86,7 @@ export type Known = {
   s3?: StackConfig["s3"];
 };
 
-/** Reads what host/doctor.sh printed. Pure. @throws Error where the answer is not complete */
+/** Reads what host/scripts/doctor.sh printed. Pure. @throws Error where the answer is not complete */
 export function parseEvidence(text: string, known: Known): Evidence {
   const sections = parseSections(text);
   const { name, host, probe } = known;

@@ -1,6 +1,6 @@
 import { shellWord } from "../../host/reach.ts";
-import { judge } from "../../plan/versions.ts";
-import { grpcUrl } from "../../render/moon-env.ts";
+import { grpcUrl } from "../../render/moon/moon-env.ts";
+import { judge } from "../../stacks/versions.ts";
 import type { Evidence, Session } from "./evidence.ts";
 import { type Cause, place, whereSet } from "./finding.ts";
 import { addLine, edit, here, onHost, startFile, unset } from "./mend.ts";

@@ -94,7 +94,7 @@ export const INDEX_LIVE_BYTES = 345;
 /** What the stack says of a host, as far as a look at it depends on it. */
 export type Declared = Pick<HostConfig, "agents"> & Partial<Pick<HostConfig, "sccache" | "bazel-remote">>;
 
-/** Reads what host/status.sh printed. Pure. @throws Error where the answer is not complete */
+/** Reads what host/scripts/status.sh printed. Pure. @throws Error where the answer is not complete */
 export function parseStatus(text: string, host: Declared): HostStatus {
   const sections = parseSections(text);
   if (sections.at(-1)?.name !== "end")

@@ -1,4 +1,4 @@
-/** What host/warm.sh says, one line at a time. */
+/** What host/scripts/warm.sh says, one line at a time. */
 export type WarmEvent =
   | { kind: "plan"; step: number; command: string }
   | { kind: "step"; step: number }

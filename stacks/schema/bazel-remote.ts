@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { z } from "zod";
-import { gib, kib } from "../../plan/bytes.ts";
+import { gib, kib } from "../bytes.ts";
 import { fault, nearest } from "../fault.ts";
 import { directory, doc, environment, flag, line, object, rule, settings, size, word } from "./fields.ts";
 

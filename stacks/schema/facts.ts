@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, mib } from "../../plan/bytes.ts";
+import { bytes, mib } from "../bytes.ts";
 import { directory, doc, flag, line, object, size, whole, word } from "./fields.ts";
 
 const ZERO = { min: bytes(0) };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Bytes, formatBytes, parseBytes } from "../../plan/bytes.ts";
+import { type Bytes, formatBytes, parseBytes } from "../bytes.ts";
 import { fault, USERINFO } from "../fault.ts";
 
 /** What the option table says about a key, beside its type and default which the schema knows. */

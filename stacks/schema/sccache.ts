@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { mib } from "../../plan/bytes.ts";
+import { mib } from "../bytes.ts";
 import { directory, doc, environment, flag, object, port, settings, size } from "./fields.ts";
 
 /** Less than this does not hold the output of one larger crate, so that every insert evicts what it follows. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { gib } from "../../plan/bytes.ts";
+import { gib } from "../bytes.ts";
 import { fault } from "../fault.ts";
 import { directory, doc, flag, line, object, port, size, whole, word } from "./fields.ts";
 

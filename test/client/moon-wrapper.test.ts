@@ -1,7 +1,7 @@
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { httpGet } from "../../render/http-get.ts";
-import { type MoonWrapper, moonWrapper } from "../../render/moon-wrapper.ts";
+import { httpGet } from "../../render/lib/http-get.ts";
+import { type MoonWrapper, moonWrapper } from "../../render/moon/moon-wrapper.ts";
 import { toolPath } from "../tools.ts";
 import { daemon, freePort, type Home, makeHome, run, SHELLS, start, until } from "./box.ts";
 import { withShell } from "./sccache.ts";

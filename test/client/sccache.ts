@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { rustcWrapper } from "../../render/rustc-wrapper.ts";
+import { rustcWrapper } from "../../render/cargo/rustc-wrapper.ts";
 import { toolPath } from "../tools.ts";
 import { daemon, freePort, type Home, makeHome, run, type Said } from "./box.ts";
 

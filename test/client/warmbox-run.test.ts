@@ -1,6 +1,6 @@
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { type WarmboxRun, warmboxRun } from "../../render/warmbox-run.ts";
+import { type WarmboxRun, warmboxRun } from "../../render/moon/warmbox-run.ts";
 import { type Home, makeHome, type RunOptions, run, SHELLS, start, until } from "./box.ts";
 import { withShell } from "./sccache.ts";
 

@@ -3,9 +3,9 @@ import { BazelRemoteContainer, dockerReach } from "../../components/bazel-remote
 import { BuildHost } from "../../components/build-host.ts";
 import { describeHost } from "../../components/inspect.ts";
 import type { HostFacts, Observed } from "../../host/facts.ts";
-import { gib, goMemLimit, mib } from "../../plan/bytes.ts";
-import { BAZEL_REMOTE_IMAGE } from "../../plan/versions.ts";
+import { gib, goMemLimit, mib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
+import { BAZEL_REMOTE_IMAGE } from "../../stacks/versions.ts";
 import { machine } from "../plan/machine.ts";
 import { type Recorded, record } from "./recorder.ts";
 

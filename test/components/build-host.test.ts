@@ -4,10 +4,10 @@ import { BazelRemote } from "../../components/bazel-remote.ts";
 import { BuildHost } from "../../components/build-host.ts";
 import { CargoRegistry } from "../../components/cargo-registry.ts";
 import { warningsFor } from "../../components/host-resource.ts";
-import { serviceKind } from "../../components/inspect.ts";
 import { MoonWorkspace } from "../../components/moon-workspace.ts";
 import { Sccache } from "../../components/sccache.ts";
 import type { HostFacts, Observed } from "../../host/facts.ts";
+import { serviceKind } from "../../plan/service-kind.ts";
 import { described } from "./described.ts";
 import { type Recorded, record, resolve } from "./recorder.ts";
 
@@ -124,7 +124,7 @@ describe("BuildHost", () => {
     const resources = await resourcesOf();
     for (const name of ["box-library", "box-cargo", "box-sccache", "box-bazel-remote", "box-moon"]) {
       const { stdin, ...inputs } = commandOf(resources, name);
-      const sender = name === "box-library" ? ["/bin/sh", "host/send-library.sh"] : [];
+      const sender = name === "box-library" ? ["/bin/sh", "host/scripts/send-library.sh"] : [];
       expect(inputs).toEqual({
         interpreter: [...sender, "/bin/sh", "-s", "--"],
         create: "apply",

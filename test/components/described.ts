@@ -1,7 +1,7 @@
 import type { BuildHostArgs } from "../../components/build-host.ts";
 import { describeHost } from "../../components/inspect.ts";
 import type { HostFacts, Observed } from "../../host/facts.ts";
-import { gib } from "../../plan/bytes.ts";
+import { gib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { machine } from "../plan/machine.ts";
 

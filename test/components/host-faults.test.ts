@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { localFaults } from "../../components/host-faults.ts";
-import { gib } from "../../plan/bytes.ts";
+import { localFaults } from "../../plan/host-faults.ts";
+import { gib } from "../../stacks/bytes.ts";
 import { ConfigError } from "../../stacks/fault.ts";
 import { disk, hostOf, machine } from "../plan/machine.ts";
 import { type Declared, described } from "./described.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { gib } from "../../plan/bytes.ts";
+import { gib } from "../../stacks/bytes.ts";
 import { machine } from "../plan/machine.ts";
 import { type Declared, described } from "./described.ts";
 

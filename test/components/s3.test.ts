@@ -4,7 +4,7 @@ import { BuildHost } from "../../components/build-host.ts";
 import { describeHost } from "../../components/inspect.ts";
 import { sharedS3 } from "../../components/s3-backend.ts";
 import type { Observed } from "../../host/facts.ts";
-import { gib } from "../../plan/bytes.ts";
+import { gib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { machine } from "../plan/machine.ts";
 import { type Recorded, record } from "./recorder.ts";

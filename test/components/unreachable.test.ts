@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { inspectFleet, inspectOne, serviceKind } from "../../components/inspect.ts";
+import { inspectFleet, inspectOne } from "../../components/inspect.ts";
+import { serviceKind } from "../../plan/service-kind.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 
 /** The local part of a host that does not answer; what the engine makes of it, test/fleet shows. */

@@ -23,15 +23,15 @@ import { probeScript } from "../../host/probe.ts";
 import { hostText } from "../../host/texts.ts";
 import { hostScript } from "../../ops/host-script.ts";
 import { parseStatus } from "../../ops/status/parse.ts";
-import { gib, mib } from "../../plan/bytes.ts";
+import { hostPaths } from "../../plan/paths.ts";
 import {
   bazelRemoteContainer,
   bazelRemoteContainerScript,
   bazelRemoteFilesScript,
   type ContainerInput,
-} from "../../render/bazel-remote-container.ts";
-import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
-import { hostPaths } from "../../render/paths.ts";
+} from "../../render/bazel-remote/bazel-remote-container.ts";
+import { bazelRemoteScript } from "../../render/bazel-remote/bazel-remote-resource.ts";
+import { gib, mib } from "../../stacks/bytes.ts";
 import { boxInput } from "../render/box.ts";
 import { freePort } from "../render/daemon.ts";
 import { demand, type Outcome } from "../systemd/command.ts";

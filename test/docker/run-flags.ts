@@ -1,4 +1,4 @@
-import type { ContainerSpec } from "../../render/bazel-remote-container.ts";
+import type { ContainerSpec } from "../../render/bazel-remote/bazel-remote-container.ts";
 
 /**
  * The flags of `docker create` for the arguments of a container as the program declares them: what the provider sends

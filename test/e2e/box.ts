@@ -61,7 +61,7 @@ export async function makeBox(): Promise<Box> {
     env,
     ports,
     stack: (name, host, proof = false) => writeStack(project, name, ports, host, proof),
-    warmbox: (...args) => run([process.execPath, "engine/run.mjs", ...args], project),
+    warmbox: (...args) => run([process.execPath, "setup/run.mjs", ...args], project),
     run,
     remove: () => rmSync(root, { recursive: true, force: true }),
   };

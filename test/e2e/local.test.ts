@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { findPulumi } from "../../engine/cli.ts";
-import { obtainTool } from "../../engine/tools/obtain.ts";
+import { findPulumi } from "../../setup/cli.ts";
+import { obtainTool } from "../../setup/tools/obtain.ts";
 import { type Box, identities, listing, makeBox } from "./box.ts";
 import { addWorktree, demand, makeRepository, moonStatuses, sccacheCounters, session } from "./workspace.ts";
 
@@ -127,7 +127,7 @@ describe("one machine, from nothing to warm", () => {
     const sccache = join(bin, "sccache");
     const previewed = async (): Promise<string> => {
       const path = `${bin}:${box.env.PATH}`;
-      const argv = [process.execPath, "engine/run.mjs", "preview", "--diff"];
+      const argv = [process.execPath, "setup/run.mjs", "preview", "--diff"];
       const done = await box.run(argv, box.project, { PATH: path });
       expect(done.code, done.output).toBe(0);
       return done.output;

@@ -1,6 +1,6 @@
 /** Obtains one tool in a process of its own: `node obtain-one.ts TOOL OPTIONS-AS-JSON`; prints what it got as JSON. */
-import { obtainTool } from "../../engine/tools/obtain.ts";
-import type { ToolName } from "../../plan/versions.ts";
+import { obtainTool } from "../../setup/tools/obtain.ts";
+import type { ToolName } from "../../stacks/versions.ts";
 
 const [tool, options] = process.argv.slice(2);
 try {

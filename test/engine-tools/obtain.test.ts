@@ -17,13 +17,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { buildSccache, registryConfig } from "../../engine/tools/build-cargo.ts";
-import { buildGo } from "../../engine/tools/build-go.ts";
-import type { ObtainedTool } from "../../engine/tools/cache.ts";
-import { thisArch } from "../../engine/tools/cache.ts";
-import { lockedIntegrity, moonBinary } from "../../engine/tools/moon-npm.ts";
-import { startProgress } from "../../engine/tools/progress.ts";
-import { vendorAsset } from "../../engine/tools/vendor.ts";
+import { buildSccache, registryConfig } from "../../setup/tools/build-cargo.ts";
+import { buildGo } from "../../setup/tools/build-go.ts";
+import type { ObtainedTool } from "../../setup/tools/cache.ts";
+import { thisArch } from "../../setup/tools/cache.ts";
+import { lockedIntegrity, moonBinary } from "../../setup/tools/moon-npm.ts";
+import { startProgress } from "../../setup/tools/progress.ts";
+import { vendorAsset } from "../../setup/tools/vendor.ts";
 
 /** Go's own cache of compiled packages stays where it is, whatever home the tests give the tool cache. */
 const GOCACHE = execFileSync("go", ["env", "GOCACHE"]).toString().trim();

@@ -17,7 +17,8 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PushManifest } from "../../host/push-tools.ts";
 import { hostText } from "../../host/texts.ts";
-import { pushedPath, sourceVersion } from "../../plan/tools.ts";
+import { pushedPath } from "../../plan/tools.ts";
+import { sourceVersion } from "../../stacks/versions.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../../host/push-tools.ts");
 const LIBRARY = ".local/share/warmbox/warmbox.sh";

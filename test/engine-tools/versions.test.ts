@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { chooseTools, pushedPath, type ToolFacts, type ToolWishes } from "../../plan/tools.ts";
-import { judge, PINNED, VERSION_RULES } from "../../plan/versions.ts";
+import { judge, PINNED, VERSION_RULES } from "../../stacks/versions.ts";
 
 const sha256 = "ab".repeat(32);
 

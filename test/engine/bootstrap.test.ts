@@ -25,9 +25,9 @@ import {
   runsTypeScript,
   withLock,
   withoutNpms,
-} from "../../engine/bootstrap.mjs";
+} from "../../setup/bootstrap.mjs";
 
-const ENGINE = join(import.meta.dirname, "../../engine");
+const ENGINE = join(import.meta.dirname, "../../setup");
 let root: string;
 
 beforeEach(() => {
@@ -231,7 +231,7 @@ describe("run.mjs", () => {
   test("an unknown command is one line", async () => {
     expect(await run("nonsense")).toEqual({
       code: 1,
-      output: "warmbox: there is no command nonsense. Next: node engine/run.mjs --help\n",
+      output: "warmbox: there is no command nonsense. Next: node setup/run.mjs --help\n",
     });
   });
 });

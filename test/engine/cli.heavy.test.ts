@@ -17,8 +17,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { findPulumi } from "../../engine/cli.ts";
-import { warmboxCache } from "../../engine/tools/cache.ts";
+import { findPulumi } from "../../setup/cli.ts";
+import { warmboxCache } from "../../setup/tools/cache.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const NOISE = /warning|deprecat|using .* from \$PATH|ExperimentalWarning|a new version of Pulumi/i;
@@ -85,7 +85,7 @@ function start(
   const program = join(home, "run.mjs");
   writeFileSync(
     program,
-    `import { runPulumi } from ${JSON.stringify(join(ROOT, "engine/pulumi.ts"))};
+    `import { runPulumi } from ${JSON.stringify(join(ROOT, "setup/pulumi.ts"))};
 process.exitCode = await runPulumi(${JSON.stringify(project)}, process.argv.slice(2));\n`,
   );
   const argv = [process.execPath, program, ...args];

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { demandNothingTaken } from "../../engine/npm-flags.ts";
+import { demandNothingTaken } from "../../setup/npm-flags.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 

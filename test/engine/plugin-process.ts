@@ -27,13 +27,13 @@ export type Running = {
   stop: () => Promise<void>;
 };
 
-/** Starts `engine/<name>` and reads its port from the first line. */
+/** Starts `setup/<name>` and reads its port from the first line. */
 export async function startPlugin(
   name: "command-plugin.ts" | "language-host.ts",
   args: string[] = [],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Running> {
-  const child = spawn(process.execPath, [join(ROOT, "engine", name), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, "setup", name), ...args], {
     cwd: options.cwd ?? ROOT,
     env: options.env ?? process.env,
     stdio: ["ignore", "pipe", "pipe"],

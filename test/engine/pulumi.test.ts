@@ -19,19 +19,19 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { findPulumi } from "../../engine/cli.ts";
-import { downloadCli } from "../../engine/cli-obtain.ts";
-import { shellWords } from "../../engine/language/options.ts";
-import { installLauncher, isLauncher, launcherText } from "../../engine/launcher.ts";
-import { passphraseVariables } from "../../engine/passphrase.ts";
-import { closingLine } from "../../engine/plain-reporter.ts";
-import { ensureCommandPlugin } from "../../engine/plugins.ts";
-import { demandPrograms } from "../../engine/prerequisites.ts";
-import { readProject, spelledFolder } from "../../engine/project.ts";
-import { withoutQuestions } from "../../engine/pulumi.ts";
-import { ensureStack, namedStack, selectedStack } from "../../engine/stack.ts";
-import { reachable, rememberUnreachable, worthAsking } from "../../engine/vendor.ts";
-import { olderThan, PULUMI_VERSION } from "../../engine/versions.ts";
+import { findPulumi } from "../../setup/cli.ts";
+import { downloadCli } from "../../setup/cli-obtain.ts";
+import { shellWords } from "../../setup/language/options.ts";
+import { installLauncher, isLauncher, launcherText } from "../../setup/launcher.ts";
+import { passphraseVariables } from "../../setup/passphrase.ts";
+import { closingLine } from "../../setup/plain-reporter.ts";
+import { ensureCommandPlugin } from "../../setup/plugins.ts";
+import { demandPrograms } from "../../setup/prerequisites.ts";
+import { readProject, spelledFolder } from "../../setup/project.ts";
+import { withoutQuestions } from "../../setup/pulumi.ts";
+import { ensureStack, namedStack, selectedStack } from "../../setup/stack.ts";
+import { reachable, rememberUnreachable, worthAsking } from "../../setup/vendor.ts";
+import { olderThan, PULUMI_VERSION } from "../../setup/versions.ts";
 
 let root: string;
 let env: NodeJS.ProcessEnv;
@@ -456,18 +456,18 @@ describe("stand-ins", () => {
     const target = put("one/program.mjs", "console.log('one')");
     const gone = put("gone", launcherText(target, "/no/such/node"), 0o755);
     expect(() => execFileSync(gone, { stdio: "pipe" })).toThrow(/\/no\/such\/node is gone; next: run/);
-    put("two/engine/program.mjs", "console.log('two')");
+    put("two/setup/program.mjs", "console.log('two')");
     const launcher = put("launcher", launcherText(target), 0o755);
     const run = (cwd: string) => execFileSync(launcher, { cwd: join(root, cwd), encoding: "utf8" });
     expect(run("two")).toBe("one\n"); // no checkout of ours
-    put("two/engine/launcher.ts", "");
+    put("two/setup/launcher.ts", "");
     expect(run("two")).toBe("two\n");
   });
 
   test("a launcher of another folder is replaced", () => {
     const path = put("p/pulumi-language-nodejs", launcherText("/elsewhere.ts"), 0o755);
     installLauncher(path, "language-host.ts");
-    expect(readFileSync(path, "utf8")).toContain(join(import.meta.dirname, "../../engine/language-host.ts"));
+    expect(readFileSync(path, "utf8")).toContain(join(import.meta.dirname, "../../setup/language-host.ts"));
   });
 });
 

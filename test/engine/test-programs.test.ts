@@ -3,7 +3,7 @@ import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { globOf, leftOut, missingPrograms } from "../../engine/test-programs.ts";
+import { globOf, leftOut, missingPrograms } from "../../setup/test-programs.ts";
 
 test("a program counts as missing only where no directory of PATH or of root has it", () => {
   const directory = mkdtempSync(join(tmpdir(), "warmbox-programs-"));

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { declaredProbe, parseProbe } from "../../host/facts.ts";
-import { gib } from "../../plan/bytes.ts";
 import { planHost } from "../../plan/sizing.ts";
+import { gib } from "../../stacks/bytes.ts";
 import { hostOf } from "../plan/machine.ts";
 
 /** One folder per machine: what its probe printed, and what that means. A new machine is a new folder. */

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type Probe, parseProbe } from "../../host/facts.ts";
 import { declaredFacts, probeHost, probeScript } from "../../host/probe.ts";
-import { cargoScript } from "../../render/cargo-resource.ts";
+import { cargoScript } from "../../render/cargo/cargo-resource.ts";
 import type { HostConfig } from "../../stacks/types.ts";
 import { HAS_IPV6 } from "../ipv6.ts";
 import { hostOf } from "../plan/machine.ts";
@@ -41,7 +41,7 @@ const text = (path: string, body: string, mode = 0o644) => {
   chmodSync(file, mode);
 };
 
-const PROBE = join(import.meta.dirname, "../../host/probe.sh");
+const PROBE = join(import.meta.dirname, "../../host/scripts/probe.sh");
 type Env = Record<string, string>;
 
 /**

@@ -63,7 +63,7 @@ const MAY_MOUNT = spawnSync("unshare", ["--mount", "mount", "-t", "tmpfs", "none
 if (!MAY_MOUNT) console.warn("SKIPPED: doctor's case disk-full: this user may not mount a small volume");
 
 async function doctor(env: Record<string, string> = {}): Promise<Finding[]> {
-  const words = ["engine/run.mjs", "doctor", "--json", "--workspace", repository ?? box.home];
+  const words = ["setup/run.mjs", "doctor", "--json", "--workspace", repository ?? box.home];
   const done = await box.run([process.execPath, ...words], box.project, env);
   const { findings } = JSON.parse(done.stdout).hosts.box;
   expect(done.code, done.output).toBe(findings.length === 0 ? 0 : 1);

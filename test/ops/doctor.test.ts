@@ -218,7 +218,7 @@ describe("the README", () => {
 
 describe("what may be a secret", () => {
   const ask = (line: string, input = "") =>
-    spawnSync("sh", ["-c", `. ./host/doctor.sh; pr_section() { :; }; ${line}`], {
+    spawnSync("sh", ["-c", `. ./host/scripts/doctor.sh; pr_section() { :; }; ${line}`], {
       cwd: join(import.meta.dirname, "../.."),
       input,
       encoding: "utf8",

@@ -87,7 +87,7 @@ it("says which size of the stack was not applied yet", async () => {
 });
 
 it("--watch --json is one document a line, again and again", async () => {
-  const child = spawn(process.execPath, ["engine/run.mjs", "status", "--watch", "1", "--json"], {
+  const child = spawn(process.execPath, ["setup/run.mjs", "status", "--watch", "1", "--json"], {
     cwd: box.project,
     env: box.env,
     stdio: ["ignore", "pipe", "inherit"],
@@ -125,7 +125,7 @@ exec sh -s
     ["alpha", "beta"].map((host) => [host, { ...one, reach: { kind: "ssh", host } }]),
   );
   writeFileSync(file, JSON.stringify(stack));
-  const done = await box.run([process.execPath, "engine/run.mjs", "status"], box.project, {
+  const done = await box.run([process.execPath, "setup/run.mjs", "status"], box.project, {
     PATH: `${front}:${box.env.PATH}`,
   });
   expect(done.output).toMatch(/^alpha {2}\(alpha\)\n[\s\S]*^beta {2}\(beta\)\n/m);

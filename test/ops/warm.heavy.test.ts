@@ -133,7 +133,7 @@ it("a step that fails says so, and the next run goes on with it", async () => {
 
 it("a run that is cut leaves no worktree and no process, and the next one goes on", async () => {
   declare(["cargo fetch --locked", 'echo $$ >"$HOME/step.pid"; test -e "$HOME/quick" || sleep 600']);
-  const child = spawn(process.execPath, ["engine/run.mjs", "warm"], {
+  const child = spawn(process.execPath, ["setup/run.mjs", "warm"], {
     cwd: box.project,
     env: box.env,
     stdio: "ignore",
@@ -203,7 +203,7 @@ it("ends on the host when nobody listens any more, as where a connection was cut
   editStack((config) => {
     config["warmbox:hosts"].box.reach = { kind: "ssh", host: "far" };
   });
-  const child = spawn(process.execPath, ["engine/run.mjs", "warm"], {
+  const child = spawn(process.execPath, ["setup/run.mjs", "warm"], {
     cwd: box.project,
     env: { ...box.env, PATH: `${front}:${box.env.PATH}` },
     stdio: "ignore",

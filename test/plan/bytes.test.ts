@@ -13,7 +13,7 @@ import {
   parseBytes,
   sccacheSize,
   systemdBytes,
-} from "../../plan/bytes.ts";
+} from "../../stacks/bytes.ts";
 
 const anyBytes = fc.maxSafeNat().map((n) => n as Bytes);
 

@@ -1,5 +1,5 @@
 import type { Disk, HostFacts } from "../../host/facts.ts";
-import { type Bytes, bytes, gib } from "../../plan/bytes.ts";
+import { type Bytes, bytes, gib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import type { HostConfig } from "../../stacks/types.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { main, readFlags } from "../../ops/plan.ts";
 import { planReport } from "../../ops/plan-report.ts";
-import { gib } from "../../plan/bytes.ts";
+import { gib } from "../../stacks/bytes.ts";
 import { hostOf, machine } from "./machine.ts";
 
 /** Runs the command as a person does. */

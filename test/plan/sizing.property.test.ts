@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Bytes, bytes, gib, mib } from "../../plan/bytes.ts";
 import { BEYOND_HEAP, RUSTC_RAM_LEAST, SLAB_PER_FILE } from "../../plan/constants.ts";
 import { type CachePlan, planHost } from "../../plan/sizing.ts";
+import { type Bytes, bytes, gib, mib } from "../../stacks/bytes.ts";
 import { ConfigError } from "../../stacks/fault.ts";
 import type { HostConfig } from "../../stacks/types.ts";
 import { disk, hostOf, machine, tib } from "./machine.ts";

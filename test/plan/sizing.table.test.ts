@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { type Bytes, formatBytes, gib, goMemLimit } from "../../plan/bytes.ts";
 import { type CachePlan, planHost } from "../../plan/sizing.ts";
+import { type Bytes, formatBytes, gib, goMemLimit } from "../../stacks/bytes.ts";
 import { hostOf, machine } from "./machine.ts";
 
 /** Usual machines: RAM, cores, free disk, agents that share it and that build at once. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { HostFacts } from "../../host/facts.ts";
-import { type Bytes, gib, mib } from "../../plan/bytes.ts";
 import { type CachePlan, planHost } from "../../plan/sizing.ts";
+import { type Bytes, gib, mib } from "../../stacks/bytes.ts";
 import { disk, hostOf, machine, tib } from "./machine.ts";
 
 const BIG = machine(gib(126), 32, tib(2));

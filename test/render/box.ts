@@ -1,8 +1,8 @@
-import { gib } from "../../plan/bytes.ts";
+import { below, hostPaths } from "../../plan/paths.ts";
 import { planHost } from "../../plan/sizing.ts";
-import { below, hostPaths } from "../../render/paths.ts";
-import type { ResourceInput } from "../../render/resource.ts";
+import type { ResourceInput } from "../../render/lib/resource.ts";
 import { storeOf } from "../../render/store.ts";
+import { gib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { disk, machine } from "../plan/machine.ts";
 

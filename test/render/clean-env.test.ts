@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { cleanEnv, DAEMON_PATH } from "../../render/clean-env.ts";
+import { cleanEnv, DAEMON_PATH } from "../../render/lib/clean-env.ts";
 import { run } from "./daemon.ts";
 
 it("hands a daemon what is listed and nothing else", async () => {

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
-import { bazelRemoteConfig } from "../../render/bazel-remote-config.ts";
-import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
-import { cargoConfig } from "../../render/cargo-config.ts";
-import { moonEnvFile, moonEnvironmentD } from "../../render/moon-env.ts";
-import { moonRemoteBlock } from "../../render/moon-remote-block.ts";
-import { sccacheConfig } from "../../render/sccache-config.ts";
-import { sccacheScript } from "../../render/sccache-resource.ts";
+import { bazelRemoteConfig } from "../../render/bazel-remote/bazel-remote-config.ts";
+import { bazelRemoteScript } from "../../render/bazel-remote/bazel-remote-resource.ts";
+import { cargoConfig } from "../../render/cargo/cargo-config.ts";
+import { moonEnvFile, moonEnvironmentD } from "../../render/moon/moon-env.ts";
+import { moonRemoteBlock } from "../../render/moon/moon-remote-block.ts";
+import { sccacheConfig } from "../../render/sccache/sccache-config.ts";
+import { sccacheScript } from "../../render/sccache/sccache-resource.ts";
 import { sample } from "./sample.ts";
 
 const box = sample();

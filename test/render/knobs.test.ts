@@ -7,13 +7,13 @@ import {
   bazelRemoteContainerScript,
   bazelRemoteFilesScript,
   type ContainerInput,
-} from "../../render/bazel-remote-container.ts";
-import { bazelRemoteScript } from "../../render/bazel-remote-resource.ts";
-import { cargoScript } from "../../render/cargo-resource.ts";
-import { moonScript } from "../../render/moon-resource.ts";
-import type { ResourceInput } from "../../render/resource.ts";
-import { sccacheScript } from "../../render/sccache-resource.ts";
-import { merged, type Table } from "../../render/toml.ts";
+} from "../../render/bazel-remote/bazel-remote-container.ts";
+import { bazelRemoteScript } from "../../render/bazel-remote/bazel-remote-resource.ts";
+import { cargoScript } from "../../render/cargo/cargo-resource.ts";
+import type { ResourceInput } from "../../render/lib/resource.ts";
+import { merged, type Table } from "../../render/lib/toml.ts";
+import { moonScript } from "../../render/moon/moon-resource.ts";
+import { sccacheScript } from "../../render/sccache/sccache-resource.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { hostSchema } from "../../stacks/schema/host.ts";
 import { gcsSchema, s3Schema } from "../../stacks/schema/store.ts";

@@ -1,7 +1,12 @@
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type ProofInput, proofResourceScript, proofWords, unshown } from "../../render/proof-resource.ts";
+import {
+  type ProofInput,
+  proofResourceScript,
+  proofWords,
+  unshown,
+} from "../../render/lib/proof-resource.ts";
 import { hostTextFile } from "../host/text-file.ts";
 import { boxInput } from "./box.ts";
 import { fileOf, run, temporaryDirectory } from "./daemon.ts";

@@ -6,28 +6,28 @@ import { join } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
-import { gib, mib } from "../../plan/bytes.ts";
-import { bazelRemoteConfig } from "../../render/bazel-remote-config.ts";
-import { bazelRemoteRun } from "../../render/bazel-remote-run.ts";
-import { cargoBlock, cargoBlockClash, cargoConfig } from "../../render/cargo-config.ts";
-import { httpGet } from "../../render/http-get.ts";
+import { bazelRemoteConfig } from "../../render/bazel-remote/bazel-remote-config.ts";
+import { bazelRemoteRun } from "../../render/bazel-remote/bazel-remote-run.ts";
+import { cargoBlock, cargoBlockClash, cargoConfig } from "../../render/cargo/cargo-config.ts";
+import { httpGet } from "../../render/lib/http-get.ts";
+import type { ResourceInput } from "../../render/lib/resource.ts";
 import {
   moonEnvFile,
   moonEnvironment,
   moonEnvironmentD,
   moonPamBlock,
   moonProfileBlock,
-} from "../../render/moon-env.ts";
-import { moonRemoteBlock } from "../../render/moon-remote-block.ts";
-import type { ResourceInput } from "../../render/resource.ts";
-import { sccacheConfig } from "../../render/sccache-config.ts";
+} from "../../render/moon/moon-env.ts";
+import { moonRemoteBlock } from "../../render/moon/moon-remote-block.ts";
+import { sccacheConfig } from "../../render/sccache/sccache-config.ts";
 import {
   type SccacheRunInput,
   sccacheLiveCommand,
   sccacheRun,
   sccacheStopCommand,
-} from "../../render/sccache-run.ts";
+} from "../../render/sccache/sccache-run.ts";
 import { s3Credentials } from "../../render/store.ts";
+import { gib, mib } from "../../stacks/bytes.ts";
 import { HAS_IPV6 } from "../ipv6.ts";
 import { toolPath } from "../tools.ts";
 import { daemon, fileOf, freePort, run, temporaryDirectory } from "./daemon.ts";

@@ -1,5 +1,5 @@
-import { gib } from "../../plan/bytes.ts";
-import type { ResourceInput } from "../../render/resource.ts";
+import type { ResourceInput } from "../../render/lib/resource.ts";
+import { gib } from "../../stacks/bytes.ts";
 import { boxInput } from "./box.ts";
 
 /**

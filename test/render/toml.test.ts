@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { merged, toml } from "../../render/toml.ts";
+import { merged, toml } from "../../render/lib/toml.ts";
 
 it("puts each reason above its key, in its own table", () => {
   const table = { jobs: 1, a: { jobs: 2, "x.y": { jobs: 3 } } };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bytes, gib } from "../../plan/bytes.ts";
+import { bytes, gib } from "../../stacks/bytes.ts";
 import { analyze, example, render, type UnitExample, type UnitName } from "./units.ts";
 
 /** Most exposure that `systemd-analyze security` may find in a file; a loaded unit may do better (test/systemd). */

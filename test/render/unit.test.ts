@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { environmentLines, execLine, unitText, unitWord, unsetEnvironment } from "../../render/unit.ts";
+import {
+  environmentLines,
+  execLine,
+  unitText,
+  unitWord,
+  unsetEnvironment,
+} from "../../render/systemd/unit.ts";
 
 describe("unitText", () => {
   test("sections, repeated keys, left-out keys, one newline at the end", () => {

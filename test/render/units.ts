@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CachePlan } from "../../plan/sizing.ts";
-import { bazelRemoteUnit } from "../../render/bazel-remote-unit.ts";
-import { sccacheUnit } from "../../render/sccache-unit.ts";
-import type { UnitScope } from "../../render/unit-shared.ts";
+import { bazelRemoteUnit } from "../../render/bazel-remote/bazel-remote-unit.ts";
+import { sccacheUnit } from "../../render/sccache/sccache-unit.ts";
+import type { UnitScope } from "../../render/systemd/unit-shared.ts";
 import { boxInput } from "./box.ts";
 
 /** Both daemons. */

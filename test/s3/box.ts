@@ -57,7 +57,7 @@ export function writeStack(box: S3Box, name: string, s3?: object, host: Record<s
 
 /** Sets a secret of a stack as a person does: typed, not part of a command line. */
 export function setSecret(box: Box, stack: string, name: string, value: string): string {
-  const argv = ["engine/run.mjs", "pulumi", "config", "set", "--secret", name, "--stack", stack];
+  const argv = ["setup/run.mjs", "pulumi", "config", "set", "--secret", name, "--stack", stack];
   const done = spawnSync(process.execPath, argv, {
     cwd: box.project,
     env: box.env,

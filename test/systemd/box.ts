@@ -1,18 +1,18 @@
 /** A host in a container: the pinned binaries, the rendered settings and units of both daemons, as `up` would leave them. */
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { gib } from "../../plan/bytes.ts";
+import { type HostPaths, hostPaths } from "../../plan/paths.ts";
 import { type CachePlan, planHost } from "../../plan/sizing.ts";
-import { PINNED } from "../../plan/versions.ts";
-import { bazelRemoteConfig } from "../../render/bazel-remote-config.ts";
-import { bazelRemoteEnvironment } from "../../render/bazel-remote-run.ts";
-import { bazelRemoteUnit } from "../../render/bazel-remote-unit.ts";
-import { type HostPaths, hostPaths } from "../../render/paths.ts";
-import type { ResourceInput } from "../../render/resource.ts";
-import { sccacheConfig } from "../../render/sccache-config.ts";
-import { sccacheUnit } from "../../render/sccache-unit.ts";
+import { bazelRemoteConfig } from "../../render/bazel-remote/bazel-remote-config.ts";
+import { bazelRemoteEnvironment } from "../../render/bazel-remote/bazel-remote-run.ts";
+import { bazelRemoteUnit } from "../../render/bazel-remote/bazel-remote-unit.ts";
+import type { ResourceInput } from "../../render/lib/resource.ts";
+import { sccacheConfig } from "../../render/sccache/sccache-config.ts";
+import { sccacheUnit } from "../../render/sccache/sccache-unit.ts";
 import { NO_STORE } from "../../render/store.ts";
-import type { UnitScope } from "../../render/unit-shared.ts";
+import type { UnitScope } from "../../render/systemd/unit-shared.ts";
+import { gib } from "../../stacks/bytes.ts";
+import { PINNED } from "../../stacks/versions.ts";
 import { disk, hostOf, machine } from "../plan/machine.ts";
 import { toolPath } from "../tools.ts";
 import type { Container } from "./container.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { UnitScope } from "../../render/unit-shared.ts";
+import type { UnitScope } from "../../render/systemd/unit-shared.ts";
 import { http, listeners } from "./ask.ts";
 import { type Box, boxOf, installBox, installTools, TOOLS } from "./box.ts";
 import { demand } from "./command.ts";

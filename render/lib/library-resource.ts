@@ -1,0 +1,87 @@
+import { scriptPath } from "../../plan/paths.ts";
+import { shellWord } from "../cargo/rustc-wrapper.ts";
+import { hasEnvironment } from "../moon/moon-env.ts";
+import { warmboxRun } from "../moon/warmbox-run.ts";
+import type { ResourceInput } from "./resource.ts";
+import { DELIMITER, resourceLines, type Step, scopeLines } from "./script.ts";
+
+/** What the library's resource depends on. */
+export type LibraryInput = Pick<ResourceInput, "owner" | "generation" | "host" | "paths" | "plan" | "tools">;
+
+/** Texts of `host/` that are on every host; `host/scripts/send-library.sh` sends them. */
+export const LIBRARY_TEXTS = ["prove.sh", "supervise.sh", "warmbox.sh"] as const;
+
+/** sha256 of each of them, hexadecimal. */
+export type LibraryTexts = Record<(typeof LIBRARY_TEXTS)[number], string>;
+
+/**
+ * Script of the `library` resource, the first of each host: it reads the library from what was sent with it, and lets
+ * it put itself and the other texts into place. What was sent must be what was previewed: `texts`.
+ */
+export function libraryScript(input: LibraryInput, texts: LibraryTexts): string {
+  const { paths } = input;
+  const head = {
+    resource: "library",
+    owner: input.owner,
+    generation: input.generation,
+    scope: input.host.scope,
+    home: paths.home,
+    before: sameTexts(texts),
+  };
+  const sent = (name: (typeof LIBRARY_TEXTS)[number], mode: string) =>
+    ({ do: "put-sent", path: scriptPath(paths, `${paths.share}/${name}`), mode, name, check: "sh" }) as const;
+  const body: Step[] = [
+    sent("warmbox.sh", "0644"),
+    sent("supervise.sh", "0755"),
+    sent("prove.sh", "0644"),
+    ...queueSteps(input),
+  ];
+  return `${scopeLines(head)}. "$wb_sent/warmbox.sh"\n${resourceLines(head, body)}`;
+}
+
+function sameTexts(texts: LibraryTexts): string {
+  const sums = LIBRARY_TEXTS.map((name) => `${texts[name]}  ${name}\n`);
+  return `(cd "$wb_sent" && sha256sum -c >/dev/null 2>&1) <<'${DELIMITER}' || {
+${sums.join("")}${DELIMITER}
+echo "warmbox: the library's texts have changed since they were previewed; next: run up again" >&2
+exit 65
+}`;
+}
+
+/** `warmbox-run`, its link on PATH, and the place where its builds queue; the tickets in there are nobody's to keep. */
+function queueSteps(input: LibraryInput): Step[] {
+  const { host, paths } = input;
+  const shared = host.scope === "system"; // every user's builds share the one queue
+  const program = `${paths.bin}/warmbox-run`;
+  const put = (path: string, mode: string, text: string): Step => ({
+    ...({ do: "put", path: scriptPath(paths, path), mode, text } as const),
+    check: "sh",
+  });
+  return [
+    { do: "directory", path: scriptPath(paths, paths.queue), mode: shared ? "1777" : "0700", purge: true },
+    ...(shared ? [put(`${paths.queue}/lock`, "0644", LOCK)] : []),
+    put(program, "0755", warmboxRunText(input)),
+    put(`${paths.programs}/warmbox-run`, "0755", runLink(program)),
+  ];
+}
+
+/** A sticky directory lets nobody open another user's file for writing, so the lock is there before the first user. */
+const LOCK = "# Builds draw their tickets one at a time under a lock on this file.\n";
+
+/** A file of ours, not a symbolic link: what stood there before comes back when it goes. */
+function runLink(program: string): string {
+  return `#!/bin/sh\n# Written by warmbox: warmbox-run, where PATH has it.\nexec ${shellWord(program)} "$@"\n`;
+}
+
+/** `warmbox-run` of a host. */
+export function warmboxRunText(input: LibraryInput): string {
+  const { paths, plan, tools } = input;
+  const folder = (path: string): string[] => (path === "" ? [] : [path.slice(0, path.lastIndexOf("/"))]);
+  return warmboxRun({
+    envPath: hasEnvironment(input) ? `${paths.config}/env` : undefined,
+    active: plan.agents.active,
+    stateDir: paths.queue,
+    frontDirs: [paths.front],
+    toolDirs: [...folder(tools.moon), `${paths.cargoHome}/bin`],
+  });
+}

@@ -1,0 +1,93 @@
+/** The two ways to a Pulumi CLI where none is installed: Pulumi's release, or a build from its Go module. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "./errors.ts";
+import { isOnPath } from "./prerequisites.ts";
+import { buildGo } from "./tools/build-go.ts";
+import { sha256Of, thisArch } from "./tools/cache.ts";
+import { downloadFile, downloadText, Unreachable } from "./tools/download.ts";
+import { type Progress, startProgress } from "./tools/progress.ts";
+import { CHECKSUM_HOST, RELEASE_HOST, reachable, rememberUnreachable, worthAsking } from "./vendor.ts";
+import { GO_VERSION, PULUMI_VERSION } from "./versions.ts";
+
+const MIB = 1024 * 1024;
+const PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
+/** Build tags: no libc for user names, and no trace code, which lets the linker drop what is not used. */
+const BUILD_TAGS = "osusergo,grpcnotrace";
+
+/** Where a release's archive and its published checksums are asked for. */
+export type ReleaseHosts = { archives: string; checksums: string };
+const PULUMI_HOSTS: ReleaseHosts = { archives: RELEASE_HOST, checksums: CHECKSUM_HOST };
+
+/** What is remembered of a release that came and was not used. */
+export const refusedRelease = (host: string): string => `${host}#pulumi-${PULUMI_VERSION}`;
+
+/** Downloads and unpacks the release into `directory`; false where it cannot be had. */
+export async function downloadCli(directory: string, hosts: ReleaseHosts = PULUMI_HOSTS): Promise<boolean> {
+  if (!worthAsking(refusedRelease(hosts.archives)) || !(await reachable(hosts.archives))) return false;
+  const progress = startProgress(`pulumi ${PULUMI_VERSION}`);
+  try {
+    const archive = await downloadChecked(directory, hosts, progress);
+    execFileSync("tar", ["-xzf", archive, "-C", directory, "--strip-components=1"]);
+    rmSync(archive);
+    progress.end("downloaded");
+    return existsSync(join(directory, "pulumi"));
+  } catch (error) {
+    // A wrong checksum says nothing of the host, which has the plugin too: only this release is left alone.
+    rememberUnreachable(error instanceof Unreachable ? hosts.archives : refusedRelease(hosts.archives));
+    progress.end(`not downloaded (${(error as Error).message})`);
+    return false;
+  }
+}
+
+async function downloadChecked(directory: string, hosts: ReleaseHosts, progress: Progress): Promise<string> {
+  const name = `pulumi-v${PULUMI_VERSION}-linux-${process.arch}.tar.gz`;
+  const sums = await downloadText(
+    `${hosts.checksums}/pulumi/pulumi/releases/download/v${PULUMI_VERSION}/pulumi-${PULUMI_VERSION}-checksums.txt`,
+  );
+  const expected = sums
+    .split("\n")
+    .find((line) => line.endsWith(` ${name}`))
+    ?.split(" ")[0];
+  if (expected === undefined) throw new Error(`no checksum is published for ${name}`);
+  const archive = join(directory, name);
+  await downloadFile(`${hosts.archives}/releases/sdk/${name}`, archive, (done, total) =>
+    progress.count(Math.round(done / MIB), Math.round(total / MIB), "MiB"),
+  );
+  const found = await sha256Of(archive);
+  if (found !== expected) throw new Error(`${name} has sha256 ${found}, published is ${expected}`);
+  return archive;
+}
+
+/** Builds the CLI at `out`, with `directory` for what only the build needs, from the Go module that setup/go/pulumi pins with every dependency by go.sum. */
+export async function buildCli(out: string, directory: string): Promise<void> {
+  demandGo();
+  mkdirSync(directory, { recursive: true });
+  const progress = startProgress(`pulumi ${PULUMI_VERSION} (build from source, about 4 minutes on 2 cores)`);
+  const flags = process.env.GOFLAGS;
+  process.env.GOFLAGS = [flags, `-tags=${BUILD_TAGS}`].filter(Boolean).join(" ");
+  try {
+    const version = `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${PULUMI_VERSION}`;
+    const tool = { module: join(import.meta.dirname, "go", "pulumi"), pkg: PACKAGE, ldflags: version };
+    await buildGo(tool, thisArch(), out, directory, progress);
+    // Kept until now so that an interrupted build goes on where it was: 1.4 GB that nobody needs from here on.
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+    progress.end("built");
+  } catch (error) {
+    progress.end("failed");
+    throw new UserError(
+      `the Pulumi CLI cannot be built: ${(error as Error).message}\nNext: install Pulumi (https://www.pulumi.com/docs/install/) and run this again`,
+    );
+  } finally {
+    if (flags === undefined) delete process.env.GOFLAGS;
+    else process.env.GOFLAGS = flags;
+  }
+}
+
+function demandGo(): void {
+  if (isOnPath("go")) return;
+  throw new UserError(
+    `Pulumi is not installed, its release cannot be downloaded, and go is not on PATH to build it. Next: install Pulumi ${PULUMI_VERSION} or newer (https://www.pulumi.com/docs/install/), or Go ${GO_VERSION} or newer`,
+  );
+}

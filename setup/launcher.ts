@@ -1,0 +1,60 @@
+/** The tiny sh programs under whose names the engine finds the stand-ins. */
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { COMMAND_PLUGIN_VERSION } from "./versions.ts";
+
+const MARK = "# warmbox stand-in";
+
+/** Variable with the engine/ of the checkout that runs now: several checkouts share one launcher. */
+export const ENGINE_VARIABLE = "WARMBOX_ENGINE";
+
+/**
+ * The text of a launcher: runs one of our TypeScript programs under the Node that is running now. The checkout that
+ * started Pulumi wins (for a plain `pulumi` that is the folder it runs in) over the one that wrote the launcher.
+ */
+export function launcherText(program: string, node = process.execPath): string {
+  return `#!/bin/sh
+${MARK}: runs in place of Pulumi's released plugin, which could not be downloaded.
+# Written by warmbox (npm run up); gone as soon as the released plugin can be had.
+program=${shellQuote(program)}
+node=${shellQuote(node)}
+for engine in "\${${ENGINE_VARIABLE}:-}" "$PWD/setup"; do
+  [ ! -f "$engine/launcher.ts" ] || [ ! -f "$engine/\${program##*/}" ] || { program=$engine/\${program##*/} && break; }
+done
+for needed in "$program" "$node"; do
+  [ -f "$needed" ] || {
+    echo "warmbox: $needed is gone; next: run 'npm run up' in a warmbox folder, or get the released one: pulumi plugin install resource command ${COMMAND_PLUGIN_VERSION} --reinstall" >&2
+    exit 1
+  }
+done
+exec "$node" "$program" "$@"
+`;
+}
+
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** True for a file that is one of our launchers. */
+export function isLauncher(path: string): boolean {
+  return (read(path) ?? "").split("\n")[1]?.startsWith(MARK) ?? false;
+}
+
+/** Puts a launcher for `setup/<name>` at `path`; writes nothing when it stands there already. */
+export function installLauncher(path: string, name: "language-host.ts" | "command-plugin.ts"): void {
+  const text = launcherText(join(import.meta.dirname, name));
+  if (read(path) === text) return;
+  mkdirSync(dirname(path), { recursive: true });
+  const staged = `${path}.${process.pid}`;
+  writeFileSync(staged, text);
+  chmodSync(staged, 0o755);
+  renameSync(staged, path);
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
