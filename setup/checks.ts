@@ -26,13 +26,19 @@ export async function runTests(root: string, args: readonly string[]): Promise<n
   return code || (suites.length > 0 ? INCOMPLETE : 0);
 }
 
-/** Format and lint, then types; both run, so that one report shows all. */
+/** Format and lint, types, then words, names and lengths; all run, so that one report shows all. */
 export async function runCheck(root: string, args: readonly string[]): Promise<number> {
   const biome = await step("format and lint", () =>
     node(root, "@biomejs/biome/bin/biome", ["check", ...args]),
   );
   const types = await step("types", () => node(root, "typescript/bin/tsc", ["--noEmit"]));
-  return biome || types;
+  const measures = await step("words, names and lengths", () =>
+    inForeground([process.execPath, join(root, "setup/dev/measures/main.ts")], {
+      cwd: root,
+      env: process.env,
+    }),
+  );
+  return biome || types || measures;
 }
 
 /** Rewrites the files in the project's format, with the fixes that are safe. */
