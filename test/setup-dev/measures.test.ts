@@ -87,7 +87,7 @@ describe("names", () => {
   const text = [
     "const found = 1;",
     "function pick(one: number, { key: at, all = 2, count }: Args) {}",
-    "interface Asked { known: string; told(): void; size: number }",
+    "interface Asked { known: string; shown(): void; size: number }",
     "const host = found; let { isReady } = host;",
   ].join("\n");
 
@@ -99,7 +99,7 @@ describe("names", () => {
       "2 all: number word",
       "3 Asked: participle",
       "3 known: participle",
-      "3 told: participle",
+      "3 shown: participle",
     ]);
   });
 
