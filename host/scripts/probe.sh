@@ -1,6 +1,6 @@
 # What this machine is, in one run and few forks: every pr_fact raw, judged by host/facts.ts.
 # Output: a line `@@warmbox SECTION [WORDS]`, then that section's lines, each after a `|`.
-# Run as: sh -s, with warmbox.sh (host/warmbox/) and this text on stdin, and at its end one call such as
+# Run as: sh -s, with warmbox.sh (host/scripts/warmbox/) and this text on stdin, and at its end one call such as
 #   probe sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 [docker=yes] </dev/null
 # An empty DIR means the tool's default below HOME; docker is asked only where the stack wants it. Nothing is written, nothing is downloaded.
 

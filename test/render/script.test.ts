@@ -175,13 +175,16 @@ done
     for (const name of LIBRARY_TEXTS) expect(hostText(name).split("\n"), name).not.toContain(DELIMITER);
     const here = await temporaryDirectory();
     const prefix = ["sh", "-c", 'tail -n 1; echo "$0"; exit 7'];
-    const words = [join(HOST, "send-library.sh"), ...prefix, "apply"];
-    const sender = ["/bin/sh", "-c", 'echo "the script" | /bin/sh "$@"', "-", ...words];
-    expect(await run(sender, { env: { PATH, TMPDIR: here } })).toEqual({
-      code: 7,
-      stdout: "the script\napply\n",
-      stderr: "",
-    });
+    // also by its path before 0.2, which the state of a stack that was applied then names as its interpreter
+    for (const path of [join(HOST, "send-library.sh"), join(HOST, "..", "send-library.sh")]) {
+      const words = [path, ...prefix, "apply"];
+      const sender = ["/bin/sh", "-c", 'echo "the script" | /bin/sh "$@"', "-", ...words];
+      expect(await run(sender, { env: { PATH, TMPDIR: here } }), path).toEqual({
+        code: 7,
+        stdout: "the script\napply\n",
+        stderr: "",
+      });
+    }
     expect(await readdir(here)).toEqual([]);
   });
 });
