@@ -5,7 +5,7 @@ import { COMMAND_PLUGIN_VERSION } from "./versions.ts";
 
 const MARK = "# warmbox stand-in";
 
-/** Variable with the engine/ of the checkout that runs now: several checkouts share one launcher. */
+/** Variable with the setup/ of the checkout that runs now: several checkouts share one launcher. */
 export const ENGINE_VARIABLE = "WARMBOX_ENGINE";
 
 /**

@@ -40,7 +40,7 @@ export function unshown({ "bazel-remote": { settings }, moon: { env } }: HostCon
   return undefined;
 }
 
-/** Words of `prove` in host/prove/. A tier that the stack has not, or that cannot be shown, is left out. */
+/** Words of `prove` in host/scripts/prove/. A tier that the stack has not, or that cannot be shown, is left out. */
 export function proofWords(input: ProofInput): string[] {
   const tiers = proofTiers(input).filter((tier) => tier !== "moon" || unshown(input.host) === undefined);
   const words = {
