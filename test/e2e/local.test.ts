@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { findPulumi } from "../../setup/cli.ts";
 import { obtainTool } from "../../setup/tools/obtain.ts";
+import { killService } from "../support/service.ts";
 import { type Box, identities, listing, makeBox } from "./box.ts";
 import { addWorktree, demand, makeRepository, moonStatuses, sccacheCounters, session } from "./workspace.ts";
 
@@ -208,7 +209,11 @@ describe("drift shows in a plain preview, and up repairs it", () => {
       edit(".local/share/warmbox/run/bazel-remote", "GOGC=50", "GOGC=400"),
       [/-.*GOGC=50/, /\+.*GOGC=400/],
     ],
-    ["bazel-remote killed for good", async () => await killService("bazel-remote"), [/-state running/]],
+    [
+      "bazel-remote killed for good",
+      async () => await killService(box.home, "bazel-remote"),
+      [/-state running/],
+    ],
     [
       "sccache started with another size",
       startAnotherSccache,
@@ -216,14 +221,8 @@ describe("drift shows in a plain preview, and up repairs it", () => {
     ],
   ];
 
-  async function killService(name: string): Promise<void> {
-    const file = readFileSync(join(box.home, `.local/state/warmbox/run/${name}.pid`), "utf8");
-    for (const [, pid] of file.matchAll(/^(?:supervisor|daemon) (\d+)/gm))
-      process.kill(Number(pid), "SIGKILL");
-  }
-
   async function startAnotherSccache(): Promise<void> {
-    await killService("sccache");
+    await killService(box.home, "sccache");
     const sccache = join(box.home, ".local/share/warmbox/tools/sccache/0.19.0/sccache");
     const started = await box.run([sccache, "--start-server"], box.home, {
       SCCACHE_SERVER_PORT: String(box.ports.sccache),

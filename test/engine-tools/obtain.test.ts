@@ -24,6 +24,7 @@ import { thisArch } from "../../setup/tools/cache.ts";
 import { lockedIntegrity, moonBinary } from "../../setup/tools/moon-npm.ts";
 import { startProgress } from "../../setup/tools/progress.ts";
 import { vendorAsset } from "../../setup/tools/vendor.ts";
+import { processEnd } from "../support/service.ts";
 
 /** Go's own cache of compiled packages stays where it is, whatever home the tests give the tool cache. */
 const GOCACHE = execFileSync("go", ["env", "GOCACHE"]).toString().trim();
@@ -243,7 +244,7 @@ describe("the cache", () => {
       child.stdout?.destroy();
       child.stderr?.destroy();
       await over.catch(() => {});
-      await gone(go);
+      await processEnd(go);
       expect(existsSync(place())).toBe(false);
       const next = await obtain("versitygw", options);
       expect(next.said).toContain("built in");
@@ -398,13 +399,6 @@ describe("moon from npm", () => {
     );
   });
 });
-
-/** Waits for a process to end; the test's own time limit is the bound. */
-async function gone(pid: number): Promise<void> {
-  const running = () =>
-    existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  while (running()) await new Promise((done) => setTimeout(done, 20));
-}
 
 /** A vendor's host that has the tool's released archive and its checksums. */
 function vendorOf(tool: "versitygw", program: string) {

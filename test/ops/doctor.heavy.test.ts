@@ -19,6 +19,7 @@ import type { Finding } from "../../ops/doctor/finding.ts";
 import { type Box, freePort, listing, makeBox } from "../e2e/box.ts";
 import { demand, makeRepository, session } from "../e2e/workspace.ts";
 import { fillCache, unfillCache } from "../large-cache.ts";
+import { killService } from "../support/service.ts";
 
 /**
  * Every cause is caused on the real programs of one box; doctor must find it and nothing else, and the command that it
@@ -90,18 +91,14 @@ const replace = (path: string, from: string | RegExp, to: string) => () => {
   writeFileSync(home(path), text.replace(from, to));
 };
 
-function pidsOf(name: string): { supervisor: number; daemon: number } {
+function pidsOf(name: string): { daemon: number } {
   const text = readFileSync(home(`.local/state/warmbox/run/${name}.pid`), "utf8");
   const of = (word: string) => Number(new RegExp(`^${word} (\\d+)`, "m").exec(text)?.[1]);
-  return { supervisor: of("supervisor"), daemon: of("daemon") };
+  return { daemon: of("daemon") };
 }
 
 const signal = (name: string, word: NodeJS.Signals) => () => void process.kill(pidsOf(name).daemon, word);
-const end = (name: string) => () => {
-  const { supervisor, daemon } = pidsOf(name);
-  process.kill(supervisor, "SIGKILL");
-  process.kill(daemon, "SIGKILL");
-};
+const end = (name: string) => () => killService(box.home, name);
 
 async function sccache(args: string[], env: Record<string, string>): Promise<void> {
   const done = await box.run([SCCACHE_PATH(), ...args], box.home, env);
@@ -272,7 +269,7 @@ async function loaded(): Promise<void> {
   expect(await remoteFiles()).toBeGreaterThanOrEqual(LARGE[0]);
   await expectHealthy();
   unfillCache(home(REMOTE_DIR), ...LARGE);
-  end("bazel-remote")(); // its supervisor, too: it rests longer after each end
+  await end("bazel-remote")(); // its supervisor, too: it rests longer after each end
   expect((await box.warmbox("up")).code).toBe(0);
 }
 
@@ -309,7 +306,7 @@ const SCCACHE: Case[] = [
   {
     id: "sccache-foreign-server",
     cause: async () => {
-      end("sccache")();
+      await end("sccache")();
       await sccache(["--start-server"], {
         SCCACHE_SERVER_PORT: String(box.ports.sccache),
         SCCACHE_CACHE_SIZE: "1G",
@@ -389,7 +386,7 @@ const SCCACHE: Case[] = [
   {
     id: "sccache-port",
     cause: async () => {
-      end("sccache")();
+      await end("sccache")();
       await occupy(box.ports.sccache);
     },
     seen: /port \d+: process \d+/,
@@ -468,7 +465,7 @@ const REMOTE: Case[] = [
     id: "bazel-remote-stray-file",
     cause: async () => {
       writeFileSync(home(".cache/bazel-remote/notes.txt"), "mine\n");
-      end("bazel-remote")();
+      await end("bazel-remote")();
     },
     seen: /bazel-remote\/notes\.txt/,
   },
@@ -513,7 +510,7 @@ const REMOTE: Case[] = [
   {
     id: "bazel-remote-port",
     cause: async () => {
-      end("bazel-remote")();
+      await end("bazel-remote")();
       await occupy(box.ports.http);
     },
     seen: /port \d+: process \d+/,
@@ -570,7 +567,7 @@ const STORE: Case[] = [
   {
     id: "s3-writes-failed",
     cause: async () => {
-      end("s3")();
+      await end("s3")();
       const source = home("store.rs");
       writeFileSync(source, "pub fn store() {}\n");
       const words = [

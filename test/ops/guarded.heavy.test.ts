@@ -8,6 +8,7 @@ import type { Finding } from "../../ops/doctor/finding.ts";
 import { type Box, makeBox } from "../e2e/box.ts";
 import { demand, makeRepository } from "../e2e/workspace.ts";
 import { HAS_IPV6 } from "../ipv6.ts";
+import { killService } from "../support/service.ts";
 
 /**
  * What every command says of a bazel-remote that tells nobody its figures, or that listens on IPv6: on the real programs
@@ -186,9 +187,7 @@ describe.skipIf(!HAS_IPV6)("on IPv6", () => {
   });
 
   it("a port that somebody else took is found, and the command gives ours another one there", async () => {
-    const pids = readFileSync(home(".local/state/warmbox/run/bazel-remote.pid"), "utf8");
-    for (const [, pid] of pids.matchAll(/^(?:supervisor|daemon) (\d+)/gm))
-      process.kill(Number(pid), "SIGKILL");
+    await killService(box.home, "bazel-remote");
     const stranger = await occupied(box.ports.http);
     const { findings } = await doctor();
     expect(findings.map(({ id }) => id)).toEqual(["bazel-remote-port"]);

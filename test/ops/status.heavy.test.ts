@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
 import { type Box, freePort, makeBox } from "../e2e/box.ts";
 import { addWorktree, demand, makeRepository, session } from "../e2e/workspace.ts";
+import { killService } from "../support/service.ts";
 
 const HOST = {
   agents: { total: 4, active: 2 },
@@ -68,8 +69,7 @@ it("counts what two worktrees built since the last look", async () => {
 });
 
 it("finds a service that was killed for good, and settings that are not as applied", async () => {
-  const pids = readFileSync(join(box.home, ".local/state/warmbox/run/sccache.pid"), "utf8");
-  for (const [, pid] of pids.matchAll(/^(?:supervisor|daemon) (\d+)/gm)) process.kill(Number(pid), "SIGKILL");
+  await killService(box.home, "sccache");
   const { code, hosts } = await statusJson();
   expect(code).toBe(1);
   expect(hosts.box.services.sccache.state).toBe("stopped");

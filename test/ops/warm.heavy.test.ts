@@ -14,7 +14,8 @@ import {
   sccacheCounters,
   session,
 } from "../e2e/workspace.ts";
-import { killService, notUploaded } from "../s3/box.ts";
+import { notUploaded } from "../s3/box.ts";
+import { killService } from "../support/service.ts";
 
 const REPOSITORY = "src/workspace";
 
@@ -50,7 +51,7 @@ const demandUp = async (): Promise<void> => {
 /** Takes away what the named caches hold; up makes them anew. */
 async function emptied(...caches: string[]): Promise<void> {
   for (const cache of caches) {
-    killService(box.home, cache);
+    await killService(box.home, cache);
     rmSync(join(box.home, ".cache", cache), { recursive: true });
   }
   await demandUp();
@@ -247,8 +248,7 @@ it("fills a new store from what the local caches have: a host with empty ones ge
 });
 
 it("refuses to fill caches that do not run, and names what is wrong with a workspace", async () => {
-  const pids = readFileSync(join(box.home, ".local/state/warmbox/run/sccache.pid"), "utf8");
-  for (const [, pid] of pids.matchAll(/^(?:supervisor|daemon) (\d+)/gm)) process.kill(Number(pid), "SIGKILL");
+  await killService(box.home, "sccache");
   const down = await box.warmbox("warm");
   expect([down.code, down.output]).toEqual([
     1,

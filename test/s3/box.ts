@@ -75,12 +75,6 @@ export async function must(box: Box, ...words: string[]): Promise<string> {
   return done.output;
 }
 
-/** Ends a supervised service for good, as a crash of the whole machine would. */
-export function killService(home: string, name: string): void {
-  const pids = readFileSync(join(home, `.local/state/warmbox/run/${name}.pid`), "utf8");
-  for (const [, pid] of pids.matchAll(/^(?:supervisor|daemon) (\d+)/gm)) process.kill(Number(pid), "SIGKILL");
-}
-
 /** Stops or goes on with a supervised service, as a machine that hangs does. */
 export function signalService(home: string, name: string, signal: "SIGSTOP" | "SIGCONT"): void {
   const pids = readFileSync(join(home, `.local/state/warmbox/run/${name}.pid`), "utf8");

@@ -14,9 +14,9 @@ import {
   sccacheCounters,
   session,
 } from "../e2e/workspace.ts";
+import { killService } from "../support/service.ts";
 import {
   HOST,
-  killService,
   levels,
   makeS3Box,
   movedIn,
@@ -229,7 +229,7 @@ describe("S3 that goes away fails no build", () => {
     const building = session(box, "moon run :build", repository);
     const early = await Promise.race([building, compiling()]);
     expect(early?.output, "the build ended before it compiled").toBeUndefined();
-    killService(box.first, "s3");
+    await killService(box.first, "s3");
     const built = await building;
     expect(built.code, built.output).toBe(0);
     expect(moonStatuses(repository)).toEqual({ "workspace:build": "skipped" });
