@@ -6,7 +6,7 @@ import type { BuildHostArgs } from "./build-host.ts";
 import { hostResource, type Ownership } from "./host-resource.ts";
 
 /** Runs on the operator's machine, which has the library's texts; the host's own prefix goes behind it. */
-const SEND_LIBRARY = ["/bin/sh", "host/scripts/send-library.sh"];
+const SEND_LIBRARY = ["/bin/sh", "host/send-library.sh"];
 /** Runs on the operator's machine, which has the binaries; it reaches the host itself. */
 const PUSH_TOOLS = ["node", "host/push-tools.ts"];
 

@@ -5,7 +5,7 @@ const SCRIPTS = new URL("scripts/", import.meta.url);
 
 /**
  * A program that runs on hosts, whole. What is too long for one file here is a folder of parts: `warmbox.sh` is
- * `warmbox/00-head.sh` and what follows it, joined in the order of their names. `host/scripts/send-library.sh` joins them the
+ * `warmbox/00-head.sh` and what follows it, joined in the order of their names. `host/send-library.sh` joins them the
  * same way: what it sends must have the sha256 of what is read here.
  *
  * Synchronous: twenty small files are read in half a millisecond so, and in four by promises.

@@ -8,7 +8,7 @@ import { DELIMITER, resourceLines, type Step, scopeLines } from "./script.ts";
 /** What the library's resource depends on. */
 export type LibraryInput = Pick<ResourceInput, "owner" | "generation" | "host" | "paths" | "plan" | "tools">;
 
-/** Texts of `host/` that are on every host; `host/scripts/send-library.sh` sends them. */
+/** Texts of `host/` that are on every host; `host/send-library.sh` sends them. */
 export const LIBRARY_TEXTS = ["prove.sh", "supervise.sh", "warmbox.sh"] as const;
 
 /** sha256 of each of them, hexadecimal. */

@@ -124,7 +124,7 @@ describe("BuildHost", () => {
     const resources = await resourcesOf();
     for (const name of ["box-library", "box-cargo", "box-sccache", "box-bazel-remote", "box-moon"]) {
       const { stdin, ...inputs } = commandOf(resources, name);
-      const sender = name === "box-library" ? ["/bin/sh", "host/scripts/send-library.sh"] : [];
+      const sender = name === "box-library" ? ["/bin/sh", "host/send-library.sh"] : [];
       expect(inputs).toEqual({
         interpreter: [...sender, "/bin/sh", "-s", "--"],
         create: "apply",

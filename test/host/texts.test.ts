@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hostText, partsOf } from "../../host/texts.ts";
 import { run } from "../render/daemon.ts";
-import { HOST } from "./sent.ts";
+import { SCRIPTS } from "./sent.ts";
 import { hostTextFile } from "./text-file.ts";
 
 const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
-const folders = readdirSync(HOST, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+const folders = readdirSync(SCRIPTS, { withFileTypes: true }).filter((entry) => entry.isDirectory());
 const NAMES = folders.map(({ name }) => `${name}.sh`);
 const PARTS = NAMES.flatMap(partsOf);
 
@@ -17,9 +17,9 @@ describe("a text in parts", () => {
   it.each(NAMES)("%s is its parts, one after another, and nothing else", (name) => {
     const parts = partsOf(name);
     expect(parts.length).toBeGreaterThan(1);
-    expect(hostText(name)).toBe(parts.map((part) => readFileSync(join(HOST, part), "utf8")).join(""));
-    expect(readdirSync(join(HOST, name.replace(".sh", ""))).length).toBe(parts.length);
-    expect(existsSync(join(HOST, name)), "a file of that name, which nothing would read").toBe(false);
+    expect(hostText(name)).toBe(parts.map((part) => readFileSync(join(SCRIPTS, part), "utf8")).join(""));
+    expect(readdirSync(join(SCRIPTS, name.replace(".sh", ""))).length).toBe(parts.length);
+    expect(existsSync(join(SCRIPTS, name)), "a file of that name, which nothing would read").toBe(false);
   });
 
   it.each(NAMES)("%s has parts that every locale sorts the same way", (name) => {
@@ -29,19 +29,19 @@ describe("a text in parts", () => {
   });
 
   it.each(PARTS)("%s ends with a line, after a head that says what it holds", (part) => {
-    const text = readFileSync(join(HOST, part), "utf8");
+    const text = readFileSync(join(SCRIPTS, part), "utf8");
     expect(text).toMatch(/^# --- [^-].*[^-]\n|^(#!.*\n)?# .*\n# On a host it is one file/);
     expect(text).toMatch(/\S\n$/);
   });
 
   it.each(SHELLS)("is whole to %s, and each part by itself", async (...shell) => {
-    for (const file of [...NAMES.map(hostTextFile), ...PARTS.map((part) => join(HOST, part))])
+    for (const file of [...NAMES.map(hostTextFile), ...PARTS.map((part) => join(SCRIPTS, part))])
       expect(await run([...shell, "-n", file])).toEqual({ code: 0, stdout: "", stderr: "" });
   });
 });
 
 it("a text in one file is that file", () => {
   expect(partsOf("supervise.sh")).toEqual([]);
-  expect(hostText("supervise.sh")).toBe(readFileSync(join(HOST, "supervise.sh"), "utf8"));
+  expect(hostText("supervise.sh")).toBe(readFileSync(join(SCRIPTS, "supervise.sh"), "utf8"));
   expect(() => hostText("nobody.sh")).toThrow("nobody.sh");
 });
