@@ -1,6 +1,7 @@
+import { shellWord } from "../stacks/shell.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { type DeclaredHost, declaredProbe, type Probe, parseProbe } from "./facts.ts";
-import { reachPrefix, runScript, type ScriptResult, shellWord, sshTarget } from "./reach.ts";
+import { reachPrefix, runScript, type ScriptResult, sshTarget } from "./reach.ts";
 import { hostText } from "./texts.ts";
 
 /** A probe takes well under a second; a host that has not answered by then does not answer, seconds. */

@@ -16,6 +16,7 @@ import { type PushedTool, toolsRoot } from "../plan/tools.ts";
 import type { Arch, ObtainedTool } from "../setup/tools/cache.ts";
 import { obtainTool } from "../setup/tools/obtain.ts";
 import { startProgress } from "../setup/tools/progress.ts";
+import { shellWord } from "../stacks/shell.ts";
 import { hostText } from "./texts.ts";
 
 /** What the resource's standard input says. */
@@ -60,7 +61,7 @@ async function pack(manifest: PushManifest, pushed: PushedTool, zipped: boolean)
   const { tool, source } = pushed;
   const found = await obtainTool(tool, { arch: manifest.arch, source });
   const call = (...words: (string | number)[]) =>
-    `receive ${[keyOf(pushed), found.sha256, ...words].map(quote).join(" ")}`;
+    `receive ${[keyOf(pushed), found.sha256, ...words].map(shellWord).join(" ")}`;
   const parcel = (bytes: number, how: string, open: () => Readable) => ({
     key: keyOf(pushed),
     call: call(bytes, how),
@@ -154,17 +155,13 @@ async function sessionScript(manifest: PushManifest, calls: string[]): Promise<s
   const { host, scope, owner, generation, tools } = manifest;
   const root = toolsRoot(scope);
   const settings = [
-    `host=${quote(host)} owner=${quote(owner)} generation=${quote(generation)} scope=${scope}`,
+    `host=${shellWord(host)} owner=${shellWord(owner)} generation=${shellWord(generation)} scope=${scope}`,
     `root=${scope === "system" ? root : `"$HOME/${root}"`}`,
     `library="${PLACES[scope].library}" state="${PLACES[scope].state}"`,
-    `keys=${quote(tools.map(keyOf).join(" "))}`,
+    `keys=${shellWord(tools.map(keyOf).join(" "))}`,
   ];
   const functions = hostText("push-tools.sh");
   return `${settings.join("\n")}\n${functions}\nsession() {\n${calls.join("\n")}\nexit\n}\nsession\n`;
-}
-
-function quote(word: string | number): string {
-  return `'${String(word).replaceAll("'", "'\\''")}'`;
 }
 
 async function main(action: string | undefined): Promise<void> {

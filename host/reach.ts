@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import { shellWord } from "../stacks/shell.ts";
 import type { HostConfig } from "../stacks/types.ts";
 
 /**
@@ -148,10 +149,6 @@ function killGroup(child: ChildProcess): void {
 /** ssh joins its words with spaces for the other side's shell, which takes them apart again. */
 const wordsFor = (program: string, words: string[]): string[] =>
   program === "ssh" ? words.map(shellWord) : words;
-
-/** A word as a POSIX shell reads it back. */
-export const shellWord = (word: string): string =>
-  /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /**
  * What a script, or ssh, may see of the caller's environment. A Pulumi program's holds decrypted configuration. A

@@ -1,6 +1,6 @@
 import { hostWords } from "../host/probe.ts";
-import { shellWord } from "../host/reach.ts";
 import { hostText } from "../host/texts.ts";
+import { shellWord } from "../stacks/shell.ts";
 import type { HostConfig } from "../stacks/types.ts";
 
 /**

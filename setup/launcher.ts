@@ -1,6 +1,7 @@
 /** The tiny sh programs under whose names the engine finds the stand-ins. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { shellWord } from "../stacks/shell.ts";
 import { COMMAND_PLUGIN_VERSION } from "./versions.ts";
 
 const MARK = "# warmbox stand-in";
@@ -16,8 +17,8 @@ export function launcherText(program: string, node = process.execPath): string {
   return `#!/bin/sh
 ${MARK}: runs in place of Pulumi's released plugin, which could not be downloaded.
 # Written by warmbox (npm run up); gone as soon as the released plugin can be had.
-program=${shellQuote(program)}
-node=${shellQuote(node)}
+program=${shellWord(program)}
+node=${shellWord(node)}
 for engine in "\${${ENGINE_VARIABLE}:-}" "$PWD/setup"; do
   [ ! -f "$engine/launcher.ts" ] || [ ! -f "$engine/\${program##*/}" ] || { program=$engine/\${program##*/} && break; }
 done
@@ -29,10 +30,6 @@ for needed in "$program" "$node"; do
 done
 exec "$node" "$program" "$@"
 `;
-}
-
-function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** True for a file that is one of our launchers. */

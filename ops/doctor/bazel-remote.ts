@@ -1,5 +1,5 @@
-import { shellWord } from "../../host/reach.ts";
 import { planHost } from "../../plan/sizing.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { Evidence } from "./evidence.ts";
 import { type Cause, lastLines } from "./finding.ts";
 import { changeStack, httpPort, onHost, restart, up } from "./mend.ts";

@@ -1,4 +1,4 @@
-import { shellWord } from "../../host/reach.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { Evidence, Session, SettingLine } from "./evidence.ts";
 import { type Cause, type Finding, place, whereSet } from "./finding.ts";
 import { addLine, edit, here, linesSetting, onHost, startFile, unset, up } from "./mend.ts";

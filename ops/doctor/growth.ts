@@ -1,5 +1,5 @@
-import { shellWord } from "../../host/reach.ts";
 import { INDEX_ENTRY } from "../../plan/constants.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import { readableBytes } from "../words.ts";
 import type { Evidence } from "./evidence.ts";
 import { type Cause, place } from "./finding.ts";

@@ -1,4 +1,5 @@
-import { shellWord, sshTarget } from "../../host/reach.ts";
+import { sshTarget } from "../../host/reach.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { Evidence, Session, SettingLine } from "./evidence.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { shellWord } from "../../host/reach.ts";
 import { grpcUrl } from "../../render/moon/moon-env.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import { judge } from "../../stacks/versions.ts";
 import type { Evidence, Session } from "./evidence.ts";
 import { type Cause, place, whereSet } from "./finding.ts";

@@ -1,5 +1,5 @@
-import { shellWord } from "../../host/reach.ts";
 import { OVERRIDING_ENVIRONMENT } from "../../render/cargo/rustc-wrapper.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { Daemon, Evidence } from "./evidence.ts";
 import { type Cause, lastLines, place, whereSet } from "./finding.ts";
 import { changeStack, onHost, restart, unset, up } from "./mend.ts";

@@ -1,5 +1,5 @@
-import { shellWord } from "../../host/reach.ts";
 import { credentialsPath } from "../../render/store.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Cause } from "./finding.ts";
 import { onHost, restart, stackCommand, up } from "./mend.ts";

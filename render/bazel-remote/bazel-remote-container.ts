@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { scriptPath } from "../../plan/paths.ts";
 import { dockerMegabytes } from "../../stacks/bytes.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import { type ContainerChoice, head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";
 import { credentialsPath, marked, type Store } from "../store.ts";

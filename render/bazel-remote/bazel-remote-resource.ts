@@ -1,8 +1,8 @@
 import { BAZEL_REMOTE_SHARE, INDEX_ENTRY } from "../../plan/constants.ts";
 import { scriptPath } from "../../plan/paths.ts";
 import { bytes, gib } from "../../stacks/bytes.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { HostConfig } from "../../stacks/types.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
 import { httpGet } from "../lib/http-get.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";

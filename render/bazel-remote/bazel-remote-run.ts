@@ -1,8 +1,8 @@
 import type { HostPaths } from "../../plan/paths.ts";
 import type { CachePlan } from "../../plan/sizing.ts";
 import { goMemLimit } from "../../stacks/bytes.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { BazelRemoteConfig } from "../../stacks/types.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
 import { cleanEnv } from "../lib/clean-env.ts";
 import { marked, type Store } from "../store.ts";
 

@@ -1,3 +1,5 @@
+import { shellWord } from "../../stacks/shell.ts";
+
 /** What cargo's `rustc-wrapper` needs to know of the sccache it stands in front of. */
 export interface RustcWrapper {
   /** Absolute path of the binary; its file name must be `sccache` (under another name it takes itself for a compiler). */
@@ -50,11 +52,6 @@ export const OVERRIDING_ENVIRONMENT: readonly string[] = [
   ...["MEMCACHED", "MEMCACHED_ENDPOINT", "REDIS", "REDIS_ENDPOINT", "REDIS_CLUSTER_ENDPOINTS"],
   ...["WEBDAV_ENDPOINT", "OSS_BUCKET", "OSS_ENDPOINT", "COS_BUCKET", "COS_ENDPOINT"],
 ].map((name) => `SCCACHE_${name}`);
-
-/** One word of POSIX sh, whatever `text` holds. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
 
 /**
  * The script that cargo runs as `build.rustc-wrapper`: sccache in front of rustc, and rustc alone when sccache itself

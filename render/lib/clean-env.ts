@@ -1,4 +1,4 @@
-import { shellWord } from "../cargo/rustc-wrapper.ts";
+import { shellWord } from "../../stacks/shell.ts";
 
 /** PATH of the daemons: fixed, so that it does not depend on who ran `up`. They start no other program by name. */
 export const DAEMON_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,5 +1,5 @@
 import { scriptPath } from "../../plan/paths.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import { hasEnvironment } from "../moon/moon-env.ts";
 import { warmboxRun } from "../moon/warmbox-run.ts";
 import type { ResourceInput } from "./resource.ts";

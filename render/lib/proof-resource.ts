@@ -1,8 +1,8 @@
 import { bazelRemoteGiB, gib } from "../../stacks/bytes.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { HostConfig } from "../../stacks/types.ts";
 import { answersAnyone } from "../bazel-remote/bazel-remote-resource.ts";
 import { bazelRemoteEnvironment } from "../bazel-remote/bazel-remote-run.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
 import { grpcUrl, moonEnvironment } from "../moon/moon-env.ts";
 import { credentialsPath, pathsSeenBy } from "../store.ts";
 import { httpGet } from "./http-get.ts";

@@ -1,6 +1,6 @@
 import type { ServiceKind } from "../../plan/service-kind.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { HostConfig } from "../../stacks/types.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
 
 /** The line that ends a file in a script; a file that holds it as a line cannot be sent. */
 export const DELIMITER = "WARMBOX-END";

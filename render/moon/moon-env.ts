@@ -1,7 +1,7 @@
 import type { HostPaths } from "../../plan/paths.ts";
 import type { CachePlan } from "../../plan/sizing.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { HostConfig } from "../../stacks/types.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
 
 /** What moon's environment depends on. */
 export type MoonEnvInput = {

@@ -1,4 +1,4 @@
-import { shellWord } from "../cargo/rustc-wrapper.ts";
+import { shellWord } from "../../stacks/shell.ts";
 
 /** What the front of moon needs to know. */
 export interface MoonWrapper {

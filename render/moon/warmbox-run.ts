@@ -1,4 +1,4 @@
-import { shellWord } from "../cargo/rustc-wrapper.ts";
+import { shellWord } from "../../stacks/shell.ts";
 
 /** What `warmbox-run` needs to know of its host. */
 export interface WarmboxRun {

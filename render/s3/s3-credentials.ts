@@ -1,5 +1,5 @@
 import { scriptPath } from "../../plan/paths.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript } from "../lib/script.ts";
 import { credentialsPath, type S3Keys, s3Credentials } from "../store.ts";

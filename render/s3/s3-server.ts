@@ -1,6 +1,6 @@
 import { below, scriptPath } from "../../plan/paths.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { S3Config } from "../../stacks/types.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
 import { cleanEnv } from "../lib/clean-env.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";

@@ -1,7 +1,7 @@
 import type { HostPaths } from "../../plan/paths.ts";
 import type { CachePlan } from "../../plan/sizing.ts";
+import { shellWord } from "../../stacks/shell.ts";
 import type { SccacheConfig } from "../../stacks/types.ts";
-import { shellWord } from "../cargo/rustc-wrapper.ts";
 import { cleanEnv } from "../lib/clean-env.ts";
 import { type Store, storeEnvironment } from "../store.ts";
 

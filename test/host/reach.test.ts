@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cleanEnv, reachPlace, reachPrefix, runScript, shellWord } from "../../host/reach.ts";
+import { cleanEnv, reachPlace, reachPrefix, runScript } from "../../host/reach.ts";
 import { hostOf } from "../plan/machine.ts";
 
 const LOCAL = reachPrefix(hostOf());
@@ -102,13 +102,4 @@ test("cleanEnv keeps what a login sets", () => {
     SCCACHE_DIR: "/d",
   };
   expect(cleanEnv(env)).toEqual({ HOME: "/h", PATH: "/bin", SSH_AUTH_SOCK: "/s" });
-});
-
-test("shellWord quotes what a shell would change", () => {
-  expect(["a/b-c.d", "two words", "it's", ""].map(shellWord)).toEqual([
-    "a/b-c.d",
-    "'two words'",
-    "'it'\\''s'",
-    "''",
-  ]);
 });
