@@ -1,3 +1,4 @@
+import { UserError } from "../stacks/errors.ts";
 import { shellWord } from "../stacks/shell.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { type DeclaredHost, declaredProbe, type Probe, parseProbe } from "./facts.ts";
@@ -8,8 +9,10 @@ import { hostText } from "./texts.ts";
 export const PROBE_TIMEOUT_SECONDS = 60;
 
 /** A host that did not answer. The message is complete: host, user, what ssh or sh said, next step. */
-export class UnreachableError extends Error {
-  override name = "UnreachableError";
+export class UnreachableError extends UserError {
+  constructor(message: string) {
+    super("unreachable", message);
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { declaredProbe, type HostFacts } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
 import { type Bytes, bytes, formatBytes, gib, parseBytes } from "../stacks/bytes.ts";
 import { parseStackConfig } from "../stacks/config.ts";
+import { exitCodeOf } from "../stacks/errors.ts";
 import { MAX_CPUS, MIN_RAM } from "../stacks/schema/facts.ts";
 import { MAX_AGENTS } from "../stacks/schema/host.ts";
 import type { HostConfig } from "../stacks/types.ts";
@@ -187,7 +188,7 @@ export async function main(
     return 0;
   } catch (error) {
     complain(`plan: ${(error as Error).message}\n`);
-    return error instanceof UsageError ? 2 : 1;
+    return exitCodeOf(error);
   }
 }
 

@@ -5,11 +5,14 @@ import { parse as parseYaml } from "yaml";
 import { readProject } from "../setup/project.ts";
 import { DEFAULT_STACK, selectedStack } from "../setup/stack.ts";
 import { readStack } from "../stacks/config.ts";
+import { exitCodeOf, UserError } from "../stacks/errors.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 
 /** A wrong flag or a stack that is not there: the message is complete, and no trace helps. */
-export class UsageError extends Error {
-  override name = "UsageError";
+export class UsageError extends UserError {
+  constructor(message: string) {
+    super("usage", message);
+  }
 }
 
 /** A stack as its file declares it, with the hosts that a command is to look at. */
@@ -99,7 +102,7 @@ export async function runOp(
   };
   process.exitCode = await run(process.argv.slice(2), out).catch((error: Error) => {
     out.complain(`${command}: ${error.message}\n`);
-    return error instanceof UsageError ? 2 : 1;
+    return exitCodeOf(error);
   });
 }
 

@@ -1,6 +1,8 @@
+import type { ErrorCode, UserError } from "../stacks/errors.ts";
+
 export function removeStaged(target: string): void;
 export const NODE_VERSION: string;
-export class SetupError extends Error {}
+export function userError(code: ErrorCode, message: string): UserError;
 export function cacheDirectory(environment?: NodeJS.ProcessEnv): string;
 export function runsTypeScript(version?: string): boolean;
 export function withoutNpms(path?: string): string[];

@@ -36,8 +36,13 @@ const SHOWN_LINES = 12;
 const QUIET_MS = 2_000;
 const LOG_EVERY_MS = 10_000;
 
-/** A mistake or a lack on the user's side: shown as it is, without a stack. */
-export class SetupError extends Error {}
+/**
+ * An error for the user to fix, shown without a stack trace: what `UserError` of stacks/errors.ts is, which Node cannot
+ * load yet when this file runs.
+ */
+export function userError(code, message) {
+  return Object.assign(new Error(message), { name: "UserError", code });
+}
 
 /** `${XDG_CACHE_HOME:-~/.cache}/warmbox` */
 export function cacheDirectory(environment = process.env) {
@@ -115,7 +120,10 @@ export async function withLock(key, work) {
     const listening = await new Promise((resolve, reject) => {
       server.once("error", (error) => {
         if (error.code === "EADDRINUSE") resolve(false);
-        else reject(new SetupError(`the lock ${JSON.stringify(address)} cannot be taken: ${error.message}`));
+        else
+          reject(
+            userError("failed", `the lock ${JSON.stringify(address)} cannot be taken: ${error.message}`),
+          );
       });
       server.listen(address, () => resolve(true));
     });
@@ -161,14 +169,17 @@ export function runQuietly(program, args, options = {}) {
     };
     child.stdout?.on("data", keep);
     child.stderr?.on("data", keep);
-    child.once("error", (error) => reject(new SetupError(`${program} does not start: ${error.message}`)));
+    child.once("error", (error) =>
+      reject(userError("missing", `${program} does not start: ${error.message}`)),
+    );
     child.once("close", (code, signal) => {
       for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.off(name, stop);
       if (code === 0) return resolve();
       if (signal) process.kill(process.pid, signal);
       const name = `${basename(program)} ${args[0] ?? ""}`.trim();
       reject(
-        new SetupError(
+        userError(
+          "failed",
           `${name} failed (${signal ?? code}):\n${output.split("\n").slice(0, SHOWN_LINES).join("\n")}`.trimEnd(),
         ),
       );
@@ -179,7 +190,7 @@ export function runQuietly(program, args, options = {}) {
 function demandNpm(path) {
   const npm = onPath("npm", path);
   if (npm) return npm;
-  throw new SetupError("npm is not on PATH. It comes with Node.js; next: install Node.js 24 with npm");
+  throw userError("missing", "npm is not on PATH. It comes with Node.js; next: install Node.js 24 with npm");
 }
 
 /** The path of a Node that runs TypeScript, brought from the npm registry when it is not in the cache yet. */
@@ -188,7 +199,8 @@ export async function ensureNode(root, cache = cacheDirectory()) {
   const source = join(root, "setup", "node", arch);
   if (process.platform !== "linux" || !existsSync(source)) {
     const here = `${process.platform}-${arch}`;
-    throw new SetupError(
+    throw userError(
+      "missing",
       `Node ${process.versions.node} cannot run TypeScript, and warmbox brings one for linux-x64 and linux-arm64 only, not ${here}. Next: install Node.js 24 and run this again`,
     );
   }

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "./errors.ts";
+import { UserError } from "../stacks/errors.ts";
 import { isOnPath } from "./prerequisites.ts";
 import { buildGo } from "./tools/build-go.ts";
 import { sha256Of, thisArch } from "./tools/cache.ts";
@@ -77,6 +77,7 @@ export async function buildCli(out: string, directory: string): Promise<void> {
   } catch (error) {
     progress.end("failed");
     throw new UserError(
+      "missing",
       `the Pulumi CLI cannot be built: ${(error as Error).message}\nNext: install Pulumi (https://www.pulumi.com/docs/install/) and run this again`,
     );
   } finally {
@@ -88,6 +89,7 @@ export async function buildCli(out: string, directory: string): Promise<void> {
 function demandGo(): void {
   if (isOnPath("go")) return;
   throw new UserError(
+    "missing",
     `Pulumi is not installed, its release cannot be downloaded, and go is not on PATH to build it. Next: install Pulumi ${PULUMI_VERSION} or newer (https://www.pulumi.com/docs/install/), or Go ${GO_VERSION} or newer`,
   );
 }

@@ -7,8 +7,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
+import { UserError } from "../stacks/errors.ts";
 import { COMMAND_TYPE, nameOf, typeOf } from "./command/names.ts";
-import { UserError } from "./errors.ts";
 import { fileBackend, type Project } from "./project.ts";
 
 /** A lock as Pulumi writes it. */
@@ -97,7 +97,10 @@ function clearPending(file: string, { project, stack, cli, env }: Interrupted): 
       maxBuffer: 2 ** 30,
     });
     if (done.status === 0) return done.stdout;
-    throw new UserError(`pulumi ${words.join(" ")} failed:\n${done.stdout}${done.stderr}`.trimEnd());
+    throw new UserError(
+      "failed",
+      `pulumi ${words.join(" ")} failed:\n${done.stdout}${done.stderr}`.trimEnd(),
+    );
   };
   const exported = run(["stack", "export"]);
   const pending = pendingOf(exported);

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { UserError } from "./errors.ts";
+import { UserError } from "../stacks/errors.ts";
 import { demandNothingTaken } from "./npm-flags.ts";
 
 const ROOT = dirname(import.meta.dirname);
@@ -50,9 +50,10 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 async function runProgram(command: string, args: readonly string[]): Promise<number> {
   const file = PROGRAMS[command];
   if (file === undefined)
-    throw new UserError(`there is no command ${command}. Next: node setup/run.mjs --help`);
+    throw new UserError("usage", `there is no command ${command}. Next: node setup/run.mjs --help`);
   const path = join(ROOT, file);
-  if (!existsSync(path)) throw new UserError(`${command} is not part of this version: ${file} is missing`);
+  if (!existsSync(path))
+    throw new UserError("usage", `${command} is not part of this version: ${file} is missing`);
   process.argv = [process.execPath, path, ...args];
   await import(pathToFileURL(path).href);
   return Number(process.exitCode ?? 0);

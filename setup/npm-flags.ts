@@ -4,7 +4,7 @@
  * ours knows is refused.
  * @see https://docs.npmjs.com/cli/commands/npm-run
  */
-import { UserError } from "./errors.ts";
+import { UserError } from "../stacks/errors.ts";
 
 /** Flags of Pulumi's up, preview, destroy and refresh, and what they share; `color` and `yes` are npm's own too. */
 const PULUMI_FLAGS = [
@@ -63,6 +63,7 @@ export function demandNothingTaken(
   const at = command === "pulumi" ? 1 : 0;
   const words = [...args.slice(0, at), ...flags, ...args.slice(at)].join(" ");
   throw new UserError(
+    "usage",
     `npm kept ${flags.join(" ")} for itself, nothing was done. Next: put -- before the flags: npm run ${command} -- ${words}`,
   );
 }

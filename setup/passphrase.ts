@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { UserError } from "./errors.ts";
+import { UserError } from "../stacks/errors.ts";
 import type { Project } from "./project.ts";
 
 const PASSPHRASE_BYTES = 32;
@@ -37,6 +37,7 @@ function refuseIfEncrypted(project: Project, file: string): void {
   );
   if (encrypted === undefined) return;
   throw new UserError(
+    "config",
     `${encrypted} is encrypted with a passphrase that is not here. Next: set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE, or put the passphrase into ${file}; only if nobody needs the stack's secrets any more, remove the line encryptionsalt from the file`,
   );
 }

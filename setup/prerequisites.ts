@@ -1,7 +1,7 @@
 /** Programs that have to be on the machine already, because no registry package can bring them. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { UserError } from "./errors.ts";
+import { UserError } from "../stacks/errors.ts";
 import { GO_VERSION } from "./versions.ts";
 
 /** A program, what warmbox needs it for, and how to get it. */
@@ -29,7 +29,7 @@ export function demandPrograms(
     const { purpose, next } = PROGRAMS[program];
     return `  ${program} is not on PATH; it is needed for ${purpose}. Next: ${next}`;
   });
-  throw new UserError(`this machine lacks ${missing.join(", ")}:\n${lines.join("\n")}`);
+  throw new UserError("missing", `this machine lacks ${missing.join(", ")}:\n${lines.join("\n")}`);
 }
 
 /** True when the program can be run by its name. */

@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureNode, ensurePackages, runsTypeScript, SetupError, withoutNpms } from "./bootstrap.mjs";
+import { ensureNode, ensurePackages, runsTypeScript, userError, withoutNpms } from "./bootstrap.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -37,7 +37,7 @@ async function main(args) {
     return 0;
   }
   if (process.platform === "win32")
-    throw new SetupError("warmbox runs on Linux and macOS; on Windows use WSL");
+    throw userError("missing", "warmbox runs on Linux and macOS; on Windows use WSL");
   const node = runsTypeScript() ? process.execPath : await ensureNode(ROOT);
   process.env.PATH = [dirname(node), ...withoutNpms(process.env.PATH)].join(delimiter);
   await ensurePackages(ROOT);
@@ -68,7 +68,7 @@ function handOver(node, args) {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const expected = error instanceof SetupError || error?.name === "UserError";
+  const expected = error?.name === "UserError"; // isUserError of stacks/errors.ts
   process.stderr.write(`warmbox: ${expected ? error.message : (error?.stack ?? error)}\n`);
   process.exitCode = 1;
 }

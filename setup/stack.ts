@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
+import { UserError } from "../stacks/errors.ts";
 import { type PulumiCli, pulumiHome } from "./cli.ts";
-import { UserError } from "./errors.ts";
 import { expandedBackend, fileBackend, type Project } from "./project.ts";
 
 /** The stack that is made and selected when none is. */
@@ -61,11 +61,13 @@ export function ensureStack(
 function demandStackFile(project: Project, name: string, command: string): void {
   if (!MAKING.includes(command)) {
     throw new UserError(
+      "config",
       `there is no stack ${name} in ${project.backend}: nothing to ${command}. ${known(project)}`,
     );
   }
   if (name === DEFAULT_STACK || existsSync(join(project.stackDirectory, `Pulumi.${name}.yaml`))) return;
   throw new UserError(
+    "config",
     `there is no stack ${name}: neither in ${project.backend || "the backend"} nor as ${join(project.stackDirectory, `Pulumi.${name}.yaml`)}. ${known(project)}`,
   );
 }
@@ -110,7 +112,7 @@ function existsInBackend(project: Project, cli: PulumiCli, name: string, env: No
     stdio: ["ignore", "pipe", "inherit"],
   });
   if (listed.status !== 0)
-    throw new UserError(`the stacks in ${project.backend || "the backend"} cannot be listed`);
+    throw new UserError("failed", `the stacks in ${project.backend || "the backend"} cannot be listed`);
   return (JSON.parse(listed.stdout) as { name: string }[]).some(
     (stack) => stack.name.split("/").at(-1) === name,
   );
@@ -124,5 +126,5 @@ function pulumi(cli: PulumiCli, args: string[], project: Project, env: NodeJS.Pr
     stdio: ["ignore", "pipe", "pipe"],
   });
   if (done.status === 0) return;
-  throw new UserError(`pulumi ${args.join(" ")} failed:\n${done.stdout}${done.stderr}`.trimEnd());
+  throw new UserError("failed", `pulumi ${args.join(" ")} failed:\n${done.stdout}${done.stderr}`.trimEnd());
 }

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { UserError } from "./errors.ts";
 
 /** One thing wrong with the stack file, in the four parts that every message of ours has. */
 export type Fault = {
@@ -13,11 +14,10 @@ export type Fault = {
 };
 
 /** Raised once per run for a stack file that is not right; `.message` is complete and needs no stack trace. */
-export class ConfigError extends Error {
+export class ConfigError extends UserError {
   readonly faults: Fault[];
   constructor(faults: Fault[]) {
-    super(faultReport(faults));
-    this.name = "ConfigError";
+    super("config", faultReport(faults));
     this.faults = faults;
   }
 }
