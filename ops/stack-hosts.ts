@@ -2,10 +2,10 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { parse as parseYaml } from "yaml";
-import { readProject } from "../setup/project.ts";
-import { DEFAULT_STACK, selectedStack } from "../setup/stack.ts";
 import { readStack } from "../stacks/config.ts";
 import { exitCodeOf, UserError } from "../stacks/errors.ts";
+import { readProject } from "../stacks/project.ts";
+import { DEFAULT_STACK, selectedStack } from "../stacks/selected-stack.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 
 /** A wrong flag or a stack that is not there: the message is complete, and no trace helps. */

@@ -17,6 +17,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { pulumiHome } from "../stacks/project.ts";
 import { removeStaged } from "./bootstrap.mjs";
 import { buildCli, downloadCli, refusedRelease } from "./cli-obtain.ts";
 import { installLauncher } from "./launcher.ts";
@@ -29,11 +30,6 @@ import { olderThan, PULUMI_VERSION } from "./versions.ts";
 export type PulumiCli = { path: string; version: string; origin: "installed" | "released" | "built" };
 
 const LANGUAGE_HOST = "pulumi-language-nodejs";
-
-/** `$PULUMI_HOME`, where Pulumi keeps plugins, credentials and which stack is selected. */
-export function pulumiHome(env: NodeJS.ProcessEnv = process.env): string {
-  return env.PULUMI_HOME || join(env.HOME || homedir(), ".pulumi");
-}
 
 /** The CLI to use. Obtains it when there is none: seconds by download, minutes by building. */
 export async function findPulumi(env: NodeJS.ProcessEnv = process.env): Promise<PulumiCli> {

@@ -8,8 +8,8 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../stacks/errors.ts";
+import { fileBackend, type Project } from "../stacks/project.ts";
 import { COMMAND_TYPE, nameOf, typeOf } from "./command/names.ts";
-import { fileBackend, type Project } from "./project.ts";
 
 /** A lock as Pulumi writes it. */
 type Lock = { pid: number; username: string; hostname: string; timestamp: string };

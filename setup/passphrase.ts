@@ -7,7 +7,7 @@ import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, wri
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { UserError } from "../stacks/errors.ts";
-import type { Project } from "./project.ts";
+import type { Project } from "../stacks/project.ts";
 
 const PASSPHRASE_BYTES = 32;
 

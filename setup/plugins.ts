@@ -2,7 +2,8 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type PulumiCli, pulumiHome } from "./cli.ts";
+import { pulumiHome } from "../stacks/project.ts";
+import type { PulumiCli } from "./cli.ts";
 import { installLauncher, isLauncher } from "./launcher.ts";
 import { isOnPath } from "./prerequisites.ts";
 import { startProgress } from "./tools/progress.ts";

@@ -1,13 +1,13 @@
 /** `npm run up`, `preview`, `destroy` and `pulumi`: Pulumi itself, with what it needs made present first. */
 import { homedir, userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { findPulumi, pulumiHome } from "./cli.ts";
+import { expandedBackend, type Project, pulumiHome, readProject, spelledFolder } from "../stacks/project.ts";
+import { findPulumi } from "./cli.ts";
 import { inForeground } from "./foreground.ts";
 import { clearInterrupted } from "./interrupted.ts";
 import { ENGINE_VARIABLE } from "./launcher.ts";
 import { passphraseVariables } from "./passphrase.ts";
 import { ensureCommandPlugin } from "./plugins.ts";
-import { expandedBackend, type Project, readProject, spelledFolder } from "./project.ts";
 import { ensureStack } from "./stack.ts";
 import { warmboxCache } from "./tools/cache.ts";
 

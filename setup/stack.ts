@@ -1,14 +1,12 @@
 /** Chooses the stack a command works on, and makes it in the backend when only its file is there. */
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../stacks/errors.ts";
-import { type PulumiCli, pulumiHome } from "./cli.ts";
-import { expandedBackend, fileBackend, type Project } from "./project.ts";
 
-/** The stack that is made and selected when none is. */
-export const DEFAULT_STACK = "local";
+import { fileBackend, type Project } from "../stacks/project.ts";
+import { DEFAULT_STACK, selectedStack } from "../stacks/selected-stack.ts";
+import type { PulumiCli } from "./cli.ts";
 
 /** The value of --stack among a command's arguments, in any spelling Pulumi takes. */
 export function namedStack(args: readonly string[]): string | undefined {
@@ -82,19 +80,6 @@ function known(project: Project): string {
 /** The project under its folder's own path: a stack that was selected there counts when it is reached by a link too. */
 function physical(project: Project): Project {
   return { ...project, root: realpathSync(project.root) };
-}
-
-/** The selected stack as Pulumi itself notes it, by the folder's path as it was spelled; asking the CLI would take half a second. */
-export function selectedStack(project: Project, env: NodeJS.ProcessEnv = process.env): string | undefined {
-  const hash = createHash("sha1").update(join(project.root, "Pulumi.yaml")).digest("hex");
-  const file = join(pulumiHome(env), "workspaces", `${project.name}-${hash}-workspace.json`);
-  try {
-    const { stack, stacks = {} } = JSON.parse(readFileSync(file, "utf8"));
-    const found = stacks[project.backend] ?? stacks[expandedBackend(project.backend, env)] ?? stack;
-    return typeof found === "string" && found !== "" ? found.split("/").at(-1) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** A file backend is looked at directly; any other is asked through the CLI. */

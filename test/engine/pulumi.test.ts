@@ -27,11 +27,12 @@ import { passphraseVariables } from "../../setup/passphrase.ts";
 import { closingLine } from "../../setup/plain-reporter.ts";
 import { ensureCommandPlugin } from "../../setup/plugins.ts";
 import { demandPrograms } from "../../setup/prerequisites.ts";
-import { readProject, spelledFolder } from "../../setup/project.ts";
 import { withoutQuestions } from "../../setup/pulumi.ts";
-import { ensureStack, namedStack, selectedStack } from "../../setup/stack.ts";
+import { ensureStack, namedStack } from "../../setup/stack.ts";
 import { reachable, rememberUnreachable, worthAsking } from "../../setup/vendor.ts";
 import { olderThan, PULUMI_VERSION } from "../../setup/versions.ts";
+import { readProject, spelledFolder } from "../../stacks/project.ts";
+import { selectedStack } from "../../stacks/selected-stack.ts";
 
 let root: string;
 let env: NodeJS.ProcessEnv;

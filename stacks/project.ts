@@ -1,4 +1,4 @@
-/** What the wrapper has to know of a Pulumi project: its name, where stack files are, which backend holds state. */
+/** The Pulumi project: its name, the folder of its stack files, the backend that holds its state. */
 import { readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -50,4 +50,9 @@ export function fileBackend(project: Project, env: NodeJS.ProcessEnv): string | 
     .replace(/^file:\/\//, "")
     .replace(/\?.*$/, "");
   return join(directory.startsWith("/") ? directory : join(project.root, directory), ".pulumi");
+}
+
+/** `$PULUMI_HOME`, where Pulumi keeps plugins, credentials and which stack is selected. */
+export function pulumiHome(env: NodeJS.ProcessEnv = process.env): string {
+  return env.PULUMI_HOME || join(env.HOME || homedir(), ".pulumi");
 }
