@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [ROUNDS]`: measurements, never tests. Each prints its figures and says which bound it has. */
+/** `./warmbox bench NAME [ROUNDS]`: measurements, never tests. Each prints its figures and says which bound it has. */
 import { pathToFileURL } from "node:url";
 
 const BENCHES: Readonly<Record<string, string>> = {
@@ -10,7 +10,7 @@ const BENCHES: Readonly<Record<string, string>> = {
 const [name = "", ...rest] = process.argv.slice(2);
 if (name === "" || name === "--help" || !(name in BENCHES)) {
   const lines = Object.entries(BENCHES).map(([bench, what]) => `  ${bench.padEnd(14)} ${what}`);
-  process.stderr.write(`npm run bench -- NAME [ROUNDS]\n\n${lines.join("\n")}\n`);
+  process.stderr.write(`./warmbox bench NAME [ROUNDS]\n\n${lines.join("\n")}\n`);
   process.exitCode = name === "" || name === "--help" ? 0 : 2;
 } else {
   process.argv = [process.argv[0] ?? "node", `bench/${name}.ts`, ...rest];

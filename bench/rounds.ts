@@ -8,6 +8,6 @@ export function roundsAsked(usual: number, bench: string): number {
   const rounds = Number(asked ?? usual);
   if (Number.isInteger(rounds) && rounds > 0) return rounds;
   throw new Error(
-    `ROUNDS: ${asked} is no whole number above 0; next step: npm run bench -- ${bench} ${usual}`,
+    `ROUNDS: ${asked} is no whole number above 0; next step: ./warmbox bench ${bench} ${usual}`,
   );
 }

@@ -36,7 +36,7 @@ export const CLAIM = { warm: 6, hot: 60 } as const;
 /** The page. Ratios are of a phase and the cold phase of the same round, so that a slow round slows both. */
 export function tiersReport(machine: Machine, rounds: readonly Round[]): string {
   const versions = Object.entries(machine.versions).map(([tool, version]) => `${tool} ${version}`);
-  return `<!-- Written by npm run bench -- tiers -->
+  return `<!-- Written by ./warmbox bench tiers -->
 # What each tier is worth
 
 Build and test of [bench/workspace](workspace): eight members over the crates of a usual service.

@@ -38,7 +38,7 @@ export function stackKeys(
     ...(accessKeyId === undefined ? ["s3AccessKeyId"] : []),
     ...(secretAccessKey === undefined ? ["s3SecretAccessKey"] : []),
   ];
-  const commands = missing.map((name) => `npm run pulumi -- config set --secret ${name}`).join(" && ");
+  const commands = missing.map((name) => `./warmbox pulumi config set --secret ${name}`).join(" && ");
   throw new Error(
     `s3: ${missing.join(" and ")} not set, wanted both halves of the store's keys as secrets of the stack; next: run ${commands}`,
   );

@@ -1,4 +1,4 @@
-/** `npm run docs`: writes the generated part of README.md, the table of options, from the stack's schema. */
+/** `./warmbox docs`: writes the generated part of README.md, the table of options, from the stack's schema. */
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { optionTable } from "./option-table.ts";

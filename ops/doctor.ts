@@ -19,8 +19,8 @@ import {
 
 const HELP = `Finds what keeps the caches of a host from working: symptom, cause, evidence, and the command that mends it.
 
-npm run doctor                                  every host of the selected stack
-npm run doctor -- --host NAME --stack NAME      one host, another stack
+./warmbox doctor                                  every host of the selected stack
+./warmbox doctor --host NAME --stack NAME      one host, another stack
 
   --workspace PATH   look at this moon workspace on the host, too (the stack's moon.workspaces always are)
   --json             the same as data

@@ -12,7 +12,7 @@ export const WHAT_IF: readonly number[] = [1, 2, 3, 10, 20, 40];
 /** One row of the comparison; `refused` says why that many do not fit. */
 export type WhatIf = { agents: number; plan: CachePlan } | { agents: number; refused: string };
 
-/** A plan as data: `npm run plan -- --json`. Sizes are bytes. */
+/** A plan as data: `./warmbox plan --json`. Sizes are bytes. */
 export type PlanData = { plan: CachePlan; whatIf: WhatIf[] };
 
 /** The plan of one host, and of the same host if other numbers of agents shared it and built at once. */

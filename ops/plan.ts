@@ -15,9 +15,9 @@ export { planData, planReport } from "./plan-report.ts";
 
 const HELP = `Prints every number warmbox would set on a machine, and why.
 
-npm run plan                                          the stack's one host, else this machine as it has it
-npm run plan -- --host NAME [--stack STACK]           another host of a stack (default: the selected one), probed
-npm run plan -- --ram 126GiB --cpus 32                a machine that is not there, in no stack
+./warmbox plan                                          the stack's one host, else this machine as it has it
+./warmbox plan --host NAME [--stack STACK]           another host of a stack (default: the selected one), probed
+./warmbox plan --ram 126GiB --cpus 32                a machine that is not there, in no stack
 
   --agents N     builds that share the machine (default: the stack's; with --ram 1)
   --active N     how many of them build at once (default: the stack's; with --ram 1)
@@ -91,7 +91,7 @@ function parsed(argv: string[]) {
     }).values;
   } catch (error) {
     throw new UsageError(
-      `${(error as Error).message.split(". ")[0]}: \`npm run plan -- --help\` lists the flags`,
+      `${(error as Error).message.split(". ")[0]}: \`./warmbox plan --help\` lists the flags`,
     );
   }
 }

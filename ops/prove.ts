@@ -10,8 +10,8 @@ import { streamScript } from "./warm/stream.ts";
 
 const HELP = `Shows on a host that all three caches hit: builds tiny crates and tasks of its own, twice.
 
-npm run prove                                  every host of the selected stack
-npm run prove -- --host NAME [--stack STACK]   one host, another stack
+./warmbox prove                                  every host of the selected stack
+./warmbox prove --host NAME [--stack STACK]   one host, another stack
 
   --json    the same as data, without progress
   --help    this text
@@ -53,7 +53,7 @@ export function parseProof(text: string, wanted: readonly ProofTier[]): TierProo
 function withoutVerdict(tier: ProofTier): TierProof {
   const cause = {
     cause: "the proof broke off: it says nothing of this tier",
-    next: "npm run prove once more",
+    next: "./warmbox prove once more",
   };
   return { tier, state: "failed", facts: [], warnings: [], causes: [cause] };
 }

@@ -19,8 +19,8 @@ import { type Reported, statusReport } from "./status/report.ts";
 
 const HELP = `What the caches of every host hold and do now.
 
-npm run status                              every host of the selected stack
-npm run status -- --host NAME --stack NAME  one host, another stack
+./warmbox status                              every host of the selected stack
+./warmbox status --host NAME --stack NAME  one host, another stack
 
   --watch [SECONDS]  again and again, with what happened in between (default: every 5 s; end it with Ctrl-C)
   --json             the same as data: sizes in bytes, times in seconds; with --watch one document a line

@@ -15,8 +15,8 @@ import { counted, readableBytes } from "./words.ts";
 
 const HELP = `Fills the three caches of every host from its workspaces (moon.workspaces of the stack).
 
-npm run warm                                every host of the selected stack
-npm run warm -- --host NAME --stack NAME    one host, another stack
+./warmbox warm                                every host of the selected stack
+./warmbox warm --host NAME --stack NAME    one host, another stack
 
   --force    also what is filled already
   --json     the outcome as data, without progress
@@ -71,11 +71,11 @@ async function settled(host: HostConfig): Promise<HostStatus> {
 }
 
 function demandServices({ installed, services }: HostStatus): void {
-  if (!installed) throw new Error("nothing of warmbox is set up here; next: npm run up");
+  if (!installed) throw new Error("nothing of warmbox is set up here; next: ./warmbox up");
   const down = Object.entries(services).filter(([, { state }]) => state !== "running");
   if (down.length === 0) return;
   const words = down.map(([service, { state }]) => `${service} is ${state}`);
-  throw new Error(`${words.join(", ")}: a build now would fill nothing; next: npm run doctor`);
+  throw new Error(`${words.join(", ")}: a build now would fill nothing; next: ./warmbox doctor`);
 }
 
 async function warmWorkspace(

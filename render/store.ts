@@ -141,7 +141,7 @@ export type S3Keys = { accessKeyId: string; secretAccessKey: string };
 export function keyFault(secret: string, value: string): string | undefined {
   if (/^[!-~]+$/.test(value)) return undefined;
   const found = value === "" ? "it is empty" : "it holds white space or a character beyond ASCII";
-  return `${secret}: ${found}, wanted one word as the store gave it; next: npm run pulumi -- config set --secret ${secret}`;
+  return `${secret}: ${found}, wanted one word as the store gave it; next: ./warmbox pulumi config set --secret ${secret}`;
 }
 
 /**

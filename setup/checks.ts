@@ -1,4 +1,4 @@
-/** `npm test`, `npm run check` and `npm run format`. */
+/** `npm test`, `./warmbox check` and `./warmbox format`. */
 import { join } from "node:path";
 import { findPulumi } from "./cli.ts";
 import { inForeground } from "./foreground.ts";

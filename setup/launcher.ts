@@ -16,7 +16,7 @@ export const ENGINE_VARIABLE = "WARMBOX_ENGINE";
 export function launcherText(program: string, node = process.execPath): string {
   return `#!/bin/sh
 ${MARK}: runs in place of Pulumi's released plugin, which could not be downloaded.
-# Written by warmbox (npm run up); gone as soon as the released plugin can be had.
+# Written by warmbox (./warmbox up); gone as soon as the released plugin can be had.
 program=${shellWord(program)}
 node=${shellWord(node)}
 for engine in "\${${ENGINE_VARIABLE}:-}" "$PWD/setup"; do
@@ -24,7 +24,7 @@ for engine in "\${${ENGINE_VARIABLE}:-}" "$PWD/setup"; do
 done
 for needed in "$program" "$node"; do
   [ -f "$needed" ] || {
-    echo "warmbox: $needed is gone; next: run 'npm run up' in a warmbox folder, or get the released one: pulumi plugin install resource command ${COMMAND_PLUGIN_VERSION} --reinstall" >&2
+    echo "warmbox: $needed is gone; next: run './warmbox up' in a warmbox folder, or get the released one: pulumi plugin install resource command ${COMMAND_PLUGIN_VERSION} --reinstall" >&2
     exit 1
   }
 done

@@ -1,4 +1,4 @@
-/** `npm run up`, `preview`, `destroy` and `pulumi`: Pulumi itself, with what it needs made present first. */
+/** `./warmbox up`, `preview`, `destroy` and `pulumi`: Pulumi itself, with what it needs made present first. */
 import { homedir, userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { expandedBackend, type Project, pulumiHome, readProject, spelledFolder } from "../stacks/project.ts";

@@ -12,11 +12,11 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const HELP = `warmbox: npm run COMMAND [-- ARGUMENTS]
 
-  up        provision: pulumi up, arguments are passed on (npm run up -- --stack s3 --diff)
+  up        provision: pulumi up, arguments are passed on (./warmbox up --stack s3 --diff)
   preview   show what up would change: pulumi preview
   destroy   put the hosts back: pulumi destroy
-  pulumi    any other Pulumi command (npm run pulumi -- stack select s3)
-  plan      print the budget of a machine (npm run plan -- --ram 126GiB --cpus 32)
+  pulumi    any other Pulumi command (./warmbox pulumi stack select s3)
+  plan      print the budget of a machine (./warmbox plan --ram 126GiB --cpus 32)
   status    what the hosts' caches hold and do now
   doctor    find what is wrong on a host, with the next step
   warm      fill the caches by building a workspace

@@ -142,7 +142,7 @@ function openFilesNeeded(e: Evidence): number {
       e.facts.openFiles ?? Number.POSITIVE_INFINITY,
     );
   } catch {
-    return 0; // a stack that does not add up any more: `npm run plan` and `up` say so
+    return 0; // a stack that does not add up any more: `./warmbox plan` and `up` say so
   }
 }
 

@@ -15,9 +15,9 @@ export function onHost({ host: { reach } }: Evidence, command: string): string {
   return `ssh${port} ${shellWord(sshTarget(reach))} -- ${shellWord(there)}`;
 }
 
-/** `npm run up` for the stack that was asked for. */
+/** `./warmbox up` for the stack that was asked for. */
 export const up = ({ stack }: Evidence): string =>
-  stack === null ? "npm run up" : `npm run up -- --stack ${shellWord(stack)}`;
+  stack === null ? "./warmbox up" : `./warmbox up --stack ${shellWord(stack)}`;
 
 /** Changes one value of the stack and applies it. `path` is below the host; null takes the key out. */
 export function changeStack(e: Evidence, path: readonly string[], value: string | null): string {
@@ -28,7 +28,7 @@ export function changeStack(e: Evidence, path: readonly string[], value: string 
 
 /** A command of `pulumi config` for the stack that was asked for. */
 export const stackCommand = ({ stack }: Evidence, words: string): string =>
-  `npm run pulumi -- config ${words}${stack === null ? "" : ` --stack ${shellWord(stack)}`}`;
+  `./warmbox pulumi config ${words}${stack === null ? "" : ` --stack ${shellWord(stack)}`}`;
 
 /** Changes exactly the lines that were seen: by what they say, since a line above may be gone by then. */
 export function edit(e: Evidence, lines: readonly SettingLine[], change: string): string {

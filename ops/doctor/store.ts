@@ -55,7 +55,7 @@ const failed: Cause = (e) =>
           cause:
             "writes to S3 failed, and what was built then does not arrive later: other hosts build it again",
           evidence: counted(e),
-          mend: `${restart(e, "sccache")} && npm run warm -- --force --host ${e.name}${e.stack === null ? "" : ` --stack ${e.stack}`}`,
+          mend: `${restart(e, "sccache")} && ./warmbox warm --force --host ${e.name}${e.stack === null ? "" : ` --stack ${e.stack}`}`,
         },
       ]
     : [];

@@ -63,7 +63,7 @@ export type HostStatus = {
   "bazel-remote": BazelRemoteStatus | "silent" | "guarded" | null;
   cargo: { crates: number };
   services: Record<string, ServiceStatus>;
-  /** Sizes that the stack's file fixes and that are not in force: the words of `npm run status`, by resource. */
+  /** Sizes that the stack's file fixes and that are not in force: the words of `./warmbox status`, by resource. */
   pending: Record<string, string>;
   /** Resources that are not as they were applied, with the difference as a unified diff. */
   drift: Record<string, string>;

@@ -19,7 +19,7 @@ function hostLines(host: Reported): string[] {
   const title = `${host.name}  (${host.where})`;
   if ("fault" in host) return [`${title}: ${host.fault}`];
   const { status, delta } = host;
-  if (!status.installed) return [`${title}: nothing of warmbox is set up here; next: npm run up`];
+  if (!status.installed) return [`${title}: nothing of warmbox is set up here; next: ./warmbox up`];
   const head = delta === null ? HEAD : HEAD.toSpliced(3, 0, `SINCE ${readableSeconds(delta.seconds)} AGO`);
   const tiers = [sccacheRow(status, delta), remoteRow(status, delta), registryRow(status, delta)];
   const rest = columns(facts(status, delta), "  ");
@@ -27,7 +27,7 @@ function hostLines(host: Reported): string[] {
     title,
     ...columns([head, ...tiers], "  "),
     ...rest,
-    ...Object.values(status.pending).map((words) => `  ${words}; next: npm run up`),
+    ...Object.values(status.pending).map((words) => `  ${words}; next: ./warmbox up`),
     ...Object.entries(status.drift).flatMap(driftLines),
   ];
 }
@@ -175,5 +175,5 @@ function diskRows({ disks }: HostStatus): string[][] {
 
 function driftLines([name, diff]: [string, string]): string[] {
   const lines = diff.split("\n").map((line) => `    ${line}`);
-  return [`  ${name} is not as it was applied; next: npm run up`, ...lines];
+  return [`  ${name} is not as it was applied; next: ./warmbox up`, ...lines];
 }

@@ -143,7 +143,7 @@ export function bazelRemoteFilesScript(input: ContainerInput): string {
 function isThere({ container }: ContainerInput): string {
   const name = shellWord(container.name);
   return `  said=$(docker container inspect --format . ${name} 2>&1) || {
-    echo "warmbox: docker does not show the container "${name}": $said; next: if it was removed, npm run up -- --refresh makes it anew" >&2
+    echo "warmbox: docker does not show the container "${name}": $said; next: if it was removed, ./warmbox up --refresh makes it anew" >&2
     exit 78
   }`;
 }

@@ -109,7 +109,7 @@ broken() {
   if [ "$quiet" ]; then told=untold; else tell "$1"; fi
   if ours; then echo "$now $told $1" >"$build"; fi
 }
-tell() { echo "warmbox: sccache: $1; compiling without the cache (next step: npm run doctor)" >&2; }
+tell() { echo "warmbox: sccache: $1; compiling without the cache (next step: ./warmbox doctor)" >&2; }
 quiet=
 if probing "$@"; then quiet=1; fi
 

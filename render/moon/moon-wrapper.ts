@@ -101,7 +101,7 @@ hangs() {
 }
 
 if hangs; then
-  echo "warmbox: moon: ${server} does not answer; going on without the remote cache (next step: npm run doctor)" >&2
+  echo "warmbox: moon: ${server} does not answer; going on without the remote cache (next step: ./warmbox doctor)" >&2
   MOON_REMOTE_HOST= exec "$moon" "$@"
 fi
 
@@ -152,7 +152,7 @@ code=$?
 kill "$watcher" 2>/dev/null
 wait "$watcher" 2>/dev/null
 if [ $? -eq ${ENDED_MOON} ]; then
-  echo "warmbox: moon: ${server} stopped answering; once more without the remote cache (next step: npm run doctor)" >&2
+  echo "warmbox: moon: ${server} stopped answering; once more without the remote cache (next step: ./warmbox doctor)" >&2
   MOON_REMOTE_HOST= exec "$moon" "$@"
 fi
 exit "$code"

@@ -149,13 +149,13 @@ take_turn() {
   [ -z "$told" ] || echo "warmbox-run: it is our turn" >&2
   WARMBOX_RUN_TICKET=$ticket
 }
-broken() { echo "warmbox-run: no queue: $1; running at once (next step: npm run doctor)" >&2; }
+broken() { echo "warmbox-run: no queue: $1; running at once (next step: ./warmbox doctor)" >&2; }
 
 # The host's environment, but for what the caller decides. A file that ends its reader is found out in a shell of its own.
 take_environment() {
   [ -n "$env" ] || return 0
   if [ ! -r "$env" ] || [ "$(sh -n "$env" 2>/dev/null && { . "$env" </dev/null >/dev/null 2>&1; echo whole; })" != whole ]; then
-    echo "warmbox-run: $env cannot be read; running without the host's environment (next step: npm run up)" >&2
+    echo "warmbox-run: $env cannot be read; running without the host's environment (next step: ./warmbox up)" >&2
     return 0
   fi
   mode=\${MOON_CACHE-}

@@ -47,7 +47,7 @@ const workspace = object({
       .array(line("one command line"), { error: "a list of command lines\nwrite `- cargo build --release`" })
       .exactOptional(),
     {
-      what: "What `npm run warm` runs in a throw-away worktree of it, one after the other, each by `sh -c`.",
+      what: "What `./warmbox warm` runs in a throw-away worktree of it, one after the other, each by `sh -c`.",
       computed:
         "`cargo fetch`, `cargo build` and `cargo test --no-run` of the whole workspace; then `moon run :build :test` where `.moon` is",
     },

@@ -43,7 +43,9 @@ async function brokenSccache(
 }
 
 test("tier 1: no server", { timeout: LIMIT_MS }, async () => {
-  expect(await brokenSccache(async () => undefined)).toMatch(/no server listens on port \d+ -> npm run up/);
+  expect(await brokenSccache(async () => undefined)).toMatch(
+    /no server listens on port \d+ -> \.\/warmbox up/,
+  );
 });
 
 test("tier 1: cargo runs another wrapper, or none", { timeout: LIMIT_MS }, async () => {

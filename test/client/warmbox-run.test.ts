@@ -131,7 +131,7 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
     const said = await box.run(["--", "echo", "still"]);
     expect(said).toMatchObject({ code: 0, stdout: "still\n" });
     expect(said.stderr).toBe(
-      "warmbox-run: no queue: /proc/nothing/queue cannot be written; running at once (next step: npm run doctor)\n",
+      "warmbox-run: no queue: /proc/nothing/queue cannot be written; running at once (next step: ./warmbox doctor)\n",
     );
   });
 
@@ -165,7 +165,7 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
     expect(await box.run(["sh", "-c", 'echo still "$SEEN"'])).toEqual({
       code: 0,
       stdout: "still \n",
-      stderr: `warmbox-run: ${path} cannot be read; running without the host's environment (next step: npm run up)\n`,
+      stderr: `warmbox-run: ${path} cannot be read; running without the host's environment (next step: ./warmbox up)\n`,
     });
   });
 

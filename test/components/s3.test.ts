@@ -130,7 +130,7 @@ describe("keys of the stack", () => {
   it("are demanded by a store that needs them", async () => {
     const { s3AccessKeyId } = KEYS;
     await expect(resourcesOf({ s3: ENDPOINT, secrets: { s3AccessKeyId } })).rejects.toThrow(
-      "s3: s3SecretAccessKey not set, wanted both halves of the store's keys as secrets of the stack; next: run npm run pulumi -- config set --secret s3SecretAccessKey",
+      "s3: s3SecretAccessKey not set, wanted both halves of the store's keys as secrets of the stack; next: run ./warmbox pulumi config set --secret s3SecretAccessKey",
     );
     await expect(resourcesOf({ s3: ENDPOINT })).rejects.toThrow(
       "s3AccessKeyId and s3SecretAccessKey not set",

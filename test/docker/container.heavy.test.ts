@@ -263,7 +263,7 @@ describe("bazel-remote in a container", () => {
     const { code, stderr } = await sent(bazelRemoteContainerScript(next), "apply");
     expect(code).toBe(78);
     expect(stderr).toMatch(
-      /No such container: warmbox-local-box-bazel-remote; next: .*npm run up -- --refresh/,
+      /No such container: warmbox-local-box-bazel-remote; next: .*\.\/warmbox up --refresh/,
     );
   });
 

@@ -1,5 +1,5 @@
 /**
- * The real Pulumi CLI through the same door as `npm run up`, in a project of its own with an empty HOME:
+ * The real Pulumi CLI through the same door as `./warmbox up`, in a project of its own with an empty HOME:
  * what a user sees from the first `up` to `destroy`, without one line of warning.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
@@ -77,7 +77,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** Starts one command as `npm run pulumi -- ARGS` does, in the project and with the empty HOME, in a session of its own. */
+/** Starts one command as `./warmbox pulumi ARGS` does, in the project and with the empty HOME, in a session of its own. */
 function start(
   args: readonly string[],
   { cwd = project, terminal = false } = {},

@@ -1,4 +1,4 @@
-/** What stands between `npm run up` and Pulumi: which CLI, which stack, which passphrase, which flags. */
+/** What stands between `./warmbox up` and Pulumi: which CLI, which stack, which passphrase, which flags. */
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -449,7 +449,7 @@ describe("stand-ins", () => {
     expect(execFileSync(launcher, ["a b", "c"], { encoding: "utf8" })).toBe("a b|c\n");
     rmSync(target);
     expect(() => execFileSync(launcher, { encoding: "utf8", stdio: "pipe" })).toThrow(
-      /program.mjs is gone; next: run 'npm run up' .*pulumi plugin install resource command 1\.2\.1 --reinstall/,
+      /program.mjs is gone; next: run '.\/warmbox up' .*pulumi plugin install resource command 1\.2\.1 --reinstall/,
     );
   });
 

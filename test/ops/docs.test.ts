@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { MARKERS, README, withOptions } from "../../ops/docs.ts";
 import { optionTable } from "../../ops/option-table.ts";
 
-it("README's option table is that of the schema (else: npm run docs)", async () => {
+it("README's option table is that of the schema (else: ./warmbox docs)", async () => {
   const readme = await readFile(README, "utf8");
   expect(readme).toBe(withOptions(readme));
 });

@@ -164,7 +164,7 @@ describe("the commands that mend", () => {
     const evidence = parseEvidence(text, { name: "box", host: far, probe, own: null, stack: "fleet" });
     expect(findingsOf(evidence)[0]?.mend).toMatch(/^ssh ci@far -- 'kill -CONT \d+'$/);
     expect(findingsOf({ ...evidence, status: { ...evidence.status, installed: false } })[0]?.mend).toBe(
-      "npm run up -- --stack fleet",
+      "./warmbox up --stack fleet",
     );
   });
 });

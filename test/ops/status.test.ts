@@ -150,7 +150,7 @@ describe("statusReport", () => {
   it("shows drift as the difference", () => {
     const drift = "@@warmbox ledger cargo owner=local generation=1\n|--- a\n|+++ b\n";
     const text = statusReport([reported(parsed((t) => t.replace(/@@warmbox ledger cargo.*\n/, drift)))]);
-    expect(text).toContain("cargo is not as it was applied; next: npm run up\n    --- a\n    +++ b\n");
+    expect(text).toContain("cargo is not as it was applied; next: ./warmbox up\n    --- a\n    +++ b\n");
     expect(text).toMatch(/cargo .*NOT as applied/);
   });
 });

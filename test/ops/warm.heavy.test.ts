@@ -252,7 +252,7 @@ it("refuses to fill caches that do not run, and names what is wrong with a works
   const down = await box.warmbox("warm");
   expect([down.code, down.output]).toEqual([
     1,
-    expect.stringMatching(/box: sccache is stopped: .*npm run doctor/),
+    expect.stringMatching(/box: sccache is stopped: .*\.\/warmbox doctor/),
   ]);
   expect((await box.warmbox("up")).code).toBe(0);
   box.stack("local", { moon: { workspaces: [{ path: "nowhere" }] } });

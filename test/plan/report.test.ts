@@ -19,7 +19,7 @@ async function run(line: string): Promise<{ out: string; err: string; code: numb
   return { ...seen, code };
 }
 
-describe("npm run plan -- --ram 126GiB --cpus 32 --agents 40 --active 10", () => {
+describe("./warmbox plan --ram 126GiB --cpus 32 --agents 40 --active 10", () => {
   const LINE = "--ram 126GiB --cpus 32 --agents 40 --active 10";
 
   test("prints the budget, every term with its reason, and what other numbers of agents would get", async () => {
@@ -93,7 +93,7 @@ describe("without --host and --ram it plans a host of the stack", () => {
 test("--help", async () => {
   expect(await run("--help")).toMatchObject({
     code: 0,
-    out: expect.stringContaining("npm run plan -- --ram 126GiB --cpus 32"),
+    out: expect.stringContaining("./warmbox plan --ram 126GiB --cpus 32"),
   });
 });
 
@@ -112,8 +112,8 @@ describe("flags that cannot be meant are one clear error", () => {
       "--host a --ram 4GiB --cpus 4",
       "--host probes a machine, --ram and --cpus describe one: leave out one of the two",
     ],
-    ["--agnets 4", "Unknown option '--agnets': `npm run plan -- --help` lists the flags"],
-    ["more", "Unexpected argument 'more': `npm run plan -- --help` lists the flags"],
+    ["--agnets 4", "Unknown option '--agnets': `./warmbox plan --help` lists the flags"],
+    ["more", "Unexpected argument 'more': `./warmbox plan --help` lists the flags"],
     ["--host nobody --stack local", "--host nobody: the stack local has this; next: name one of them"],
   ])("%s", async (line, message) => {
     expect(await run(line)).toEqual({ out: "", err: `plan: ${message}\n`, code: 2 });

@@ -180,7 +180,7 @@ it.each(Object.entries(EARLY))("%s changes what is known of a host", (_key, [cha
   expect(early(change)).not.toBe(early(beside));
 });
 
-/** Read by `npm run doctor` alone. */
+/** Read by `./warmbox doctor` alone. */
 const DOCTORS = ["facts.systemd.linger"];
 
 type Json = {

@@ -100,7 +100,7 @@ it("GCS gets the prefix from both, and a system unit its key file from systemd",
 });
 
 it("says what is wrong with a key, and not what it is", () => {
-  const next = "next: npm run pulumi -- config set --secret s3AccessKeyId";
+  const next = "next: ./warmbox pulumi config set --secret s3AccessKeyId";
   const wanted = "wanted one word as the store gave it";
   expect(keyFault("s3AccessKeyId", "AKIA/+=x")).toBeUndefined();
   expect(keyFault("s3AccessKeyId", "")).toBe(`s3AccessKeyId: it is empty, ${wanted}; ${next}`);

@@ -8,9 +8,9 @@ pv_tier() {
 	pv_said='' pv_failed='' pv_skipped='' pv_shown='' pv_step='its start'
 	"pv_prove_$1"
 	if [ -z "$pv_failed$pv_skipped$pv_shown" ]; then
-		pv_cause "the proof broke off: $pv_step" 'npm run prove once more, then npm run doctor'
+		pv_cause "the proof broke off: $pv_step" './warmbox prove once more, then ./warmbox doctor'
 	elif [ -n "$pv_failed" ] && pv_late; then
-		pv_said="|cause the $PV_LIMIT_SECONDS s of the proof were over: $pv_step$pv_newline|next something hangs, or the host is very busy: npm run doctor$pv_newline$pv_said"
+		pv_said="|cause the $PV_LIMIT_SECONDS s of the proof were over: $pv_step$pv_newline|next something hangs, or the host is very busy: ./warmbox doctor$pv_newline$pv_said"
 	fi
 	if [ -n "$pv_failed" ]; then pv_head "$1" failed; elif [ -n "$pv_skipped" ]; then pv_head "$1" skipped; else pv_head "$1" proved; fi
 	printf '%s' "$pv_said"

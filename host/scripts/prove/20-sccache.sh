@@ -13,28 +13,28 @@ pv_delta() {
 pv_prove_sccache() {
 	pv_found cargo || { pv_skip 'there is no cargo on this host'; return; }
 	[ -x "$pv_sccache" ] || {
-		pv_cause "sccache is not at $pv_sccache" 'npm run up'
+		pv_cause "sccache is not at $pv_sccache" './warmbox up'
 		return
 	}
 	pv_listens "$pv_port" || {
-		pv_cause "no server listens on port $pv_port" 'npm run up, which starts it'
+		pv_cause "no server listens on port $pv_port" './warmbox up, which starts it'
 		return
 	}
 	pv_step='asking sccache for its statistics'
 	pv_stats >"$pv_work/s0" || {
-		pv_cause "port $pv_port is open, but no sccache answers there within $PV_ANSWER_SECONDS s: it is stopped, hung, of another version, or another program" "see who has the port (ss -ltnp), end it, then npm run up"
+		pv_cause "port $pv_port is open, but no sccache answers there within $PV_ANSWER_SECONDS s: it is stopped, hung, of another version, or another program" "see who has the port (ss -ltnp), end it, then ./warmbox up"
 		return
 	}
 	pv_size max_cache_size "$(pv_json max_cache_size <"$pv_work/s0")" "$pv_max_cache_size" "the server on port $pv_port" \
 		'it was started with other settings (SCCACHE_CACHE_SIZE or SCCACHE_DIR in an environment win over the file), or is another server' \
-		"end it ($pv_sccache --stop-server with SCCACHE_SERVER_PORT=$pv_port), then npm run up"
+		"end it ($pv_sccache --stop-server with SCCACHE_SERVER_PORT=$pv_port), then ./warmbox up"
 	grep -q '"effective_cache_mode":"ReadOnly"' "$pv_work/s0" &&
-		pv_cause 'the server is read-only: it stores nothing' "remove rw_mode from $pv_conf, then npm run up"
+		pv_cause 'the server is read-only: it stores nothing' "remove rw_mode from $pv_conf, then ./warmbox up"
 	pv_crates
 	pv_compiler || return
 	pv_build first || return
 	pv_compiled dependency && pv_compiled member || {
-		pv_cause "the probe crate was built, but no compiler was seen at work: something else than RUSTC=$pv_work/rustc compiled it" 'npm run doctor'
+		pv_cause "the probe crate was built, but no compiler was seen at work: something else than RUSTC=$pv_work/rustc compiled it" './warmbox doctor'
 		return
 	}
 	pv_asked || return
@@ -80,7 +80,7 @@ pv_compiler() {
 	pv_step='asking rustc for its directory'
 	pv_rustc=$(pv_timed "$PV_ANSWER_SECONDS" rustc --print sysroot 2>"$pv_work/rustc.said")/bin/rustc
 	[ -x "$pv_rustc" ] || {
-		pv_cause "rustc does not work: $(pv_last "$pv_work/rustc.said")" 'see rustup show, or npm run doctor'
+		pv_cause "rustc does not work: $(pv_last "$pv_work/rustc.said")" 'see rustup show, or ./warmbox doctor'
 		return 1
 	}
 	cat >"$pv_work/rustc" <<-SHIM
@@ -108,7 +108,7 @@ pv_build() {
 	if [ "$pv_code" -ge 124 ] && [ -n "$pv_store_down" ]; then
 		pv_skip "S3 at $pv_store_down, and each crate waits for it: nothing can be shown before it does"
 	else
-		pv_cause "the probe crate does not build (exit code $pv_code; 124 is the time limit): $(pv_last "$pv_work/$1.out")" 'npm run doctor'
+		pv_cause "the probe crate does not build (exit code $pv_code; 124 is the time limit): $(pv_last "$pv_work/$1.out")" './warmbox doctor'
 	fi
 	return 1
 }
@@ -117,9 +117,9 @@ pv_build() {
 pv_asked() {
 	if ! grep -q "$pv_wrapper" "$pv_work/first.out"; then
 		pv_runs=$(sed -n 's/^ *Running `\(.*\) [^ ]*rustc --crate-name member.*/\1/p' "$pv_work/first.out" | sed 's/.* //' | head -n 1)
-		pv_cause "cargo does not run $pv_wrapper but ${pv_runs:-rustc alone}" "see which file sets build.rustc-wrapper: ${CARGO_HOME:-$HOME/.cargo}/config.toml, one in a parent directory, or RUSTC_WRAPPER; then npm run up"
+		pv_cause "cargo does not run $pv_wrapper but ${pv_runs:-rustc alone}" "see which file sets build.rustc-wrapper: ${CARGO_HOME:-$HOME/.cargo}/config.toml, one in a parent directory, or RUSTC_WRAPPER; then ./warmbox up"
 	elif ! grep -qx "SCCACHE_SERVER_PORT=$pv_port" "$pv_wrapper"; then
-		pv_cause "$pv_wrapper does not ask the server on port $pv_port but another one" "npm run up, which writes it again"
+		pv_cause "$pv_wrapper does not ask the server on port $pv_port but another one" "./warmbox up, which writes it again"
 	else
 		return 0
 	fi
@@ -128,13 +128,13 @@ pv_asked() {
 
 pv_why_no_hit() {
 	if said=$(grep -h '^warmbox: sccache: ' "$pv_work/first.out"); then
-		pv_cause "$1: $(printf '%s\n' "$said" | head -n 1 | sed 's/^warmbox: sccache: //; s/; compiling without.*//')" 'npm run up'
+		pv_cause "$1: $(printf '%s\n' "$said" | head -n 1 | sed 's/^warmbox: sccache: //; s/; compiling without.*//')" './warmbox up'
 	elif grep -q -e '-C incremental=' "$pv_work/first.out"; then
-		pv_cause "$1: incremental compilation is on, which sccache does not cache" "remove build.incremental and profile.*.incremental from ${CARGO_HOME:-$HOME/.cargo}/config.toml; then npm run up"
+		pv_cause "$1: incremental compilation is on, which sccache does not cache" "remove build.incremental and profile.*.incremental from ${CARGO_HOME:-$HOME/.cargo}/config.toml; then ./warmbox up"
 	elif [ "$(pv_delta cache_write_errors "$pv_work/s0" "$pv_work/s1")" -gt 0 ]; then
-		pv_cause "$1: the server cannot write its cache" "see space and owner of ${pv_cache:-its directory} (df, ls -ld); restart it afterwards: npm run up"
+		pv_cause "$1: the server cannot write its cache" "see space and owner of ${pv_cache:-its directory} (df, ls -ld); restart it afterwards: ./warmbox up"
 	elif [ "$(pv_delta cache_writes "$pv_work/s0" "$pv_work/s1")" -eq 0 ]; then
-		pv_cause "$1: the server stores nothing" "see rw_mode in $pv_conf, and whether ${pv_cache:-its directory} was removed under the server; then npm run up"
+		pv_cause "$1: the server stores nothing" "see rw_mode in $pv_conf, and whether ${pv_cache:-its directory} was removed under the server; then ./warmbox up"
 	else
 		pv_cause "$1: it stores, but finds nothing" 'something in the key differs between two equal builds: look for CARGO_* variables with changing values'
 	fi

@@ -19,7 +19,7 @@ pv_store_ready() {
 	elif ! pv_found curl && ! pv_found wget; then
 		pv_warn 'nothing was read back from S3: this host has neither curl nor wget'
 	elif [ -n "$pv_store_down" ]; then
-		pv_warn "S3 at $pv_store_down: builds go on with the local disk alone, and what they write now never arrives there; npm run prove once it is back"
+		pv_warn "S3 at $pv_store_down: builds go on with the local disk alone, and what they write now never arrives there; ./warmbox prove once it is back"
 	else
 		return 0
 	fi
@@ -28,7 +28,7 @@ pv_store_ready() {
 
 # pv_store_refuses WHAT SAID
 pv_store_refuses() {
-	pv_cause "$1 cannot be read back from S3, although $pv_store answers: wrong bucket, keys or rights${2:+ ($2)}" "compare bucket, region and keys of s3 in the stack; then npm run up"
+	pv_cause "$1 cannot be read back from S3, although $pv_store answers: wrong bucket, keys or rights${2:+ ($2)}" "compare bucket, region and keys of s3 in the stack; then ./warmbox up"
 }
 
 # Becomes a daemon with the store's keys and nothing else in its environment. Begun with `&`, so that $! is that daemon: a

@@ -18,11 +18,11 @@ pv_remote_sizes() {
 	[ -n "$pv_http" ] && [ -n "$pv_http_get" ] || return 0
 	pv_step='asking bazel-remote for its status'
 	pv_status=$(pv_timed "$PV_ANSWER_SECONDS" sh -c "$pv_http_get" http-get "${pv_http%:*}" "${pv_http##*:}" /status) || {
-		pv_cause "bazel-remote does not answer http://$pv_http/status within $PV_ANSWER_SECONDS s" 'npm run up, which starts it; while it reads its index it does not listen'
+		pv_cause "bazel-remote does not answer http://$pv_http/status within $PV_ANSWER_SECONDS s" './warmbox up, which starts it; while it reads its index it does not listen'
 		return
 	}
 	pv_size MaxSize "$(printf '%s' "$pv_status" | tr -d '\n ' | pv_json MaxSize)" "$pv_MaxSize" bazel-remote \
-		'it was started with other settings, or is another server' 'end it, then npm run up'
+		'it was started with other settings, or is another server' 'end it, then ./warmbox up'
 	pv_environment=$(pv_environ "${pv_http##*:}")
 	for pv_setting in GOMEMLIMIT GOGC; do
 		eval "pv_value=\$pv_$pv_setting"
@@ -32,7 +32,7 @@ pv_remote_sizes() {
 			pv_fact "$pv_setting is not known: $(id -un) may not look into the process"
 		else
 			pv_size "$pv_setting" "$(printf '%s\n' "$pv_environment" | sed -n "s/^$pv_setting=//p")" "$pv_value" bazel-remote \
-				'it was started with other settings' 'npm run up, which restarts it'
+				'it was started with other settings' './warmbox up, which restarts it'
 		fi
 	done
 }
@@ -47,10 +47,10 @@ pv_environ() {
 # What a session has of moon's settings.
 pv_moon_session() {
 	[ "${MOON_REMOTE_HOST-}" = "$pv_grpc" ] || {
-		pv_cause "MOON_REMOTE_HOST is '${MOON_REMOTE_HOST-}', not $pv_grpc: a new session on this host does not get warmbox's environment" "see $pv_env; then npm run up"
+		pv_cause "MOON_REMOTE_HOST is '${MOON_REMOTE_HOST-}', not $pv_grpc: a new session on this host does not get warmbox's environment" "see $pv_env; then ./warmbox up"
 		return 1
 	}
-	[ -z "$pv_concurrency" ] || pv_size MOON_CONCURRENCY "${MOON_CONCURRENCY-}" "$pv_concurrency" 'a new session' "something sets it after $pv_env" 'npm run up'
+	[ -z "$pv_concurrency" ] || pv_size MOON_CONCURRENCY "${MOON_CONCURRENCY-}" "$pv_concurrency" 'a new session' "something sets it after $pv_env" './warmbox up'
 }
 
 pv_moon_tasks() {
@@ -64,7 +64,7 @@ pv_moon_tasks() {
 	pv_repository 0
 	pv_step='the first moon run, without a remote cache'
 	(cd "$pv_work/moon0/one" && MOON_REMOTE_HOST='' && export MOON_REMOTE_HOST && pv_timed "$PV_WARM_SECONDS" moon run proof:blob >"$pv_work/moon.warm" 2>&1) || {
-		pv_cause "moon itself does not work (exit code $?; 124 is the time limit): $(pv_last "$pv_work/moon.warm")" 'npm run doctor'
+		pv_cause "moon itself does not work (exit code $?; 124 is the time limit): $(pv_last "$pv_work/moon.warm")" './warmbox doctor'
 		return
 	}
 	# Twice: until moon 2.5.6 a first lookup that comes before the connection stands is skipped without a word.
@@ -78,7 +78,7 @@ pv_moon_tasks() {
 				pv_shown=1
 				[ -z "$pv_store" ] || pv_store_remote "$pv_work/moon$pv_try/one/big.bin"
 			else
-				pv_cause "the blob of $PV_BLOB_BYTES bytes came back with other bytes" 'npm run doctor'
+				pv_cause "the blob of $PV_BLOB_BYTES bytes came back with other bytes" './warmbox doctor'
 			fi
 			return
 		fi
@@ -112,10 +112,10 @@ pv_moon_run() {
 		pv_skip "S3 at $pv_store_down, and each lookup of bazel-remote waits for it: nothing can be shown before it does"
 		return 1
 	elif [ "$pv_code" -ge 124 ]; then
-		pv_cause "moon did not end within $PV_MOON_SECONDS s: $pv_grpc takes connections but does not answer" 'restart bazel-remote: npm run up'
+		pv_cause "moon did not end within $PV_MOON_SECONDS s: $pv_grpc takes connections but does not answer" 'restart bazel-remote: ./warmbox up'
 		return 1
 	elif [ "$pv_code" -ne 0 ]; then
-		pv_cause "moon failed (exit code $pv_code): $(pv_last "$pv_out")" 'npm run doctor'
+		pv_cause "moon failed (exit code $pv_code): $(pv_last "$pv_out")" './warmbox doctor'
 		return 1
 	fi
 }
@@ -124,13 +124,13 @@ pv_why_no_remote() {
 	pv_all=$(cat "$pv_work"/moon[12].*.out)
 	case $pv_all in
 	*localhost*)
-		pv_cause 'moon switches the remote cache off for an address with localhost or 0.0.0.0 where no terminal is' 'write grpc_address: 127.0.0.1:PORT in the stack; then npm run up'
+		pv_cause 'moon switches the remote cache off for an address with localhost or 0.0.0.0 where no terminal is' 'write grpc_address: 127.0.0.1:PORT in the stack; then ./warmbox up'
 		;;
 	*'Failed to connect to storage backend'*)
-		pv_cause "moon cannot connect to $pv_grpc: nothing listens there, or it is not bazel-remote" 'compare grpc_address in the configuration of bazel-remote; then npm run up'
+		pv_cause "moon cannot connect to $pv_grpc: nothing listens there, or it is not bazel-remote" 'compare grpc_address in the configuration of bazel-remote; then ./warmbox up'
 		;;
 	*)
-		pv_cause "a second worktree does not get the task from $pv_grpc: nothing was stored, or moon asked before its connection stood" 'see the log of bazel-remote; npm run prove once more'
+		pv_cause "a second worktree does not get the task from $pv_grpc: nothing was stored, or moon asked before its connection stood" 'see the log of bazel-remote; ./warmbox prove once more'
 		;;
 	esac
 }
