@@ -8,7 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { rustcWrapper } from "../render/cargo/rustc-wrapper.ts";
-import { obtainTool } from "../setup/tools/obtain.ts";
+import { obtainTool } from "../tools/obtain.ts";
 
 /** Calls of each kind and shell. The median of so many is steady to about 0.2 ms. */
 const ROUNDS = 60;

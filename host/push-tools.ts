@@ -12,11 +12,11 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { type PushedTool, toolsRoot } from "../plan/tools.ts";
-import type { Arch, ObtainedTool } from "../setup/tools/cache.ts";
-import { obtainTool } from "../setup/tools/obtain.ts";
-import { startProgress } from "../setup/tools/progress.ts";
 import { shellWord } from "../stacks/shell.ts";
+import type { Arch, ObtainedTool } from "../tools/cache.ts";
+import { obtainTool } from "../tools/obtain.ts";
+import { startProgress } from "../tools/progress.ts";
+import { type PushedTool, toolsRoot } from "./pushed-tools.ts";
 import { hostText } from "./texts.ts";
 
 /** What the resource's standard input says. */

@@ -3,6 +3,7 @@
  * installed comes from the probe, what is known of its version from versions.ts.
  */
 import type { HostFacts } from "../host/facts.ts";
+import { type PushedTool, toolsRoot } from "../host/pushed-tools.ts";
 import type { HostConfig, ToolSource } from "../stacks/types.ts";
 import {
   type HostTool,
@@ -12,9 +13,6 @@ import {
   sourceVersion,
   type ToolName,
 } from "../stacks/versions.ts";
-
-/** A tool that the host gets from us. `version` is also its directory's name. */
-export type PushedTool = { tool: ToolName; version: string; source: ToolSource };
 
 /**
  * The decision on one tool. `path` is absolute, or relative to HOME on the host. `reason` is for people; `passedOver`
@@ -82,11 +80,6 @@ function push(
 /** Where a pushed tool stands: relative to HOME in user scope, absolute in system scope. */
 export function pushedPath(scope: HostConfig["scope"], tool: ToolName, version: string): string {
   return `${toolsRoot(scope)}/${tool}/${version}/${tool}`;
-}
-
-/** The directory of pushed tools: relative to HOME in user scope, absolute in system scope. */
-export function toolsRoot(scope: HostConfig["scope"]): string {
-  return scope === "system" ? "/usr/local/lib/warmbox/tools" : ".local/share/warmbox/tools";
 }
 
 /** Why an installed file cannot be used whatever its version; null if it can. */

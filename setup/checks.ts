@@ -1,10 +1,10 @@
 /** `npm test`, `./warmbox check` and `./warmbox format`. */
 import { join } from "node:path";
+import { obtainTool } from "../tools/obtain.ts";
 import { findPulumi } from "./cli.ts";
 import { inForeground } from "./foreground.ts";
 import { demandPrograms } from "./prerequisites.ts";
 import { ensureTestPrograms, globOf, leftOut } from "./test-programs.ts";
-import { obtainTool } from "./tools/obtain.ts";
 
 /** What the tests run for real; obtained before the first test, with progress, because it may take minutes. */
 const TEST_TOOLS = ["bazel-remote", "sccache", "moon", "versitygw"] as const;

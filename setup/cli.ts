@@ -18,13 +18,14 @@ import {
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { pulumiHome } from "../stacks/project.ts";
+import { warmboxCache } from "../tools/cache.ts";
+import { withLock } from "../tools/lock.ts";
+import { olderThan } from "../tools/versions.ts";
 import { removeStaged } from "./bootstrap.mjs";
 import { buildCli, downloadCli, refusedRelease } from "./cli-obtain.ts";
 import { installLauncher } from "./launcher.ts";
-import { warmboxCache } from "./tools/cache.ts";
-import { withLock } from "./tools/lock.ts";
 import { RELEASE_HOST, worthAsking } from "./vendor.ts";
-import { olderThan, PULUMI_VERSION } from "./versions.ts";
+import { PULUMI_VERSION } from "./versions.ts";
 
 /** A CLI that can be run, and whether it is Pulumi's release or our build of it. */
 export type PulumiCli = { path: string; version: string; origin: "installed" | "released" | "built" };

@@ -3,10 +3,10 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pulumiHome } from "../stacks/project.ts";
+import { startProgress } from "../tools/progress.ts";
 import type { PulumiCli } from "./cli.ts";
 import { installLauncher, isLauncher } from "./launcher.ts";
 import { isOnPath } from "./prerequisites.ts";
-import { startProgress } from "./tools/progress.ts";
 import { RELEASE_HOST, reachable, rememberUnreachable } from "./vendor.ts";
 import { COMMAND_PLUGIN_VERSION } from "./versions.ts";
 

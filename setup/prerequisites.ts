@@ -2,7 +2,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { UserError } from "../stacks/errors.ts";
-import { GO_VERSION } from "./versions.ts";
+import { GO_VERSION } from "../tools/versions.ts";
 
 /** A program, what warmbox needs it for, and how to get it. */
 const PROGRAMS = {

@@ -2,6 +2,7 @@
 import { homedir, userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { expandedBackend, type Project, pulumiHome, readProject, spelledFolder } from "../stacks/project.ts";
+import { warmboxCache } from "../tools/cache.ts";
 import { findPulumi } from "./cli.ts";
 import { inForeground } from "./foreground.ts";
 import { clearInterrupted } from "./interrupted.ts";
@@ -9,7 +10,6 @@ import { ENGINE_VARIABLE } from "./launcher.ts";
 import { passphraseVariables } from "./passphrase.ts";
 import { ensureCommandPlugin } from "./plugins.ts";
 import { ensureStack } from "./stack.ts";
-import { warmboxCache } from "./tools/cache.ts";
 
 /** Commands that work on a stack, so that it is chosen or made before. */
 const ON_A_STACK = ["up", "update", "preview", "pre", "destroy", "down", "refresh"];

@@ -1,7 +1,7 @@
 /** The real programs that tests run, found or made by the project's own means. */
 import { findPulumi } from "../setup/cli.ts";
-import { obtainTool } from "../setup/tools/obtain.ts";
 import type { ToolName } from "../stacks/versions.ts";
+import { obtainTool } from "../tools/obtain.ts";
 
 /** The path of a tool's binary. Made if it is missing, which may take minutes the first time. */
 export async function toolPath(name: ToolName | "pulumi"): Promise<string> {

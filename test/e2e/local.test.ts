@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { findPulumi } from "../../setup/cli.ts";
-import { obtainTool } from "../../setup/tools/obtain.ts";
+import { obtainTool } from "../../tools/obtain.ts";
 import { killService } from "../support/service.ts";
 import { type Box, identities, listing, makeBox } from "./box.ts";
 import { addWorktree, demand, makeRepository, moonStatuses, sccacheCounters, session } from "./workspace.ts";

@@ -1,6 +1,7 @@
 /** Obtains one tool in a process of its own: `node obtain-one.ts TOOL OPTIONS-AS-JSON`; prints what it got as JSON. */
-import { obtainTool } from "../../setup/tools/obtain.ts";
+
 import type { ToolName } from "../../stacks/versions.ts";
+import { obtainTool } from "../../tools/obtain.ts";
 
 const [tool, options] = process.argv.slice(2);
 try {

@@ -17,13 +17,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { buildSccache, registryConfig } from "../../setup/tools/build-cargo.ts";
-import { buildGo } from "../../setup/tools/build-go.ts";
-import type { ObtainedTool } from "../../setup/tools/cache.ts";
-import { thisArch } from "../../setup/tools/cache.ts";
-import { lockedIntegrity, moonBinary } from "../../setup/tools/moon-npm.ts";
-import { startProgress } from "../../setup/tools/progress.ts";
-import { vendorAsset } from "../../setup/tools/vendor.ts";
+import { buildSccache, registryConfig } from "../../tools/build-cargo.ts";
+import { buildGo } from "../../tools/build-go.ts";
+import type { ObtainedTool } from "../../tools/cache.ts";
+import { thisArch } from "../../tools/cache.ts";
+import { lockedIntegrity, moonBinary } from "../../tools/moon-npm.ts";
+import { startProgress } from "../../tools/progress.ts";
+import { vendorAsset } from "../../tools/vendor.ts";
 import { processEnd } from "../support/service.ts";
 
 /** Go's own cache of compiled packages stays where it is, whatever home the tests give the tool cache. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { cargoCounter } from "../../setup/tools/build-cargo.ts";
-import { progressLine, startProgress } from "../../setup/tools/progress.ts";
+import { cargoCounter } from "../../tools/build-cargo.ts";
+import { progressLine, startProgress } from "../../tools/progress.ts";
 
 function recorder(isTTY: boolean) {
   const written: string[] = [];

@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { findPulumi } from "../../setup/cli.ts";
-import { warmboxCache } from "../../setup/tools/cache.ts";
+import { warmboxCache } from "../../tools/cache.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const NOISE = /warning|deprecat|using .* from \$PATH|ExperimentalWarning|a new version of Pulumi/i;

@@ -30,9 +30,10 @@ import { demandPrograms } from "../../setup/prerequisites.ts";
 import { withoutQuestions } from "../../setup/pulumi.ts";
 import { ensureStack, namedStack } from "../../setup/stack.ts";
 import { reachable, rememberUnreachable, worthAsking } from "../../setup/vendor.ts";
-import { olderThan, PULUMI_VERSION } from "../../setup/versions.ts";
+import { PULUMI_VERSION } from "../../setup/versions.ts";
 import { readProject, spelledFolder } from "../../stacks/project.ts";
 import { selectedStack } from "../../stacks/selected-stack.ts";
+import { olderThan } from "../../tools/versions.ts";
 
 let root: string;
 let env: NodeJS.ProcessEnv;

@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { PINNED, type ToolName } from "../../stacks/versions.ts";
+import { PINNED, type ToolName } from "../stacks/versions.ts";
 import { type Arch, sha256Of, warmboxCache } from "./cache.ts";
 import { downloadFile, downloadText, Unreachable } from "./download.ts";
 import type { Progress } from "./progress.ts";

@@ -8,7 +8,7 @@ import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "smol-toml";
-import { PINNED, SCCACHE_FEATURES } from "../../stacks/versions.ts";
+import { PINNED, SCCACHE_FEATURES } from "../stacks/versions.ts";
 import type { Progress } from "./progress.ts";
 import { environment, run } from "./run.ts";
 

@@ -1,11 +1,11 @@
-/** Builds a tool from its Go module: a small wrapper module under setup/go pins it and every dependency by go.sum. */
+/** Builds a tool from its Go module: a small wrapper module under tools/go pins it and every dependency by go.sum. */
 import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { GO_VERSION, olderThan } from "../versions.ts";
 import type { Arch } from "./cache.ts";
 import type { Progress } from "./progress.ts";
 import { environment, run } from "./run.ts";
 import { GO_ARCH } from "./vendor.ts";
+import { GO_VERSION, olderThan } from "./versions.ts";
 
 /** What to build: the folder with go.mod and go.sum, the package, and `-X` settings that name the version. */
 export type GoTool = { module: string; pkg: string; ldflags: string };

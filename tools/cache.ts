@@ -9,7 +9,7 @@ import { createReadStream } from "node:fs";
 import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import type { ToolName } from "../../stacks/versions.ts";
+import type { ToolName } from "../stacks/versions.ts";
 
 /** A processor warmbox has binaries for, as `uname -m` spells it. */
 export type Arch = "x86_64" | "aarch64";

@@ -4,8 +4,8 @@
  */
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { ToolSource } from "../../stacks/types.ts";
-import { PINNED, sourceVersion, type ToolName } from "../../stacks/versions.ts";
+import type { ToolSource } from "../stacks/types.ts";
+import { PINNED, sourceVersion, type ToolName } from "../stacks/versions.ts";
 import { buildSccache } from "./build-cargo.ts";
 import { buildGo, type GoTool } from "./build-go.ts";
 import {
@@ -36,21 +36,21 @@ export type ObtainOptions = {
   onProgress?: (label: string) => Progress;
   /** Where the vendors' releases are asked for. Default: VENDOR_URL. */
   vendorUrl?: string;
-  /** The wrapper modules of tools built with Go. Default: those under setup/go. */
+  /** The wrapper modules of tools built with Go. Default: those under tools/go. */
   goTools?: Partial<Record<ToolName, GoTool>>;
 };
 
 /** The project's folder. */
-const ROOT = resolve(import.meta.dirname, "../..");
+const ROOT = resolve(import.meta.dirname, "..");
 
 const GO_TOOLS: Partial<Record<ToolName, GoTool>> = {
   "bazel-remote": {
-    module: join(ROOT, "setup/go/bazel-remote"),
+    module: join(ROOT, "tools/go/bazel-remote"),
     pkg: "github.com/buchgr/bazel-remote/v2",
     ldflags: `-X main.gitTags=v${PINNED["bazel-remote"]}`, // what its /status shows as GitTags
   },
   versitygw: {
-    module: join(ROOT, "setup/go/versitygw"),
+    module: join(ROOT, "tools/go/versitygw"),
     pkg: "github.com/versity/versitygw/cmd/versitygw",
     ldflags: `-X main.Version=v${PINNED.versitygw}`,
   },

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { access, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PINNED } from "../../stacks/versions.ts";
+import { PINNED } from "../stacks/versions.ts";
 import { type Arch, thisArch } from "./cache.ts";
 import { environment, run } from "./run.ts";
 import { unpack } from "./vendor.ts";

@@ -1,8 +1,8 @@
 /**
- * `node setup/tools/main.ts [sccache] [bazel-remote] [moon] [versitygw] [--json]`: makes the tools present on
+ * `node tools/main.ts [sccache] [bazel-remote] [moon] [versitygw] [--json]`: makes the tools present on
  * this machine (all that hosts need when none is named) and prints where each is.
  */
-import { PINNED, type ToolName } from "../../stacks/versions.ts";
+import { PINNED, type ToolName } from "../stacks/versions.ts";
 import { obtainTool } from "./obtain.ts";
 
 const words = process.argv.slice(2).filter((word) => word !== "--json");
