@@ -11,73 +11,73 @@ DO_LEAST_PERCENT=2
 DO_EMPTY_SHA256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 # of a request without a body
 
 doctor() {
-	probe "$@"
-	wb_paths
-	st_slow &
-	do_pid=$!
-	do_rest=$(
-		st_machine
-		st_services
-		do_words "$@"
-		do_sessions
-		do_daemons
-		do_ports
-		do_configs
-		do_sccache_config
-		do_dirs
-		do_fillers
-		do_store
-		do_logs
-		do_moon_programs
-		for do_word; do
-			case $do_word in workspace=*) pr_absolute "${do_word#*=}" && do_workspace "$pr_path" ;; esac
-		done
-	)
-	wait "$do_pid"
-	printf '%s\n@@warmbox end\n' "$do_rest"
+  probe "$@"
+  wb_paths
+  st_slow &
+  do_pid=$!
+  do_rest=$(
+    st_machine
+    st_services
+    do_words "$@"
+    do_sessions
+    do_daemons
+    do_ports
+    do_configs
+    do_sccache_config
+    do_dirs
+    do_fillers
+    do_store
+    do_logs
+    do_moon_programs
+    for do_word; do
+      case $do_word in workspace=*) pr_absolute "${do_word#*=}" && do_workspace "$pr_path" ;; esac
+    done
+  )
+  wait "$do_pid"
+  printf '%s\n@@warmbox end\n' "$do_rest"
 }
 
 do_words() {
-	do_grpc=127.0.0.1:9092 do_targets=
-	do_as= # what reads the builder's own files runs as the builder, never as root
-	[ -z "$pr_builder" ] || [ "$(id -u)" != 0 ] || do_as="sudo -n -u $pr_builder"
-	for do_word; do
-		case $do_word in
-		grpc=*) do_grpc=${do_word#*=} ;;
-		workspace=*) pr_absolute "${do_word#*=}" && do_targets="$do_targets$pr_newline$pr_path/target" ;;
-		esac
-	done
-	do_settings=$HOME/.config/warmbox do_conf=$HOME/.config/sccache/config do_remote_conf=$HOME/.config/bazel-remote/config.yaml do_log=$wb_state/log
-	[ "${WARMBOX_SCOPE:-user}" = user ] ||
-		do_settings=/etc/warmbox do_conf=/etc/warmbox/sccache.toml do_remote_conf=/etc/warmbox/bazel-remote.yaml do_log=/var/log/warmbox
+  do_grpc=127.0.0.1:9092 do_targets=
+  do_as= # what reads the builder's own files runs as the builder, never as root
+  [ -z "$pr_builder" ] || [ "$(id -u)" != 0 ] || do_as="sudo -n -u $pr_builder"
+  for do_word; do
+    case $do_word in
+      grpc=*) do_grpc=${do_word#*=} ;;
+      workspace=*) pr_absolute "${do_word#*=}" && do_targets="$do_targets$pr_newline$pr_path/target" ;;
+    esac
+  done
+  do_settings=$HOME/.config/warmbox do_conf=$HOME/.config/sccache/config do_remote_conf=$HOME/.config/bazel-remote/config.yaml do_log=$wb_state/log
+  [ "${WARMBOX_SCOPE:-user}" = user ] ||
+    do_settings=/etc/warmbox do_conf=/etc/warmbox/sccache.toml do_remote_conf=/etc/warmbox/bazel-remote.yaml do_log=/var/log/warmbox
 }
 
 # --- sessions: what a new shell of this user has in its environment ------------------------------------------------
 
 do_sessions() {
-	do_shell=$(awk -F: -v user="$pr_user" '$1 == user { print $7 }' /etc/passwd 2>/dev/null)
-	case $do_shell in */bash | */zsh | */dash | */sh | */ksh) [ -x "$do_shell" ] || do_shell=/bin/sh ;; *) do_shell=/bin/sh ;; esac
-	do_moons=
-	do_session login "$do_shell" -l
-	case $do_shell in */bash | */zsh) do_session interactive "$do_shell" -i ;; esac
+  do_shell=$(awk -F: -v user="$pr_user" '$1 == user { print $7 }' /etc/passwd 2>/dev/null)
+  case $do_shell in */bash | */zsh | */dash | */sh | */ksh) [ -x "$do_shell" ] || do_shell=/bin/sh ;; *) do_shell=/bin/sh ;; esac
+  do_moons=
+  do_session login "$do_shell" -l
+  case $do_shell in */bash | */zsh) do_session interactive "$do_shell" -i ;; esac
 }
 
 # do_session NAME SHELL OPTION: in a session of its own, since an interactive shell would take the terminal.
 do_session() {
-	pr_section "session $1 ${2##*/} $3"
-	do_pam=
-	[ "${WARMBOX_SCOPE:-user}" = user ] || do_pam=$(grep -h '^[A-Z_]*=[^ ]*$' /etc/environment 2>/dev/null)
-	# shellcheck disable=SC2016,SC2086 # for the new shell to expand; one word a line
-	do_env=$($do_as env -i $do_pam HOME="$HOME" USER="$pr_user" LOGNAME="$pr_user" SHELL="$2" TERM=dumb PATH=/usr/local/bin:/usr/bin:/bin \
-		timeout -k 1 "$DO_SESSION_SECONDS" setsid "$2" "$3" -c 'printf "\n@@environment\n"; env; printf "moon %s\n" "$(command -v moon)"' \
-		2>/dev/null </dev/null | sed '1,/^@@environment$/d' | do_variables)
-	[ -z "$do_env" ] || printf '%s\n' "$do_env"
-	case $do_env in *'|moon '*) do_moons="$do_moons$pr_newline${do_env##*|moon }" ;; esac
+  pr_section "session $1 ${2##*/} $3"
+  do_pam=
+  [ "${WARMBOX_SCOPE:-user}" = user ] || do_pam=$(grep -h '^[A-Z_]*=[^ ]*$' /etc/environment 2>/dev/null)
+  # shellcheck disable=SC2016,SC2086 # for the new shell to expand; one word a line
+  do_env=$($do_as env -i $do_pam HOME="$HOME" USER="$pr_user" LOGNAME="$pr_user" SHELL="$2" TERM=dumb PATH=/usr/local/bin:/usr/bin:/bin \
+    timeout -k 1 "$DO_SESSION_SECONDS" setsid "$2" "$3" -c 'printf "\n@@environment\n"; env; printf "moon %s\n" "$(command -v moon)"' \
+    2>/dev/null </dev/null | sed '1,/^@@environment$/d' | do_variables)
+  [ -z "$do_env" ] || printf '%s\n' "$do_env"
+  case $do_env in *'|moon '*) do_moons="$do_moons$pr_newline${do_env##*|moon }" ;; esac
 }
 
 # Lines NAME=VALUE that the tools read, as facts; what could be a secret without its value.
 do_variables() {
-	awk '
+  awk '
 		/^moon / { if ($2 != "") print "|" $0; next }
 		/^(MOON|SCCACHE|CARGO)_[A-Z0-9_]*=|^(RUSTFLAGS|RUSTDOCFLAGS|RUSTC_WRAPPER|CI)=/ {
 			name = $0; sub(/=.*/, "", name)
@@ -88,70 +88,70 @@ do_variables() {
 # --- daemons and ports ---------------------------------------------------------------------------------------------
 
 do_daemons() {
-	for do_dir in /proc/[0-9]*; do
-		pr_line=''
-		pr_first_line "$do_dir/comm" 2>/dev/null || continue
-		case $pr_line in sccache | bazel-remote*) do_daemon "${do_dir#/proc/}" "$pr_line" ;; esac
-	done
+  for do_dir in /proc/[0-9]*; do
+    pr_line=''
+    pr_first_line "$do_dir/comm" 2>/dev/null || continue
+    case $pr_line in sccache | bazel-remote*) do_daemon "${do_dir#/proc/}" "$pr_line" ;; esac
+  done
 }
 
 do_daemon() {
-	do_listens=$(do_listening "$1")
-	[ "$2" != sccache ] || [ -n "$do_listens" ] || return 0 # a client
-	pr_section "daemon $1 $2"
-	pr_fact "exe $(readlink "/proc/$1/exe" 2>/dev/null)"
-	[ -z "$do_listens" ] || printf '%s\n' "$do_listens" | sed 's/^/|listens /'
-	awk '$1 == "Uid:" { print "|uid " $2 } $1 == "State:" { print "|state " $2 }' "/proc/$1/status" 2>/dev/null
-	tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | grep -E '^(HOME|SCCACHE_(CONF|DIR|CACHE_SIZE))=' | sed 's/^/|env /'
+  do_listens=$(do_listening "$1")
+  [ "$2" != sccache ] || [ -n "$do_listens" ] || return 0 # a client
+  pr_section "daemon $1 $2"
+  pr_fact "exe $(readlink "/proc/$1/exe" 2>/dev/null)"
+  [ -z "$do_listens" ] || printf '%s\n' "$do_listens" | sed 's/^/|listens /'
+  awk '$1 == "Uid:" { print "|uid " $2 } $1 == "State:" { print "|state " $2 }' "/proc/$1/status" 2>/dev/null
+  tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | grep -E '^(HOME|SCCACHE_(CONF|DIR|CACHE_SIZE))=' | sed 's/^/|env /'
 }
 
 # Ports that process $1 listens on.
 do_listening() {
-	# shellcheck disable=SC2012 # the links' targets are wanted
-	ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p' |
-		awk 'FNR == NR { mine[$1]; next } $4 == "0A" && ($10 in mine) { n = split($2, at, ":"); print at[n] }' - /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6) |
-		while read -r do_hex; do echo $((0x$do_hex)); done
+  # shellcheck disable=SC2012 # the links' targets are wanted
+  ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p' |
+    awk 'FNR == NR { mine[$1]; next } $4 == "0A" && ($10 in mine) { n = split($2, at, ":"); print at[n] }' - /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6) |
+    while read -r do_hex; do echo $((0x$do_hex)); done
 }
 
 do_ports() {
-	do_port sccache "$pr_port"
-	do_port http "${pr_http##*:}"
-	do_port grpc "${do_grpc##*:}"
+  do_port sccache "$pr_port"
+  do_port http "${pr_http##*:}"
+  do_port grpc "${do_grpc##*:}"
 }
 
 do_port() {
-	pr_section "port $1 $2"
-	if wb_listen "$2"; then
-		pr_fact "held $(wb_port_holder)"
-		do_free=$2
-		while [ "$do_free" -lt 65535 ]; do
-			do_free=$((do_free + 1))
-			case " $pr_port ${pr_http##*:} ${do_grpc##*:} " in *" $do_free "*) continue ;; esac
-			wb_listen "$do_free" || break
-		done
-		pr_fact "free $do_free"
-	fi
+  pr_section "port $1 $2"
+  if wb_listen "$2"; then
+    pr_fact "held $(wb_port_holder)"
+    do_free=$2
+    while [ "$do_free" -lt 65535 ]; do
+      do_free=$((do_free + 1))
+      case " $pr_port ${pr_http##*:} ${do_grpc##*:} " in *" $do_free "*) continue ;; esac
+      wb_listen "$do_free" || break
+    done
+    pr_fact "free $do_free"
+  fi
 }
 
 # --- settings as the files have them -------------------------------------------------------------------------------
 
 do_configs() {
-	for do_file in "$pr_cargo/config.toml" "$pr_cargo/config" "$pr_cargo/warmbox.toml" "$do_conf" "$do_remote_conf"; do
-		do_config "$do_file"
-	done
-	for do_file in "$HOME/.profile" "$HOME/.bash_profile" "$HOME/.bash_login" "$HOME/.bashrc" "$HOME/.zshenv" "$HOME/.zprofile" "$HOME/.zshrc" \
-		"$HOME"/.config/environment.d/*.conf /etc/environment /etc/profile /etc/bash.bashrc /etc/profile.d/*.sh; do
-		do_shell_file "$do_file"
-	done
-	pr_section wrapper
-	if [ -x "$wb_share/bin/rustc-wrapper" ]; then pr_fact "path $wb_share/bin/rustc-wrapper"; fi
+  for do_file in "$pr_cargo/config.toml" "$pr_cargo/config" "$pr_cargo/warmbox.toml" "$do_conf" "$do_remote_conf"; do
+    do_config "$do_file"
+  done
+  for do_file in "$HOME/.profile" "$HOME/.bash_profile" "$HOME/.bash_login" "$HOME/.bashrc" "$HOME/.zshenv" "$HOME/.zprofile" "$HOME/.zshrc" \
+    "$HOME"/.config/environment.d/*.conf /etc/environment /etc/profile /etc/bash.bashrc /etc/profile.d/*.sh; do
+    do_shell_file "$do_file"
+  done
+  pr_section wrapper
+  if [ -x "$wb_share/bin/rustc-wrapper" ]; then pr_fact "path $wb_share/bin/rustc-wrapper"; fi
 }
 
 # Lines of a TOML or YAML file that decide something about the caches: number, table, text.
 do_config() {
-	[ -r "$1" ] || return 0
-	pr_section "config $1"
-	awk '
+  [ -r "$1" ] || return 0
+  pr_section "config $1"
+  awk '
 		{ sub(/\r$/, "") }
 		/^[ \t]*\[/ { table = $0; sub(/^[ \t]*\[+[ \t]*/, "", table); sub(/[ \t]*\]+.*/, "", table) }
 		/^[ \t]*#/ { next }
@@ -162,10 +162,10 @@ do_config() {
 
 # Lines of a file that sessions read; what warmbox wrote itself is not the user's.
 do_shell_file() {
-	case $1 in */60-warmbox.conf | */profile.d/warmbox.sh) return 0 ;; esac
-	[ -r "$1" ] || return 0
-	pr_section "config $1"
-	awk '
+  case $1 in */60-warmbox.conf | */profile.d/warmbox.sh) return 0 ;; esac
+  [ -r "$1" ] || return 0
+  pr_section "config $1"
+  awk '
 		/^# >>> warmbox / { ours = 1 }
 		/^# <<< warmbox / { ours = 0 }
 		ours || /^[ \t]*#/ { next }
@@ -177,112 +177,112 @@ do_shell_file() {
 
 # Whether sccache reads its file at all: one that it cannot read fails every compile. No server is asked or started.
 do_sccache_config() {
-	pr_section sccache-config
-	IFS=$pr_newline
-	for do_path in $(st_own sccache) $(pr_candidates sccache); do
-		pr_fact "path $do_path"
-		do_said=$(env -i HOME="$HOME" SCCACHE_CONF="$do_conf" SCCACHE_SERVER_PORT=1 timeout -k 1 "$PR_ANSWER_SECONDS" "$do_path" --show-stats 2>&1 >/dev/null)
-		pr_fact "code $?"
-		printf '%s\n' "$do_said" | sed 's/^/|said /'
-		break
-	done
-	unset IFS
+  pr_section sccache-config
+  IFS=$pr_newline
+  for do_path in $(st_own sccache) $(pr_candidates sccache); do
+    pr_fact "path $do_path"
+    do_said=$(env -i HOME="$HOME" SCCACHE_CONF="$do_conf" SCCACHE_SERVER_PORT=1 timeout -k 1 "$PR_ANSWER_SECONDS" "$do_path" --show-stats 2>&1 >/dev/null)
+    pr_fact "code $?"
+    printf '%s\n' "$do_said" | sed 's/^/|said /'
+    break
+  done
+  unset IFS
 }
 
 # --- directories and logs --------------------------------------------------------------------------------------------
 
 do_dirs() {
-	for do_word in "sccache $pr_sccache" "bazel-remote $pr_bazel"; do
-		pr_section "dir $do_word"
-		do_at=${do_word#* }
-		[ -d "$do_at" ] || continue
-		pr_fact exists
-		if [ -w "$do_at" ]; then pr_fact writable; fi
-	done
-	# The last one is bazel-remote's: anything but its own three folders stops its next start.
-	for do_entry in "$do_at"/* "$do_at"/.[!.]*; do
-		case ${do_entry##*/} in ac.v2 | cas.v2 | raw.v2 | lost+found | .DS_Store) continue ;; esac
-		if [ -e "$do_entry" ] || [ -h "$do_entry" ]; then pr_fact "stray ${do_entry##*/}"; fi
-	done
+  for do_word in "sccache $pr_sccache" "bazel-remote $pr_bazel"; do
+    pr_section "dir $do_word"
+    do_at=${do_word#* }
+    [ -d "$do_at" ] || continue
+    pr_fact exists
+    if [ -w "$do_at" ]; then pr_fact writable; fi
+  done
+  # The last one is bazel-remote's: anything but its own three folders stops its next start.
+  for do_entry in "$do_at"/* "$do_at"/.[!.]*; do
+    case ${do_entry##*/} in ac.v2 | cas.v2 | raw.v2 | lost+found | .DS_Store) continue ;; esac
+    if [ -e "$do_entry" ] || [ -h "$do_entry" ]; then pr_fact "stray ${do_entry##*/}"; fi
+  done
 }
 
 # What may be deleted from a full volume: other programs' caches (XDG calls them non-essential) and what the workspaces'
 # builds left; none of our own. Counted only where a volume is full, and only as far as the time reaches.
 do_fillers() {
-	do_full=$(df -P -k "$pr_sccache" "$pr_bazel" "$pr_cargo" 2>/dev/null | awk -v kib=$DO_LEAST_KIB -v part=$DO_LEAST_PERCENT '
+  do_full=$(df -P -k "$pr_sccache" "$pr_bazel" "$pr_cargo" 2>/dev/null | awk -v kib=$DO_LEAST_KIB -v part=$DO_LEAST_PERCENT '
 		NR > 1 && ($4 < kib || $4 < $2 / 100 * part) { print $6 }' | sort -u)
-	[ -n "$do_full" ] || return 0
-	pr_section fillers
-	IFS=$pr_newline
-	for do_at in "$HOME"/.cache/* $do_targets; do
-		case $do_at in "$pr_sccache" | "$pr_bazel" | "$HOME/.cache/warmbox" | *'*') continue ;; esac
-		do_mount=$(df -P -k "$do_at" 2>/dev/null | awk 'NR == 2 { print $6 }')
-		case "$pr_newline$do_full$pr_newline" in *"$pr_newline$do_mount$pr_newline"*) ;; *) continue ;; esac
-		do_kib=$(pr_bounded "$PR_ANSWER_SECONDS" du -xsk "$do_at" 2>/dev/null | cut -f 1)
-		pr_fact "filler ${do_kib:-0}	$do_mount	$do_at"
-	done
-	unset IFS
+  [ -n "$do_full" ] || return 0
+  pr_section fillers
+  IFS=$pr_newline
+  for do_at in "$HOME"/.cache/* $do_targets; do
+    case $do_at in "$pr_sccache" | "$pr_bazel" | "$HOME/.cache/warmbox" | *'*') continue ;; esac
+    do_mount=$(df -P -k "$do_at" 2>/dev/null | awk 'NR == 2 { print $6 }')
+    case "$pr_newline$do_full$pr_newline" in *"$pr_newline$do_mount$pr_newline"*) ;; *) continue ;; esac
+    do_kib=$(pr_bounded "$PR_ANSWER_SECONDS" du -xsk "$do_at" 2>/dev/null | cut -f 1)
+    pr_fact "filler ${do_kib:-0}	$do_mount	$do_at"
+  done
+  unset IFS
 }
 
 # Whether the S3 server answers, and whether it takes our keys: they go through a pipe, never on a command line. curl signs
 # all that S3 wants signed since 7.87; an older one only tells that nobody answers.
 do_store() {
-	do_endpoint=$(do_key endpoint)
-	[ -n "$do_endpoint" ] || return 0
-	pr_section store
-	pr_fact "endpoint $do_endpoint"
-	pr_found curl || return 0
-	do_keys=$do_settings/s3-credentials
-	do_code=$({ [ ! -r "$do_keys" ] || sed -n 's/^aws_access_key_id *= *//p; s/^aws_secret_access_key *= *//p' "$do_keys" | paste -s -d : - | sed 's/.*/user = "&"/'; } |
-		pr_bounded "$PR_ANSWER_SECONDS" curl -sS -K - -o /dev/null -w '%{http_code}' -H "x-amz-content-sha256: $DO_EMPTY_SHA256" \
-			--aws-sigv4 "aws:amz:$(do_key region):s3" "$do_endpoint/$(do_key bucket)/?max-keys=1" 2>/dev/null)
-	do_signs=$(curl --version 2>/dev/null | awk 'NR == 1 { split($2, v, "."); print (v[1] * 100 + v[2] >= 787) }')
-	if [ "$do_signs" = 1 ] || [ "$do_code" = 000 ]; then pr_fact "code ${do_code:-000}"; fi
+  do_endpoint=$(do_key endpoint)
+  [ -n "$do_endpoint" ] || return 0
+  pr_section store
+  pr_fact "endpoint $do_endpoint"
+  pr_found curl || return 0
+  do_keys=$do_settings/s3-credentials
+  do_code=$({ [ ! -r "$do_keys" ] || sed -n 's/^aws_access_key_id *= *//p; s/^aws_secret_access_key *= *//p' "$do_keys" | paste -s -d : - | sed 's/.*/user = "&"/'; } |
+    pr_bounded "$PR_ANSWER_SECONDS" curl -sS -K - -o /dev/null -w '%{http_code}' -H "x-amz-content-sha256: $DO_EMPTY_SHA256" \
+      --aws-sigv4 "aws:amz:$(do_key region):s3" "$do_endpoint/$(do_key bucket)/?max-keys=1" 2>/dev/null)
+  do_signs=$(curl --version 2>/dev/null | awk 'NR == 1 { split($2, v, "."); print (v[1] * 100 + v[2] >= 787) }')
+  if [ "$do_signs" = 1 ] || [ "$do_code" = 000 ]; then pr_fact "code ${do_code:-000}"; fi
 }
 
 # A value of sccache's file, which only one of its tables has.
 do_key() { sed -n "s/^$1 *= *\"\(.*\)\"\$/\1/p" "$do_conf" 2>/dev/null | sed -n 1p; }
 
 do_logs() {
-	for do_name in sccache bazel-remote; do
-		do_file=$do_log/$do_name.log
-		if [ -r "$do_file" ]; then
-			pr_section "log $do_name $(($(wc -c <"$do_file"))) $do_file"
-			tail -n "$DO_LOG_LINES" "$do_file" | sed 's/^/|/'
-		elif pr_found journalctl && [ -d /run/systemd/system ]; then
-			pr_section "log $do_name 0 journal"
-			do_unit='--unit'
-			[ "${WARMBOX_SCOPE:-user}" = system ] || do_unit='--user-unit'
-			pr_bounded "$PR_ANSWER_SECONDS" journalctl "$do_unit" "$do_name" -o cat -n "$DO_LOG_LINES" --no-pager 2>/dev/null | sed 's/^/|/'
-		fi
-	done
+  for do_name in sccache bazel-remote; do
+    do_file=$do_log/$do_name.log
+    if [ -r "$do_file" ]; then
+      pr_section "log $do_name $(($(wc -c <"$do_file"))) $do_file"
+      tail -n "$DO_LOG_LINES" "$do_file" | sed 's/^/|/'
+    elif pr_found journalctl && [ -d /run/systemd/system ]; then
+      pr_section "log $do_name 0 journal"
+      do_unit='--unit'
+      [ "${WARMBOX_SCOPE:-user}" = system ] || do_unit='--user-unit'
+      pr_bounded "$PR_ANSWER_SECONDS" journalctl "$do_unit" "$do_name" -o cat -n "$DO_LOG_LINES" --no-pager 2>/dev/null | sed 's/^/|/'
+    fi
+  done
 }
 
 # Every moon that a session would run, and ours.
 do_moon_programs() {
-	IFS=$pr_newline
-	for do_path in $(printf '%s\n' "$(st_own moon)" "$do_moons" | sort -u); do do_moon "$do_path"; done
-	unset IFS
+  IFS=$pr_newline
+  for do_path in $(printf '%s\n' "$(st_own moon)" "$do_moons" | sort -u); do do_moon "$do_path"; done
+  unset IFS
 }
 
 do_moon() {
-	pr_section "moon-program $1"
-	pr_fact "version $(pr_bounded "$PR_ANSWER_SECONDS" "$1" --version 2>/dev/null | sed -n '1s/^moon //p')"
+  pr_section "moon-program $1"
+  pr_fact "version $(pr_bounded "$PR_ANSWER_SECONDS" "$1" --version 2>/dev/null | sed -n '1s/^moon //p')"
 }
 
 # --- workspaces ------------------------------------------------------------------------------------------------------
 
 do_workspace() {
-	pr_section "workspace $1"
-	[ -d "$1" ] || { pr_fact missing && return; }
-	if pr_found git && $do_as git -C "$1" rev-parse --is-inside-work-tree >/dev/null 2>&1; then pr_fact git; fi
-	for do_file in "$1"/.moon/*; do
-		case $do_file in
-		*.yml | *.yaml | *.jsonc | *.json | *.pkl | *.hcl | *.toml)
-			do_state=$($do_as git -C "$1" status --porcelain --ignored -- "$do_file" 2>/dev/null | cut -c 1-2)
-			pr_fact "hashed ${do_state:-==} ${do_file#"$1"/}"
-			;;
-		esac
-	done
-	for do_file in "$1/Cargo.toml" "$1/.cargo/config.toml" "$1/.cargo/config" "$1"/.moon/workspace.*; do do_config "$do_file"; done
+  pr_section "workspace $1"
+  [ -d "$1" ] || { pr_fact missing && return; }
+  if pr_found git && $do_as git -C "$1" rev-parse --is-inside-work-tree >/dev/null 2>&1; then pr_fact git; fi
+  for do_file in "$1"/.moon/*; do
+    case $do_file in
+      *.yml | *.yaml | *.jsonc | *.json | *.pkl | *.hcl | *.toml)
+        do_state=$($do_as git -C "$1" status --porcelain --ignored -- "$do_file" 2>/dev/null | cut -c 1-2)
+        pr_fact "hashed ${do_state:-==} ${do_file#"$1"/}"
+        ;;
+    esac
+  done
+  for do_file in "$1/Cargo.toml" "$1/.cargo/config.toml" "$1/.cargo/config" "$1"/.moon/workspace.*; do do_config "$do_file"; done
 }

@@ -99,7 +99,10 @@ remove() {
 
 # Hands everything to the library. In a subshell: its names and ours never meet, what we know goes in by position.
 ledger() ( # apply|remove
-  put_lines=$([ "$1" = remove ] || { current; previous; })
+  put_lines=$([ "$1" = remove ] || {
+    current
+    previous
+  })
   # shellcheck disable=SC2034 # the library reads it
   [ "$scope" != system ] || WARMBOX_SCOPE=system
   set -- "$1" "owner=$owner" "generation=$generation" "$root" "${stage:-/nonexistent}" "$put_lines"

@@ -20,71 +20,71 @@ PV_STORE_SECONDS=6    # an upload starts when its blob is written, and a few MiB
 PV_BLOB_BYTES=5242880 # above the 4 MiB that one gRPC message holds
 
 prove() {
-	pv_end_at=$(($(date +%s) + PV_LIMIT_SECONDS))
-	LC_ALL=C RUSTUP_AUTO_INSTALL=0
-	export LC_ALL RUSTUP_AUTO_INSTALL
-	pv_words "$@"
-	pv_wanted="${pv_sccache:+sccache} ${pv_grpc:+moon} ${pv_cargo_home:+cargo}"
-	pv_sweep "${TMPDIR:-/tmp}"
-	pv_work=$(mktemp -d "${TMPDIR:-/tmp}/warmbox-prove.$$.XXXXXX" 2>/dev/null) || {
-		for pv_name in $pv_wanted; do
-			pv_broke_off "$pv_name" "no temporary directory can be made below ${TMPDIR:-/tmp}"
-		done
-		echo '@@warmbox end'
-		return 0
-	}
-	trap 'rm -rf "$pv_work"' EXIT
-	trap 'exit 143' TERM INT HUP PIPE
-	pv_session
-	pv_store_down=''
-	if [ -n "$pv_store" ] && { pv_found curl || pv_found wget; } && ! pv_store_answers; then pv_store_down="$pv_store does not answer${pv_status:+ (HTTP status $pv_status)}"; fi
-	# The tiers do not share a server, so each waits for its own.
-	for pv_name in $pv_wanted; do
-		{
-			pv_tier "$pv_name" >"$pv_work/$pv_name.answer" 2>/dev/null
-			echo "@@warmbox ended $pv_name" # for who watches
-		} &
-	done
-	wait
-	for pv_name in $pv_wanted; do
-		if [ "$(tail -n 1 "$pv_work/$pv_name.answer" 2>/dev/null)" = "end $pv_name" ]; then
-			sed '$d' "$pv_work/$pv_name.answer"
-		else
-			pv_broke_off "$pv_name" "its answer is not whole: is ${TMPDIR:-/tmp} full? $(df -Pk "$pv_work" 2>/dev/null | awk 'NR == 2 { print $4 " KiB free" }')"
-		fi
-	done
-	echo '@@warmbox end'
+  pv_end_at=$(($(date +%s) + PV_LIMIT_SECONDS))
+  LC_ALL=C RUSTUP_AUTO_INSTALL=0
+  export LC_ALL RUSTUP_AUTO_INSTALL
+  pv_words "$@"
+  pv_wanted="${pv_sccache:+sccache} ${pv_grpc:+moon} ${pv_cargo_home:+cargo}"
+  pv_sweep "${TMPDIR:-/tmp}"
+  pv_work=$(mktemp -d "${TMPDIR:-/tmp}/warmbox-prove.$$.XXXXXX" 2>/dev/null) || {
+    for pv_name in $pv_wanted; do
+      pv_broke_off "$pv_name" "no temporary directory can be made below ${TMPDIR:-/tmp}"
+    done
+    echo '@@warmbox end'
+    return 0
+  }
+  trap 'rm -rf "$pv_work"' EXIT
+  trap 'exit 143' TERM INT HUP PIPE
+  pv_session
+  pv_store_down=''
+  if [ -n "$pv_store" ] && { pv_found curl || pv_found wget; } && ! pv_store_answers; then pv_store_down="$pv_store does not answer${pv_status:+ (HTTP status $pv_status)}"; fi
+  # The tiers do not share a server, so each waits for its own.
+  for pv_name in $pv_wanted; do
+    {
+      pv_tier "$pv_name" >"$pv_work/$pv_name.answer" 2>/dev/null
+      echo "@@warmbox ended $pv_name" # for who watches
+    } &
+  done
+  wait
+  for pv_name in $pv_wanted; do
+    if [ "$(tail -n 1 "$pv_work/$pv_name.answer" 2>/dev/null)" = "end $pv_name" ]; then
+      sed '$d' "$pv_work/$pv_name.answer"
+    else
+      pv_broke_off "$pv_name" "its answer is not whole: is ${TMPDIR:-/tmp} full? $(df -Pk "$pv_work" 2>/dev/null | awk 'NR == 2 { print $4 " KiB free" }')"
+    fi
+  done
+  echo '@@warmbox end'
 }
 
 # Takes the words into pv_NAME; one that nobody says is empty.
 pv_words() {
-	for pv_word in sccache port max_cache_size wrapper env http grpc MaxSize moon cargo_home http_get conf cache \
-		jobs concurrency GOMEMLIMIT GOGC store keys bazel_remote bazel_remote_conf; do
-		eval "pv_$pv_word=''"
-	done
-	for pv_word; do
-		pv_value=${pv_word#*=}
-		eval "pv_${pv_word%%=*}=\$pv_value"
-	done
+  for pv_word in sccache port max_cache_size wrapper env http grpc MaxSize moon cargo_home http_get conf cache \
+    jobs concurrency GOMEMLIMIT GOGC store keys bazel_remote bazel_remote_conf; do
+    eval "pv_$pv_word=''"
+  done
+  for pv_word; do
+    pv_value=${pv_word#*=}
+    eval "pv_${pv_word%%=*}=\$pv_value"
+  done
 }
 
 # What runs that were killed left below $1 goes.
 pv_sweep() {
-	for pv_stale in "$1"/warmbox-prove.[0-9]*.*; do
-		pv_pid=${pv_stale##*/warmbox-prove.} pv_pid=${pv_pid%%.*}
-		case $pv_pid in *[!0-9]*) continue ;; esac
-		[ -d "/proc/$pv_pid" ] || [ ! -O "$pv_stale" ] || rm -rf "$pv_stale"
-	done
+  for pv_stale in "$1"/warmbox-prove.[0-9]*.*; do
+    pv_pid=${pv_stale##*/warmbox-prove.} pv_pid=${pv_pid%%.*}
+    case $pv_pid in *[!0-9]*) continue ;; esac
+    [ -d "/proc/$pv_pid" ] || [ ! -O "$pv_stale" ] || rm -rf "$pv_stale"
+  done
 }
 
 # The environment of a session on this host. What the caller's shell happens to have must not decide; what a session
 # gets, must.
 pv_session() {
-	pv_nonce=$$_$(date +%s)
-	case $PATH in *"$HOME/.cargo/bin"*) ;; *) PATH=$PATH:${pv_cargo_home:-$HOME/.cargo}/bin:$HOME/.cargo/bin ;; esac
-	[ -z "$pv_moon" ] || PATH=$(dirname "$pv_moon"):$PATH
-	export PATH
-	[ -z "$pv_cargo_home" ] || [ "$pv_cargo_home" = "$HOME/.cargo" ] || export CARGO_HOME="$pv_cargo_home"
-	unset RUSTC RUSTC_WRAPPER CARGO_BUILD_RUSTC_WRAPPER CARGO_INCREMENTAL CARGO_TARGET_DIR CARGO_BUILD_JOBS RUSTFLAGS CI
-	if [ -n "$pv_env" ] && [ -r "$pv_env" ]; then . "$pv_env"; fi
+  pv_nonce=$$_$(date +%s)
+  case $PATH in *"$HOME/.cargo/bin"*) ;; *) PATH=$PATH:${pv_cargo_home:-$HOME/.cargo}/bin:$HOME/.cargo/bin ;; esac
+  [ -z "$pv_moon" ] || PATH=$(dirname "$pv_moon"):$PATH
+  export PATH
+  [ -z "$pv_cargo_home" ] || [ "$pv_cargo_home" = "$HOME/.cargo" ] || export CARGO_HOME="$pv_cargo_home"
+  unset RUSTC RUSTC_WRAPPER CARGO_BUILD_RUSTC_WRAPPER CARGO_INCREMENTAL CARGO_TARGET_DIR CARGO_BUILD_JOBS RUSTFLAGS CI
+  if [ -n "$pv_env" ] && [ -r "$pv_env" ]; then . "$pv_env"; fi
 }

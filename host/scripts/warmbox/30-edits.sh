@@ -121,7 +121,10 @@ wb_block_add() {
       [ -z "$(tail -c 1 "$1")" ] || wb_grown=grown
       {
         cat "$1"
-        [ $wb_grown = - ] || { ! wb_is_crlf "$1" || printf '\r'; printf '\n'; }
+        [ $wb_grown = - ] || {
+          ! wb_is_crlf "$1" || printf '\r'
+          printf '\n'
+        }
         wb_block_text "$1" "$3"
       } >"$4"
       ;;

@@ -66,7 +66,10 @@ check_unit() {
   wb_at=1
   while [ $wb_at -le $wb_steps ]; do
     eval "wb_here=\${wb_s_path_$wb_at:-}"
-    [ -z "$wb_here" ] || { grep -vF "Command $wb_here is not executable" "$wb_stage/unit.said" >"$wb_stage/unit.left"; mv -f "$wb_stage/unit.left" "$wb_stage/unit.said"; }
+    [ -z "$wb_here" ] || {
+      grep -vF "Command $wb_here is not executable" "$wb_stage/unit.said" >"$wb_stage/unit.left"
+      mv -f "$wb_stage/unit.left" "$wb_stage/unit.said"
+    }
     wb_at=$((wb_at + 1))
   done
   cat "$wb_stage/unit.said"
