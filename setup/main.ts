@@ -15,7 +15,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   doctor: "ops/doctor.ts",
   warm: "ops/warm.ts",
   prove: "ops/prove.ts",
-  docs: "ops/docs.ts",
+  docs: "setup/dev/docs/main.ts",
   bench: "bench/main.ts",
 };
 

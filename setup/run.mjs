@@ -24,7 +24,7 @@ const HELP = `warmbox: npm run COMMAND [-- ARGUMENTS]
   test      all tests
   check     format, lint and types
   format    rewrite the files in the project's format
-  docs      write the generated parts of the README
+  docs      write the generated pages of docs/
   bench     measure; needs a quiet machine
 
 The first run installs what is missing and says so; it may be interrupted and repeated at any time.

@@ -58,7 +58,7 @@ const oneDoorEach = rule(fields, ["hosts"], ({ hosts }, add) => {
   }
 });
 
-/** The whole of a stack's configuration; README's option table is made from it. */
+/** The whole of a stack's configuration; docs/configuration is generated from it. */
 export const stackSchema = rule(oneDoorEach, ["s3", "gcs", "hosts"], ({ s3, gcs, hosts }, add) => {
   if (s3 && gcs) add(["gcs"], "one store: s3 or gcs", "remove one of the two");
   if (s3?.kind !== "embedded") return;

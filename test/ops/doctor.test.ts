@@ -197,7 +197,7 @@ describe("patiently", () => {
   });
 });
 
-describe("the README", () => {
+describe("the troubleshooting page", () => {
   const root = join(import.meta.dirname, "../..");
   const read = (path: string) => readFileSync(join(root, path), "utf8");
   const idsIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, id]) => id ?? "");
@@ -205,14 +205,14 @@ describe("the README", () => {
   const known = new Set(sources.flatMap((text) => idsIn(text, /\bid: "([a-z0-9-]+)"/g)));
 
   it("has the number of causes", () => {
-    expect(read("README.md")).toContain(`knows ${known.size} causes`);
+    expect(read("docs/troubleshooting.md")).toContain(`knows ${known.size} causes`);
   });
 
   it("is right that the tests cause every one on the real programs", () => {
     const tests = read("test/ops/doctor.heavy.test.ts") + read("test/fleet/system.heavy.test.ts");
     const caused = idsIn(tests, /"([a-z0-9]+(?:-[a-z0-9]+)+)"/g).concat("incremental");
     expect([...known].filter((id) => !caused.includes(id))).toEqual([]);
-    expect(read("README.md")).toContain("the tests cause each of them on the real programs");
+    expect(read("docs/troubleshooting.md")).toContain("The tests cause each of them on the real programs");
   });
 });
 
