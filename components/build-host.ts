@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostFacts } from "../host/facts.ts";
+import type { EmbeddedServer, HostSettings } from "../plan/host-decisions.ts";
+import type { Store } from "../plan/store.ts";
 import type { ToolChoice } from "../plan/tools.ts";
 import type { LibraryTexts } from "../render/lib/library-resource.ts";
-import type { ResourceInput } from "../render/lib/resource.ts";
 import { hasEnvironment } from "../render/moon/moon-env.ts";
-import type { Store } from "../render/store.ts";
 import { bazelRemoteGiB, formatBytes } from "../stacks/bytes.ts";
 import type { ToolName } from "../stacks/versions.ts";
 import { BazelRemote } from "./bazel-remote.ts";
@@ -14,7 +14,7 @@ import type { HostContext } from "./host-resource.ts";
 import { HostTools } from "./host-tools.ts";
 import { MoonWorkspace } from "./moon-workspace.ts";
 import { Proof } from "./proof.ts";
-import { S3Backend, type S3BackendArgs } from "./s3-backend.ts";
+import { S3Backend } from "./s3-backend.ts";
 import type { S3KeyInputs } from "./s3-keys.ts";
 import { Sccache } from "./sccache.ts";
 
@@ -25,12 +25,12 @@ export interface BuildHostArgs {
   readonly library: LibraryTexts;
   /** For each tool that the stack enables: the installed one, or which to push. */
   readonly tools: Partial<Record<ToolName, ToolChoice>>;
-  /** What every resource script is rendered from, but for its ownership. */
-  readonly input: Omit<ResourceInput, "owner" | "generation">;
+  /** What every resource script is rendered from. */
+  readonly input: HostSettings;
   /** The host's processor, as the kernel names it. */
   readonly arch: HostFacts["arch"];
   /** The embedded S3 server, where this host runs it. */
-  readonly server?: NonNullable<S3BackendArgs["server"]>;
+  readonly server?: EmbeddedServer;
   /** What declares bazel-remote where it runs in a container: loaded only then. */
   readonly BazelRemoteContainer?: typeof BazelRemoteContainer;
   /** End the `up` with a proof that every tier hits. */

@@ -2,7 +2,7 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Observed } from "../host/facts.ts";
 import { generationFor } from "../plan/generation.ts";
-import type { Store } from "../render/store.ts";
+import type { Store } from "../plan/store.ts";
 
 /** What every resource of one host shares. */
 export interface HostContext {

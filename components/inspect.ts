@@ -1,22 +1,15 @@
 import { createHash } from "node:crypto";
-import type { HostFacts, Probe } from "../host/facts.ts";
+import type { Probe } from "../host/facts.ts";
 import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
 import { reachPlace, reachPrefix } from "../host/reach.ts";
 import { hostText } from "../host/texts.ts";
-import { hostFaults, localFaults } from "../plan/host-faults.ts";
-import { below, hostPaths } from "../plan/paths.ts";
+import { decideHost } from "../plan/host-decisions.ts";
+import { localFaults } from "../plan/host-faults.ts";
 import { STAND_IN } from "../plan/placeholder-facts.ts";
-import { serviceKind } from "../plan/service-kind.ts";
-import { planHost } from "../plan/sizing.ts";
-import { chooseTools, HOST_TOOLS, pushedS3Server, type ToolChoice } from "../plan/tools.ts";
 import { LIBRARY_TEXTS, type LibraryTexts } from "../render/lib/library-resource.ts";
-import type { ResourceInput } from "../render/lib/resource.ts";
-import { embeddedHost, storeOfHost } from "../render/store.ts";
-import { ConfigError, keyPath } from "../stacks/fault.ts";
+import { ConfigError } from "../stacks/fault.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
-import { BAZEL_REMOTE_IMAGE, type HostTool } from "../stacks/versions.ts";
 import type { BuildHostArgs } from "./build-host.ts";
-import { hostWarnings } from "./host-warnings.ts";
 import type { UnreachableHost } from "./unreachable.ts";
 
 /** What a stack's hosts answered. */
@@ -99,121 +92,23 @@ export interface HostDescription {
 }
 
 /**
- * From a probe to the arguments of {@link BuildHost}: plan, tools, service kind, warnings. Asks nobody anything.
- * @throws ConfigError where the host is not what the stack wants of it
- * @throws Error where a tool cannot be had for it
+ * From a probe to the arguments of {@link BuildHost}. Pure but for the clock.
+ * @throws ConfigError if the host cannot be what the stack declares
+ * @throws Error if there is no usable binary of a tool
  */
-export function describeHost(known: HostDescription): BuildHostArgs {
-  const { name, host, stack, owner, library } = known;
-  const { facts, observed } = known.probe;
-  const choices = enabledTools(host, chooseTools(facts, host, { s3: stack.s3 !== undefined }));
-  refuseMissing(name, choices);
-  const input = resourceInput(host, facts, name, choices, stack);
-  const faults = hostFaults({ name, host, facts, paths: input.paths, kind: input.kind });
-  if (faults.length > 0) throw new ConfigError(faults);
-  const server = embeddedServer(name, host, stack);
+export function describeHost({ probe, ...description }: HostDescription): BuildHostArgs {
+  const { name, host, stack, owner, library } = description;
+  const { facts, observed } = probe;
+  const { settings, ...decisions } = decideHost({ ...description, facts });
   const nowSeconds = Math.floor(Date.now() / 1000);
   return {
+    ...decisions,
     host: { name, owner, prefix: reachPrefix(host), place: reachPlace(host), observed, nowSeconds },
     library,
-    tools: { ...choices, ...(server ? { versitygw: server.choice } : {}) },
     arch: facts.arch,
     proof: stack.proof,
-    input: { ...input, ...containerOf(known) },
-    ...(server
-      ? { server: { config: server.config, toolPath: below(facts.user.home, server.choice.path) } }
-      : {}),
-    warnings: hostWarnings({ name, host, stack, facts, tools: choices }),
+    input: settings,
   };
-}
-
-function resourceInput(
-  host: HostConfig,
-  facts: HostFacts,
-  name: string,
-  choices: BuildHostArgs["tools"],
-  stack: StackConfig,
-): Omit<ResourceInput, "owner" | "generation"> {
-  const paths = hostPaths(host, facts.user.home, facts.cargoHome);
-  const path = (tool: HostTool): string => {
-    const choice = choices[tool];
-    return choice && choice.kind !== "refuse" ? below(paths.home, choice.path) : "";
-  };
-  return {
-    host,
-    plan: planHost(facts, host, name),
-    paths,
-    kind: serviceKind(name, host, facts),
-    tools: { sccache: path("sccache"), "bazel-remote": path("bazel-remote"), moon: path("moon") },
-    store: storeOfHost(stack, name),
-    user: facts.user.name,
-  };
-}
-
-/**
- * User and group of bazel-remote's image, who have no rights on a host. Where the host's user is an ordinary one, the
- * container has that one instead: the cache's files are then the user's own under every kind of service, and a switch
- * between them moves nothing.
- */
-const IMAGE_USER = 65532;
-
-/**
- * The container of a host with `service: docker`. It runs as the host's own user, to whom the cache belongs under every
- * kind of service; only root's is given to the image's user.
- * @throws ConfigError where no docker server answers the host's user, or one that remaps every uid
- */
-function containerOf({ name, host, owner, probe }: HostDescription): Pick<ResourceInput, "container"> {
-  if (host.service !== "docker" || !host["bazel-remote"].enabled) return {};
-  const { user, docker, dockerEndpoint, dockerRootless } = probe.facts;
-  if (dockerRootless === true) {
-    const fault = {
-      path: keyPath(["hosts", name, "service"]),
-      got: "docker",
-      wanted: `a docker server that runs as root: the rootless one there gives the cache's files to other uids than ${user.uid}`,
-      next: "write service: process, or leave the key out",
-    };
-    throw new ConfigError([fault]);
-  }
-  if (docker === null) {
-    const fault = {
-      path: keyPath(["hosts", name, "service"]),
-      got: "docker",
-      wanted: `a docker server that answers ${user.name} there`,
-      next: `start it and put ${user.name} into the group docker, or write service: process, or leave the key out`,
-    };
-    throw new ConfigError([fault]);
-  }
-  const given = user.uid === 0 || host.scope === "system";
-  return {
-    container: {
-      name: `warmbox-${owner}-${name}-bazel-remote`.replace(/[^\w.-]/g, "_"),
-      image: host["bazel-remote"].image ?? BAZEL_REMOTE_IMAGE,
-      user: given ? `${IMAGE_USER}:${IMAGE_USER}` : `${user.uid}:${user.gid}`,
-      ...(host.reach.kind === "local" && dockerEndpoint !== undefined ? { endpoint: dockerEndpoint } : {}),
-      given,
-    },
-  };
-}
-
-/** A container brings its own bazel-remote. */
-function enabledTools(
-  host: HostConfig,
-  choices: Record<HostTool, ToolChoice>,
-): Partial<Record<HostTool, ToolChoice>> {
-  const wanted = (tool: HostTool) =>
-    host[tool].enabled && !(tool === "bazel-remote" && host.service === "docker");
-  return Object.fromEntries(HOST_TOOLS.filter(wanted).map((tool) => [tool, choices[tool]]));
-}
-
-function refuseMissing(name: string, choices: Partial<Record<HostTool, ToolChoice>>): void {
-  const refused = Object.values(choices).filter((choice) => choice.kind === "refuse");
-  if (refused.length > 0) throw new Error(refused.map(({ reason }) => `${name}: ${reason}`).join("\n"));
-}
-
-/** The embedded S3 server, if this host runs it. */
-function embeddedServer(name: string, host: HostConfig, stack: StackConfig) {
-  if (stack.s3?.kind !== "embedded" || embeddedHost(stack) !== name) return undefined;
-  return { config: stack.s3, choice: pushedS3Server(host.scope) };
 }
 
 /** Sums of the texts as they lie in this checkout. */

@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { generationFor } from "../plan/generation.ts";
+import type { EmbeddedServer } from "../plan/host-decisions.ts";
+import type { Store } from "../plan/store.ts";
 import { s3CredentialsScript, s3OwnCredentialsScript } from "../render/s3/s3-credentials.ts";
-import type { Store } from "../render/store.ts";
-import type { S3Config, StackConfig } from "../stacks/types.ts";
+import type { StackConfig } from "../stacks/types.ts";
 import type { HostS3, TierArgs } from "./build-host.ts";
 import { type HostContext, hostResource, type Ownership } from "./host-resource.ts";
 import { keysMark, type S3KeyInputs, stackKeys } from "./s3-keys.ts";
@@ -29,7 +30,7 @@ export async function sharedS3(
 /** What {@link S3Backend} is made from: a tier's arguments, what the hosts share, and the embedded server if it is here. */
 export interface S3BackendArgs extends TierArgs {
   readonly shared: HostS3;
-  readonly server?: { readonly config: Extract<S3Config, { kind: "embedded" }>; readonly toolPath: string };
+  readonly server?: EmbeddedServer;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { scryptSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import { keyFault, type S3Keys } from "../render/store.ts";
+import { keyFault, type S3Keys } from "../plan/store.ts";
 import type { StackConfig } from "../stacks/types.ts";
 
 /** An S3 identity that may come from a resource; both halves are secrets. */

@@ -2,7 +2,7 @@ import { inspectOne } from "../components/inspect.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { parseSections, type Section, wordOf, wordsOf } from "../host/sections.ts";
 import { hostText } from "../host/texts.ts";
-import { answersAnyone } from "../render/bazel-remote/bazel-remote-resource.ts";
+import { hasOpenStatus } from "../plan/status-access.ts";
 import { type ProofTier, proofScript, proofTiers } from "../render/lib/proof-resource.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";
@@ -74,7 +74,7 @@ const UNSEEN =
 
 /** Tier 2 with what was not asked of a server that would not tell. */
 function withUnseen(proof: TierProof, host: HostConfig): TierProof {
-  if (proof.tier !== "moon" || proof.state === "skipped" || answersAnyone(host)) return proof;
+  if (proof.tier !== "moon" || proof.state === "skipped" || hasOpenStatus(host)) return proof;
   return { ...proof, facts: [...proof.facts, UNSEEN] };
 }
 

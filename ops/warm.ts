@@ -2,7 +2,7 @@ import { userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cacheDirs } from "../host/probe.ts";
 import { reachPrefix } from "../host/reach.ts";
-import { storeOfHost } from "../render/store.ts";
+import { storeOfHost } from "../plan/store.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { hostScript } from "./host-script.ts";
 import { type HostResult, type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";

@@ -15,7 +15,6 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { pulumiHome } from "../stacks/project.ts";
 import { warmboxCache } from "../tools/cache.ts";

@@ -61,6 +61,10 @@ describe("every pure file has a test", () => {
       ...["plan/bazel-remote.ts", "plan/bazel-remote-terms.ts", "plan/builders.ts", "plan/disk.ts"],
       ...["plan/faults.ts", "plan/memory.ts", "plan/term.ts", "plan/terms.ts"],
     ],
+    "test/components/bazel-remote-container.test.ts": ["plan/container.ts"],
+    "test/components/host-warnings.test.ts": [
+      ...["plan/host-decisions.ts", "plan/host-warnings.ts", "plan/status-access.ts"],
+    ],
     "test/components/unreachable.test.ts": ["plan/placeholder-facts.ts"],
     "test/stacks/config.test.ts": [
       ...["stacks/schema/bazel-remote.ts", "stacks/schema/cargo.ts", "stacks/schema/facts.ts"],

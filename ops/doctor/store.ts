@@ -1,4 +1,4 @@
-import { credentialsPath } from "../../render/store.ts";
+import { credentialsPath } from "../../plan/store.ts";
 import { shellWord } from "../../stacks/shell.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Cause } from "./finding.ts";

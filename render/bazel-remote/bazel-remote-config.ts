@@ -1,9 +1,9 @@
 import { Document } from "yaml";
 import type { CachePlan } from "../../plan/sizing.ts";
+import { awsHost, credentialsPath, type Store } from "../../plan/store.ts";
 import { bazelRemoteGiB } from "../../stacks/bytes.ts";
 import type { BazelRemoteConfig } from "../../stacks/types.ts";
 import { merged, type Table } from "../lib/toml.ts";
-import { awsHost, credentialsPath, type Store } from "../store.ts";
 
 /** Connections kept open to S3. Left out, Go keeps two and opens a new one for nearly every request. */
 const S3_IDLE_CONNECTIONS = 1024;

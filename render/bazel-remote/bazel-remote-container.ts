@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
+import type { ContainerChoice } from "../../plan/container.ts";
 import { scriptPath } from "../../plan/paths.ts";
+import { credentialsPath, marked, type Store } from "../../plan/store.ts";
 import { dockerMegabytes } from "../../stacks/bytes.ts";
 import { shellWord } from "../../stacks/shell.ts";
-import { type ContainerChoice, head, type ResourceInput } from "../lib/resource.ts";
+import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";
-import { credentialsPath, marked, type Store } from "../store.ts";
 import { bazelRemoteConfig } from "./bazel-remote-config.ts";
 import { cacheDirectory, liveSteps, readiness, STOP_SECONDS } from "./bazel-remote-resource.ts";
 import { bazelRemoteEnvironment } from "./bazel-remote-run.ts";

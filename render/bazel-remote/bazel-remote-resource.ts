@@ -1,12 +1,12 @@
 import { BAZEL_REMOTE_SHARE, INDEX_ENTRY } from "../../plan/constants.ts";
 import { scriptPath } from "../../plan/paths.ts";
+import { hasOpenStatus } from "../../plan/status-access.ts";
+import { pathsSeenBy, storeSeenBy, unitCredentials } from "../../plan/store.ts";
 import { bytes, gib } from "../../stacks/bytes.ts";
 import { shellWord } from "../../stacks/shell.ts";
-import type { HostConfig } from "../../stacks/types.ts";
 import { httpGet } from "../lib/http-get.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";
-import { pathsSeenBy, storeSeenBy, unitCredentials } from "../store.ts";
 import { bazelRemoteConfig } from "./bazel-remote-config.ts";
 import { type BazelRemoteRunInput, bazelRemoteEnvironment, bazelRemoteRun } from "./bazel-remote-run.ts";
 import { bazelRemoteUnit } from "./bazel-remote-unit.ts";
@@ -56,7 +56,7 @@ export function cacheDirectory({ host, plan, paths }: ResourceInput): Extract<St
 export function readiness(input: ResourceInput): { ready: string; readySeconds: number } {
   const { http_address, grpc_address } = input.host["bazel-remote"];
   return {
-    ready: answersAnyone(input.host)
+    ready: hasOpenStatus(input.host)
       ? `http ${http_address}/status ${grpc_address}`
       : `tcp ${grpc_address} ${http_address}`,
     readySeconds: READY_SECONDS * Math.ceil(1 + scanSeconds(input) / READY_SECONDS),
@@ -73,12 +73,6 @@ function scanSeconds({ plan }: ResourceInput): number {
     plan.bazelRemote.entries,
   );
   return most / FILES_A_SECOND;
-}
-
-/** True where `/status` can be read in plain HTTP without a password. */
-export function answersAnyone(host: HostConfig): boolean {
-  const { tls_cert_file, htpasswd_file, ldap } = host["bazel-remote"].settings;
-  return !tls_cert_file && !htpasswd_file && !ldap;
 }
 
 /**
@@ -99,7 +93,7 @@ export function liveSteps(input: ResourceInput, from?: string): Step[] {
     check: "sh",
     text: httpGet(),
   };
-  if (!answersAnyone(input.host)) return [client];
+  if (!hasOpenStatus(input.host)) return [client];
   return [
     client,
     {

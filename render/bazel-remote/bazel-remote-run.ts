@@ -1,10 +1,10 @@
 import type { HostPaths } from "../../plan/paths.ts";
 import type { CachePlan } from "../../plan/sizing.ts";
+import { marked, type Store } from "../../plan/store.ts";
 import { goMemLimit } from "../../stacks/bytes.ts";
 import { shellWord } from "../../stacks/shell.ts";
 import type { BazelRemoteConfig } from "../../stacks/types.ts";
 import { cleanEnv } from "../lib/clean-env.ts";
-import { marked, type Store } from "../store.ts";
 
 /** What runs bazel-remote. */
 export type BazelRemoteRunInput = {

@@ -1,10 +1,10 @@
+import { hasOpenStatus } from "../../plan/status-access.ts";
+import { credentialsPath, pathsSeenBy } from "../../plan/store.ts";
 import { bazelRemoteGiB, gib } from "../../stacks/bytes.ts";
 import { shellWord } from "../../stacks/shell.ts";
 import type { HostConfig } from "../../stacks/types.ts";
-import { answersAnyone } from "../bazel-remote/bazel-remote-resource.ts";
 import { bazelRemoteEnvironment } from "../bazel-remote/bazel-remote-run.ts";
 import { grpcUrl, moonEnvironment } from "../moon/moon-env.ts";
-import { credentialsPath, pathsSeenBy } from "../store.ts";
 import { httpGet } from "./http-get.ts";
 import type { ResourceInput } from "./resource.ts";
 import { DELIMITER, libraryLines, scopeLines } from "./script.ts";
@@ -77,7 +77,7 @@ function moonWords(input: ProofInput): Words {
     ...(tools.moon === "" ? {} : { moon: tools.moon }),
     concurrency: moonEnvironment(input).MOON_CONCURRENCY ?? "",
     env: `${paths.config}/env`,
-    ...(answersAnyone(host) ? { http: remote.http_address } : {}),
+    ...(hasOpenStatus(host) ? { http: remote.http_address } : {}),
     http_get: httpGet(),
     grpc: grpcUrl(remote),
     MaxSize: Number(bazelRemoteGiB(plan.bazelRemote.max_size, "floor")) * gib(1),

@@ -1,8 +1,8 @@
 import { scriptPath } from "../../plan/paths.ts";
+import { credentialsPath, type S3Keys, s3Credentials } from "../../plan/store.ts";
 import { shellWord } from "../../stacks/shell.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript } from "../lib/script.ts";
-import { credentialsPath, type S3Keys, s3Credentials } from "../store.ts";
 
 /** What the `s3-credentials` resource is rendered from. */
 export type S3CredentialsInput = Pick<ResourceInput, "owner" | "generation" | "host" | "paths">;

@@ -1,10 +1,10 @@
 import { below, scriptPath } from "../../plan/paths.ts";
+import { credentialsPath, marked, pathsSeenBy, unitCredentials } from "../../plan/store.ts";
 import { shellWord } from "../../stacks/shell.ts";
 import type { S3Config } from "../../stacks/types.ts";
 import { cleanEnv } from "../lib/clean-env.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";
-import { credentialsPath, marked, pathsSeenBy, unitCredentials } from "../store.ts";
 import { s3ServerUnit } from "./s3-server-unit.ts";
 
 /** Name of the unit in both scopes, without `.service`. */

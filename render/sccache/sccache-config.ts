@@ -1,8 +1,8 @@
 import type { CachePlan } from "../../plan/sizing.ts";
+import { awsHost, inChina, type Store } from "../../plan/store.ts";
 import { sccacheSize } from "../../stacks/bytes.ts";
 import type { SccacheConfig } from "../../stacks/types.ts";
 import { merged, type Table, toml } from "../lib/toml.ts";
-import { awsHost, inChina, type Store } from "../store.ts";
 
 /** How long a client waits for a server that starts. sccache's 10 s is short for a loaded box; there is no variable for it. */
 const STARTUP_TIMEOUT_MS = 20_000;

@@ -1,7 +1,7 @@
 import { scriptPath } from "../../plan/paths.ts";
+import { pathsSeenBy, storeSeenBy, unitCredentials } from "../../plan/store.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";
-import { pathsSeenBy, storeSeenBy, unitCredentials } from "../store.ts";
 import { sccacheConfig } from "./sccache-config.ts";
 import {
   type SccacheRunInput,

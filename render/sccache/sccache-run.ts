@@ -1,9 +1,9 @@
 import type { HostPaths } from "../../plan/paths.ts";
 import type { CachePlan } from "../../plan/sizing.ts";
+import { type Store, storeEnvironment } from "../../plan/store.ts";
 import { shellWord } from "../../stacks/shell.ts";
 import type { SccacheConfig } from "../../stacks/types.ts";
 import { cleanEnv } from "../lib/clean-env.ts";
-import { type Store, storeEnvironment } from "../store.ts";
 
 /** What runs the sccache server. */
 export type SccacheRunInput = {

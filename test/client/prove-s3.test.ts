@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { s3Credentials } from "../../render/store.ts";
+import { s3Credentials } from "../../plan/store.ts";
 import { toolPath } from "../tools.ts";
 import { daemon, freePort } from "./box.ts";
 import { causeOf, type ProofBox, proofBox, states, tier } from "./proof-box.ts";

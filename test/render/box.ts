@@ -1,7 +1,7 @@
 import { below, hostPaths } from "../../plan/paths.ts";
 import { planHost } from "../../plan/sizing.ts";
+import { storeOf } from "../../plan/store.ts";
 import type { ResourceInput } from "../../render/lib/resource.ts";
-import { storeOf } from "../../render/store.ts";
 import { gib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { disk, machine } from "../plan/machine.ts";

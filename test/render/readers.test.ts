@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
+import { s3Credentials } from "../../plan/store.ts";
 import { bazelRemoteConfig } from "../../render/bazel-remote/bazel-remote-config.ts";
 import { bazelRemoteRun } from "../../render/bazel-remote/bazel-remote-run.ts";
 import { cargoBlock, cargoBlockClash, cargoConfig } from "../../render/cargo/cargo-config.ts";
@@ -26,7 +27,6 @@ import {
   sccacheRun,
   sccacheStopCommand,
 } from "../../render/sccache/sccache-run.ts";
-import { s3Credentials } from "../../render/store.ts";
 import { gib, mib } from "../../stacks/bytes.ts";
 import { HAS_IPV6 } from "../ipv6.ts";
 import { toolPath } from "../tools.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { credentialsPath, keyFault, NO_STORE, storeEnvironment, storeOf } from "../../plan/store.ts";
 import { bazelRemoteConfig } from "../../render/bazel-remote/bazel-remote-config.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote/bazel-remote-resource.ts";
 import { cargoScript } from "../../render/cargo/cargo-resource.ts";
 import { moonScript } from "../../render/moon/moon-resource.ts";
 import { sccacheConfig } from "../../render/sccache/sccache-config.ts";
 import { sccacheScript } from "../../render/sccache/sccache-resource.ts";
-import { credentialsPath, keyFault, NO_STORE, storeEnvironment, storeOf } from "../../render/store.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { boxInput } from "./box.ts";
 

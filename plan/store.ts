@@ -1,5 +1,5 @@
-import type { ServiceKind } from "../plan/service-kind.ts";
 import type { GcsConfig, S3Config, StackConfig } from "../stacks/types.ts";
+import type { ServiceKind } from "./service-kind.ts";
 
 /** S3 as both tools need it, whichever way the stack came to it. No secrets in it. */
 export type S3Target = {

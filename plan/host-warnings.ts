@@ -1,10 +1,10 @@
 import type { HostFacts } from "../host/facts.ts";
-import type { ToolChoice } from "../plan/tools.ts";
-import { answersAnyone } from "../render/bazel-remote/bazel-remote-resource.ts";
-import { embeddedHost } from "../render/store.ts";
 import { portsOf } from "../stacks/config.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { HostTool } from "../stacks/versions.ts";
+import { hasOpenStatus } from "./status-access.ts";
+import { embeddedHost } from "./store.ts";
+import type { ToolChoice } from "./tools.ts";
 
 /** One host of a stack, and what it is. */
 export type WarnedHost = {
@@ -82,7 +82,7 @@ function withoutLinger({ name, host, facts }: WarnedHost): string[] {
 
 /** With a password or TLS in front of it, bazel-remote tells the library nothing. */
 function unseenSize({ name, host }: WarnedHost): string[] {
-  if (!host["bazel-remote"].enabled || answersAnyone(host)) return [];
+  if (!host["bazel-remote"].enabled || hasOpenStatus(host)) return [];
   return [
     `${name}: bazel-remote answers nobody without a password or TLS, so up sees that it listens and not which max_size is in force; next: look at its /status with your own credentials after an up that changed it`,
   ];
