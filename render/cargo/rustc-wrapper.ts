@@ -1,4 +1,4 @@
-import { shellWord } from "../../stacks/shell.ts";
+import { program } from "../lib/program.ts";
 
 /** What cargo's `rustc-wrapper` needs to know of the sccache it stands in front of. */
 export interface RustcWrapper {
@@ -67,154 +67,23 @@ export const OVERRIDING_ENVIRONMENT: readonly string[] = [
  *   where neither can be written, a hung server is not bounded; everything else still holds.
  */
 export function rustcWrapper(options: RustcWrapper): string {
-  const { sccachePath, confPath, port } = options;
-  const { startLimitSeconds = START_LIMIT_SECONDS, storeLimitSeconds = STORE_LIMIT_SECONDS } = options;
-  return `#!/bin/sh
-# Written by warmbox: cargo's rustc-wrapper. sccache in front of rustc; rustc alone when sccache itself breaks.
-sccache=${shellWord(sccachePath)}
-SCCACHE_CONF=${shellWord(confPath)}
-SCCACHE_SERVER_PORT=${port}
-SCCACHE_IDLE_TIMEOUT=0 # a server that a client has to start lives on, like the service
-SCCACHE_SKIP_CACHE_CHECK=1 # and asks its store for nothing before it listens
-export SCCACHE_CONF SCCACHE_SERVER_PORT SCCACHE_IDLE_TIMEOUT SCCACHE_SKIP_CACHE_CHECK
-${wrapped("unset", OVERRIDING_ENVIRONMENT)}
-
-# sccache refuses to run at all under these; whoever sets them wants an incremental build, not a cached one.
-case \${CARGO_INCREMENTAL-}/\${CARGO_BUILD_INCREMENTAL-} in 1/* | */1) exec "$@" ;; esac
-
-# start_time PID: when that process started; with its pid it names one process for ever.
-start_time() {
-  started=
-  IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
-  start_time_field \${stat##*) }
-}
-start_time_field() { started=\${20-}; }
-
-# The file of this build: empty = sccache in use; else the uptime (seconds) at which it broke, and why.
-build=
-if start_time "$PPID" 2>/dev/null; then
-  room=\${XDG_RUNTIME_DIR-}
-  [ -n "$room" ] && [ -d "$room" ] && [ -w "$room" ] || room=/tmp
-  build=$room/warmbox-build.$PPID.$started
-fi
-ours() { [ -n "$build" ] && [ -f "$build" ] && [ ! -L "$build" ] && [ -O "$build" ]; }
-
-# Questions that cargo asks before it compiles: it shows nobody what is said there.
-probing() { case " $* " in *" -vV "* | *" --print"* | *" ___ "*) return 0 ;; esac; return 1; }
-
-# broken WHY: this build goes on without sccache for a while; said once, where a person sees it.
-broken() {
-  IFS=' .' read -r now rest </proc/uptime
-  told=told
-  if [ "$quiet" ]; then told=untold; else tell "$1"; fi
-  if ours; then echo "$now $told $1" >"$build"; fi
-}
-tell() { echo "warmbox: sccache: $1; compiling without the cache (next step: ./warmbox doctor)" >&2; }
-quiet=
-if probing "$@"; then quiet=1; fi
-
-# Processes of this build that wait for the server: sccache clients with no compiler of their own below them. Last the
-# word "compiling", where a server has a compiler below it.
-waiting() {
-  own= # a server of another user is not ours to wait for
-  for each in /proc/[0-9]*; do [ ! -O "$each" ] || own="$own $each/stat"; done
-  cat $own 2>/dev/null | awk -v build="$PPID" '
-    { pid = $1; name = $0; sub(/^[^(]*\\(/, "", name); sub(/\\)[^)]*$/, "", name)
-      rest = $0; sub(/^.*\\) /, "", rest); split(rest, field, " ")
-      comm[pid] = name; parent[pid] = field[2]
-      if (name != "sccache" && field[1] != "Z") busy[field[2]] = 1 } # a stopped server collects none of its dead
-    END { for (pid in comm) if (comm[pid] == "sccache") {
-        if (parent[parent[pid]] == build) { if (!(pid in busy)) print pid }
-        else if (pid in busy && comm[parent[pid]] != "rustc-wrapper") compiling = "compiling" }
-      print compiling }'
-}
-listening() { awk -v port="$(printf '%04X' "$SCCACHE_SERVER_PORT")" \\
-  '$4 == "0A" && substr($2, length($2) - 3) == port { found = 1 } END { exit !found }' /proc/net/tcp; }
-
-# hangs: the server leaves a question unanswered. These are timeout's codes for what it ended, and for nothing else.
-hangs() {
-  timeout -k 1 ${ANSWER_LIMIT_SECONDS} "$sccache" --show-stats
-  case $? in 124 | 137 | 143) return 0 ;; esac
-  return 1
-}
-give_up() { for client in "$@"; do kill -USR2 "$client"; done; }
-
-guard() {
-  born=$started absent=0 idle=0 stuck=
-  while sleep ${GUARD_TICK_SECONDS}; do
-    start_time "$PPID" && [ "$started" = "$born" ] || break
-    waiting=$(waiting)
-    clients=\${waiting%compiling}
-    [ -n "$clients" ] || { absent=0 idle=0 stuck= && continue; }
-    if ! listening; then
-      absent=$((absent + ${GUARD_TICK_SECONDS}))
-      if [ "$absent" -ge ${startLimitSeconds} ]; then absent=0 && give_up $clients; fi
-      continue
-    fi
-    absent=0
-    if hangs; then give_up $clients && continue; fi
-    [ "$waiting" = "$clients" ] || continue
-    # The clients that have waited at every idle tick since the first of them came.
-    kept=
-    for client in $clients; do
-      case " $stuck " in *" $client "*) kept="$kept $client" ;; esac
-    done
-    if [ "$kept" ]; then stuck=$kept idle=$((idle + ${GUARD_TICK_SECONDS})); else stuck=$(echo $clients) idle=0; fi
-    if [ "$idle" -ge ${storeLimitSeconds} ]; then idle=0 && give_up $stuck; fi
-  done
-  rm -f "$build"
+  return program("rustc-wrapper", {
+    sccache: options.sccachePath,
+    SCCACHE_CONF: options.confPath,
+    SCCACHE_SERVER_PORT: options.port,
+    overriding_variables: lines(OVERRIDING_ENVIRONMENT),
+    guard_seconds: GUARD_TICK_SECONDS,
+    answer_limit: ANSWER_LIMIT_SECONDS,
+    start_limit: options.startLimitSeconds ?? START_LIMIT_SECONDS,
+    store_limit: options.storeLimitSeconds ?? STORE_LIMIT_SECONDS,
+    bypass_seconds: BYPASS_SECONDS,
+  });
 }
 
-if ours; then
-  since=
-  read -r since told why <"$build"
-  IFS=' .' read -r now rest </proc/uptime
-  if [ -n "$since" ] && [ $((now - since)) -lt ${BYPASS_SECONDS} ]; then
-    if [ "$told$quiet" = untold ]; then
-      tell "$why"
-      echo "$since told $why" >"$build"
-    fi
-    exec "$@"
-  fi
-elif [ -n "$build" ]; then
-  # Only the call that makes the file starts the guard; noclobber makes that one atomic step.
-  set -C
-  if { true >"$build"; } 2>/dev/null; then
-    # exec, because a shell that redirects one command keeps the caller's pipes open beside it: cargo reads until they close.
-    (exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; guard) &
-  fi
-  set +C
-fi
-
-if [ ! -f "$sccache" ] || [ ! -x "$sccache" ] || [ ! -s "$sccache" ]; then
-  broken "$sccache is missing, empty or not executable"
-  exec "$@"
-elif [ ! -r "$SCCACHE_CONF" ]; then
-  broken "$SCCACHE_CONF cannot be read" # sccache would go on without a word, with 10 GiB in another directory
-  exec "$@"
-fi
-
-"$sccache" "$@"
-code=$?
-case $code in
-  2 | 253 | 254) broken "it failed itself (exit code $code)" ;;
-  126 | 127) broken "it cannot be run (exit code $code)" ;;
-  140) broken "its server on port $SCCACHE_SERVER_PORT, or the store behind that, does not answer" ;;
-  129 | 137 | 143) broken "it was ended (signal $((code - 128)))" ;; # it alone: a signal to the whole build ends this script
-  132 | 134 | 135 | 136 | 138 | 139 | 159) broken "it crashed (signal $((code - 128)))" ;;
-  *) exit "$code" ;;
-esac
-exec "$@"
-`;
-}
-
-/** A command with many words, broken into lines a person can read. */
-function wrapped(command: string, words: readonly string[]): string {
-  const lines = [command];
-  for (const word of words) {
-    const last = lines[lines.length - 1] ?? "";
-    if (last.length + word.length < 108) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(`  ${word}`);
-  }
-  return lines.join(" \\\n");
+/** Words in lines that a person can read. */
+function lines(words: readonly string[]): string {
+  return words.reduce((text, word) => {
+    const width = text.length - text.lastIndexOf("\n");
+    return `${text}${width + word.length < 100 ? " " : "\n  "}${word}`;
+  });
 }

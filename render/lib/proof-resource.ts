@@ -1,3 +1,4 @@
+import { hostText } from "../../host/texts.ts";
 import { hasOpenStatus } from "../../plan/status-access.ts";
 import { credentialsPath, pathsSeenBy } from "../../plan/store.ts";
 import { bazelRemoteGiB, gib } from "../../stacks/bytes.ts";
@@ -5,7 +6,6 @@ import { shellWord } from "../../stacks/shell.ts";
 import type { HostConfig } from "../../stacks/types.ts";
 import { bazelRemoteEnvironment } from "../bazel-remote/bazel-remote-run.ts";
 import { grpcUrl, moonEnvironment } from "../moon/moon-env.ts";
-import { httpGet } from "./http-get.ts";
 import type { ResourceInput } from "./resource.ts";
 import { DELIMITER, libraryLines, scopeLines } from "./script.ts";
 
@@ -78,7 +78,7 @@ function moonWords(input: ProofInput): Words {
     concurrency: moonEnvironment(input).MOON_CONCURRENCY ?? "",
     env: `${paths.config}/env`,
     ...(hasOpenStatus(host) ? { http: remote.http_address } : {}),
-    http_get: httpGet(),
+    http_get: hostText("bin/http-get.sh"),
     grpc: grpcUrl(remote),
     MaxSize: Number(bazelRemoteGiB(plan.bazelRemote.max_size, "floor")) * gib(1),
     GOMEMLIMIT,

@@ -1,6 +1,6 @@
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { httpGet } from "../../render/lib/http-get.ts";
+import { hostText } from "../../host/texts.ts";
 import { type MoonWrapper, moonWrapper } from "../../render/moon/moon-wrapper.ts";
 import { toolPath } from "../tools.ts";
 import { daemon, freePort, type Home, makeHome, run, SHELLS, start, until } from "./box.ts";
@@ -29,7 +29,7 @@ interface MoonBoxOptions {
 async function moonBox(task: string, options: MoonBoxOptions = {}): Promise<MoonBox> {
   const home = await makeHome();
   const [http, grpc] = [await freePort(), await freePort()];
-  const httpGetPath = await home.file("bin/http-get", httpGet(), 0o755);
+  const httpGetPath = await home.file("bin/http-get", hostText("bin/http-get.sh"), 0o755);
   const moonPath = await toolPath("moon");
   const bazelRemote = await toolPath("bazel-remote");
   const remoteHost = `grpc://127.0.0.1:${grpc}`;

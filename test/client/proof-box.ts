@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { hostText } from "../../host/texts.ts";
 import { parseProof, type TierProof } from "../../ops/prove.ts";
-import { httpGet } from "../../render/lib/http-get.ts";
 import type { ProofTier } from "../../render/lib/proof-resource.ts";
 import { toolPath } from "../tools.ts";
 import { daemon, freePort, run } from "./box.ts";
@@ -54,7 +53,7 @@ export async function proofBox(): Promise<ProofBox> {
     cargo_home: `${box.dir}/.cargo`,
     env,
     http: `127.0.0.1:${http}`,
-    http_get: httpGet(),
+    http_get: hostText("bin/http-get.sh"),
     grpc: url,
     MaxSize: String(5 * GIB),
     moon,

@@ -172,7 +172,7 @@ test.each(["SIGKILL", "SIGTERM"])(
     const words = ["sh", "-c", clients, "sh", box.sccache, signal.replace("SIG", "")];
     await until(async () => (await box.stats()).requests >= 4, "a compile under way");
     await until(async () => (await run(words)).code === 0, "its client is there");
-    expect(await built).toContain("warmbox: sccache: it was ended (signal ");
+    expect(await built).toContain("warmbox: sccache: the client was ended (signal ");
   },
 );
 
