@@ -54,7 +54,7 @@ export function probeScript(host: HostConfig): string {
   // docker is asked as the login user, who is not the one that sudo makes of it
   const login = host.reach.kind === "ssh" && host.reach.sudo ? "WARMBOX_LOGIN=1\n" : "";
   const scope = host.scope === "system" ? `${named}WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n` : "";
-  return `${login}${scope}${hostText("warmbox.sh")}\n${hostText("probe.sh")}\nprobe ${words.join(" ")} </dev/null\n`;
+  return `${login}${scope}${hostText("warmbox.sh", "probe.sh")}\nprobe ${words.join(" ")} </dev/null\n`;
 }
 
 /** Where a host's caches and daemons are, as host/scripts/probe.sh takes it. */

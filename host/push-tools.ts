@@ -16,7 +16,8 @@ import { shellWord } from "../stacks/shell.ts";
 import type { Arch, ObtainedTool } from "../tools/cache.ts";
 import { obtainTool } from "../tools/obtain.ts";
 import { startProgress } from "../tools/progress.ts";
-import { type PushedTool, toolsRoot } from "./pushed-tools.ts";
+import { scopePaths } from "./paths.ts";
+import type { PushedTool } from "./pushed-tools.ts";
 import { hostText } from "./texts.ts";
 
 /** What the resource's standard input says. */
@@ -31,12 +32,6 @@ export type PushManifest = {
   owner: string;
   generation: number;
   tools: PushedTool[];
-};
-
-/** Where the host keeps the library and its ledgers, in each scope; `$HOME` is the host's. */
-const PLACES = {
-  user: { library: "$HOME/.local/share/warmbox/warmbox.sh", state: "$HOME/.local/state/warmbox" },
-  system: { library: "/usr/local/share/warmbox/warmbox.sh", state: "/var/lib/warmbox" },
 };
 
 /** Makes the host have exactly the manifest's tools; one round trip where it has them already. */
@@ -153,11 +148,10 @@ async function send(parcel: Parcel, to: NodeJS.WritableStream, host: string): Pr
 /** The whole script: settings, the functions, and a last line that calls them (why last: see push-tools.sh). */
 async function sessionScript(manifest: PushManifest, calls: string[]): Promise<string> {
   const { host, scope, owner, generation, tools } = manifest;
-  const root = toolsRoot(scope);
+  const { tools: root, share, state } = scopePaths(scope, "$HOME");
   const settings = [
     `host=${shellWord(host)} owner=${shellWord(owner)} generation=${shellWord(generation)} scope=${scope}`,
-    `root=${scope === "system" ? root : `"$HOME/${root}"`}`,
-    `library="${PLACES[scope].library}" state="${PLACES[scope].state}"`,
+    `root="${root}" library="${share}/warmbox.sh" state="${state}"`,
     `keys=${shellWord(tools.map(keyOf).join(" "))}`,
   ];
   const functions = hostText("push-tools.sh");

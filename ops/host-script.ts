@@ -15,10 +15,9 @@ export function hostScript(
   call: string,
   words: readonly string[] = [],
 ): string {
-  const texts = names.map(hostText);
   const builder = host.facts?.user?.name;
   const named = builder === undefined ? "" : `WARMBOX_BUILDER=${shellWord(builder)}\n`;
   const scope = host.scope === "system" ? `${named}WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n` : "";
   const all = [...hostWords(host), ...words].map(shellWord).join(" ");
-  return `${scope}${texts.join("\n")}\n${call} ${all} </dev/null\n`; // nothing that it starts may read the rest of stdin
+  return `${scope}${hostText(...names)}\n${call} ${all} </dev/null\n`; // nothing that it starts may read the rest of stdin
 }

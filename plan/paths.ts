@@ -1,38 +1,22 @@
+import { type ScopePaths, scopePaths } from "../host/paths.ts";
 import type { HostConfig } from "../stacks/types.ts";
 
-/** Where everything of ours lies on one host; absolute paths. */
-export type HostPaths = {
+/** Where everything of warmbox is on one host; absolute paths. */
+export type HostPaths = ScopePaths & {
   /** HOME of the host's user. */
   home: string;
-  /** The library, run scripts, tools and our programs. */
-  share: string;
-  /** Our programs: `rustc-wrapper`, `warmbox-run`. */
+  /** warmbox's programs: `rustc-wrapper`, `warmbox-run`. */
   bin: string;
-  /** Directory of local programs that PATH has in most sessions; `warmbox-run` is linked there. */
-  programs: string;
-  /** Fronts that `warmbox-run` puts before the real programs on PATH: `moon`. */
+  /** Wrappers that `warmbox-run` puts before the real programs on PATH: `moon`. */
   front: string;
-  /** Tickets of builds that wait for their turn; of all users of the host in system scope. */
-  queue: string;
   /** Run scripts of the `process` service kind. */
   run: string;
-  /** Ledgers. */
-  state: string;
-  /** Logs of the `process` service kind. */
-  log: string;
-  /** Our own configuration: the environment of moon, the S3 credentials. */
-  config: string;
-  /** Unit files. */
-  units: string;
-  sccacheConfig: string;
-  bazelRemoteConfig: string;
   /** The one CARGO_HOME of all builds. */
   cargoHome: string;
 };
 
 /**
- * Paths of a host. User scope stays below HOME (XDG's default places, which the tools use themselves);
- * system scope uses the FHS places of local software.
+ * Paths of a host.
  * @param cargoHome CARGO_HOME as probed; `cargo.home` of the stack wins
  */
 export function hostPaths(
@@ -40,41 +24,14 @@ export function hostPaths(
   home: string,
   cargoHome: string,
 ): HostPaths {
-  const shared = { home, cargoHome: below(home, host.cargo.home ?? cargoHome) };
-  if (host.scope === "system") {
-    const share = "/usr/local/share/warmbox";
-    return {
-      ...shared,
-      share,
-      bin: `${share}/bin`,
-      programs: "/usr/local/bin",
-      front: `${share}/front`,
-      queue: "/var/cache/warmbox-queue",
-      run: `${share}/run`,
-      state: "/var/lib/warmbox",
-      log: "/var/log/warmbox",
-      config: "/etc/warmbox",
-      units: "/etc/systemd/system",
-      sccacheConfig: "/etc/warmbox/sccache.toml",
-      bazelRemoteConfig: "/etc/warmbox/bazel-remote.yaml",
-    };
-  }
-  const share = `${home}/.local/share/warmbox`;
-  const state = `${home}/.local/state/warmbox`;
+  const paths = scopePaths(host.scope, home);
   return {
-    ...shared,
-    share,
-    bin: `${share}/bin`,
-    programs: `${home}/.local/bin`,
-    front: `${share}/front`,
-    queue: `${share}/queue`,
-    run: `${share}/run`,
-    state,
-    log: `${state}/log`,
-    config: `${home}/.config/warmbox`,
-    units: `${home}/.config/systemd/user`,
-    sccacheConfig: `${home}/.config/sccache/config`,
-    bazelRemoteConfig: `${home}/.config/bazel-remote/config.yaml`,
+    ...paths,
+    home,
+    cargoHome: below(home, host.cargo.home ?? cargoHome),
+    bin: `${paths.share}/bin`,
+    front: `${paths.share}/front`,
+    run: `${paths.share}/run`,
   };
 }
 

@@ -47,7 +47,7 @@ do_words() {
       workspace=*) pr_absolute "${do_word#*=}" && do_targets="$do_targets$pr_newline$pr_path/target" ;;
     esac
   done
-  do_settings=$HOME/.config/warmbox do_conf=$HOME/.config/sccache/config do_remote_conf=$HOME/.config/bazel-remote/config.yaml do_log=$wb_state/log
+  do_settings=$HOME/.config/warmbox do_conf=$HOME/.config/sccache/config do_remote_conf=$HOME/.config/bazel-remote/config.yaml do_log=$path_state/log
   [ "${WARMBOX_SCOPE:-user}" = user ] ||
     do_settings=/etc/warmbox do_conf=/etc/warmbox/sccache.toml do_remote_conf=/etc/warmbox/bazel-remote.yaml do_log=/var/log/warmbox
 }
@@ -144,7 +144,7 @@ do_configs() {
     do_shell_file "$do_file"
   done
   pr_section wrapper
-  if [ -x "$wb_share/bin/rustc-wrapper" ]; then pr_fact "path $wb_share/bin/rustc-wrapper"; fi
+  if [ -x "$path_share/bin/rustc-wrapper" ]; then pr_fact "path $path_share/bin/rustc-wrapper"; fi
 }
 
 # Lines of a TOML or YAML file that decide something about the caches: number, table, text.

@@ -57,7 +57,7 @@ st_cgroups() {
 
 # Each service that a ledger speaks of: how it runs and what its process has.
 st_services() {
-  for st_ledger in "$wb_state"/*/ledger; do
+  for st_ledger in "$path_state"/*/ledger; do
     [ -r "$st_ledger" ] || continue
     while IFS=$pr_tab read -r st_what st_target st_name st_kind st_file st_rest; do
       [ "$st_what" = service ] || continue
@@ -72,14 +72,14 @@ st_services() {
 }
 
 st_supervised() {
-  [ -r "$wb_state/run/$st_name.pid" ] || return 0
+  [ -r "$path_state/run/$st_name.pid" ] || return 0
   while read -r st_word st_pid st_tick st_boot; do
     case $st_word in
       exits) pr_fact "restarts $st_pid" && pr_fact "last_exit $st_tick" ;;
       supervisor) if wb_alive "$st_pid" "$st_tick" "$st_boot"; then pr_fact "supervisor $st_pid"; fi ;;
       daemon) if wb_alive "$st_pid" "$st_tick" "$st_boot"; then st_process "$st_pid"; fi ;;
     esac
-  done <"$wb_state/run/$st_name.pid"
+  done <"$path_state/run/$st_name.pid"
 }
 
 st_container() {
@@ -180,9 +180,9 @@ st_no_figures() {
 
 # Prints the answer to path $1. Every end by our own limit has a code from 124 on, so the client's must be the longer one.
 st_get() {
-  if [ -x "$wb_share/bin/http-get" ]; then
+  if [ -x "$path_share/bin/http-get" ]; then
     st_host=${pr_http%:*} st_host=${st_host#\[} st_host=${st_host%\]}
-    timeout -k 1 "$PR_ANSWER_SECONDS" "$wb_share/bin/http-get" "$st_host" "${pr_http##*:}" "$1" $((PR_ANSWER_SECONDS * 2)) 2>/dev/null
+    timeout -k 1 "$PR_ANSWER_SECONDS" "$path_share/bin/http-get" "$st_host" "${pr_http##*:}" "$1" $((PR_ANSWER_SECONDS * 2)) 2>/dev/null
   elif [ "$1" = /status ]; then
     pr_get "http://$pr_http$1"
   fi
@@ -195,8 +195,8 @@ st_agents() {
   st_jobs=$(cat "$pr_cargo/warmbox.toml" "$pr_cargo/config.toml" 2>/dev/null | sed -n 's/^jobs *= *\([0-9][0-9]*\).*/\1/p' | sed -n 1p)
   st_tasks=$(sed -n 's/^export MOON_CONCURRENCY=\([0-9][0-9]*\)$/\1/p' "$st_env" 2>/dev/null)
   printf '@@warmbox budget\n|jobs %s\n|tasks %s\n' "$st_jobs" "$st_tasks"
-  [ -x "$wb_share/bin/warmbox-run" ] || return 0
-  st_queue=$(pr_bounded "$PR_ANSWER_SECONDS" "$wb_share/bin/warmbox-run" --status 2>/dev/null) || return 0
+  [ -x "$path_share/bin/warmbox-run" ] || return 0
+  st_queue=$(pr_bounded "$PR_ANSWER_SECONDS" "$path_share/bin/warmbox-run" --status 2>/dev/null) || return 0
   printf '@@warmbox agents\n%s\n' "$(printf '%s\n' "$st_queue" | sed 's/^/|/')"
 }
 

@@ -1,3 +1,4 @@
+import { scopePaths } from "../../host/paths.ts";
 import type { ServiceKind } from "../../plan/service-kind.ts";
 import { shellWord } from "../../stacks/shell.ts";
 import type { HostConfig } from "../../stacks/types.ts";
@@ -68,9 +69,8 @@ export function resourceScript(head: ScriptHead, body: Step[]): string {
 
 /** Reads the library, which every script of a host but its first needs. */
 export function libraryLines(scope: HostConfig["scope"]): string {
-  const library =
-    scope === "system" ? "/usr/local/share/warmbox/warmbox.sh" : '"$HOME/.local/share/warmbox/warmbox.sh"';
-  return `library=${library}
+  const path = `${scopePaths(scope, "$HOME").share}/warmbox.sh`;
+  return `library=${scope === "system" ? path : `"${path}"`}
 [ -r "$library" ] || { echo "warmbox: $library is missing; next: run pulumi up, which puts it back" >&2; exit 69; }
 . "$library"
 `;

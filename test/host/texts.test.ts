@@ -7,17 +7,27 @@ import { SCRIPTS } from "./sent.ts";
 import { hostTextFile } from "./text-file.ts";
 
 const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
+/** Folders of whole files, which are no parts of one program. */
+const WHOLE = ["bin", "lib"];
 const folders = readdirSync(SCRIPTS, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-const NAMES = folders.map(({ name }) => `${name}.sh`);
+const NAMES = folders.filter(({ name }) => !WHOLE.includes(name)).map(({ name }) => `${name}.sh`);
 const PARTS = NAMES.flatMap(partsOf);
+const LIB = readdirSync(join(SCRIPTS, "lib")).map((name) => `lib/${name}`);
+const fileOf = (part: string) => readFileSync(join(SCRIPTS, part), "utf8");
+/** What a program names as needed, and its own parts. */
+const sources = (name: string) => {
+  const parts = partsOf(name);
+  const needs = /^# Needs: (.+)$/m.exec(fileOf(parts[0] ?? name))?.[1]?.split(" ") ?? [];
+  return [...needs, ...parts];
+};
 
 describe("a text in parts", () => {
   it("is there", () => expect(NAMES).toEqual(expect.arrayContaining(["prove.sh", "warmbox.sh"])));
 
-  it.each(NAMES)("%s is its parts, one after another, and nothing else", (name) => {
+  it.each(NAMES)("%s is what it needs and its parts, one after another, and nothing else", (name) => {
     const parts = partsOf(name);
     expect(parts.length).toBeGreaterThan(1);
-    expect(hostText(name)).toBe(parts.map((part) => readFileSync(join(SCRIPTS, part), "utf8")).join(""));
+    expect(hostText(name)).toBe(sources(name).map(fileOf).join(""));
     expect(readdirSync(join(SCRIPTS, name.replace(".sh", ""))).length).toBe(parts.length);
     expect(existsSync(join(SCRIPTS, name)), "a file of that name, which nothing would read").toBe(false);
   });
@@ -28,16 +38,23 @@ describe("a text in parts", () => {
     expect(numbers.filter((number) => number.length !== 2)).toEqual([]);
   });
 
-  it.each(PARTS)("%s ends with a line, after a head that says what it holds", (part) => {
-    const text = readFileSync(join(SCRIPTS, part), "utf8");
+  it.each([...PARTS, ...LIB])("%s ends with a line, after a head that says what it holds", (part) => {
+    const text = fileOf(part);
     expect(text).toMatch(/^# --- [^-].*[^-]\n|^(#!.*\n)?# .*\n# On a host it is one file/);
     expect(text).toMatch(/\S\n$/);
   });
 
   it.each(SHELLS)("is whole to %s, and each part by itself", async (...shell) => {
-    for (const file of [...NAMES.map(hostTextFile), ...PARTS.map((part) => join(SCRIPTS, part))])
+    for (const file of [...NAMES.map(hostTextFile), ...[...PARTS, ...LIB].map((part) => join(SCRIPTS, part))])
       expect(await run([...shell, "-n", file])).toEqual({ code: 0, stdout: "", stderr: "" });
   });
+});
+
+it("a shared file is joined once, before the first program that needs it", () => {
+  expect(sources("warmbox.sh")).toContain("lib/paths.sh");
+  expect(hostText("warmbox.sh", "supervise.sh", "warmbox.sh")).toBe(
+    hostText("warmbox.sh") + hostText("supervise.sh"),
+  );
 });
 
 it("a text in one file is that file", () => {

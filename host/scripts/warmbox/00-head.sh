@@ -1,6 +1,6 @@
-#!/bin/sh
-# warmbox.sh: the one program that changes a host. POSIX sh; tried with dash, bash and busybox.
-# On a host it is one file; this tree has its parts in host/warmbox/, joined in the order of their names.
+# --- warmbox.sh: the one program that changes a host. POSIX sh and `local`; tried with dash, bash and busybox.
+# On a host it is one file; this tree has its parts in host/scripts/warmbox/, joined in the order of their names.
+# Needs: lib/paths.sh
 #
 # A resource is a script that sources this file, says what it wants and ends with "$@" (apply or remove):
 #

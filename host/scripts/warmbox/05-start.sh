@@ -75,11 +75,7 @@ wb_paths() {
     /*) HOME=${HOME%/} ;;
     *) wb_die 65 "HOME is '${HOME:-}', not an absolute path" "set HOME" ;;
   esac
-  if [ "${WARMBOX_SCOPE:-user}" = system ]; then
-    wb_share=/usr/local/share/warmbox wb_state=/var/lib/warmbox
-  else
-    wb_share=$HOME/.local/share/warmbox wb_state=$HOME/.local/state/warmbox
-  fi
+  host_paths
   read -r wb_host </proc/sys/kernel/hostname || wb_host=host
   wb_user=$(id -u)
   wb_umask=$(umask)

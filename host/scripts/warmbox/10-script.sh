@@ -133,7 +133,7 @@ service() {
     esac
   done
   [ -n "$wb_kind" ] && [ -n "$wb_file" ] || wb_die 65 "service $wb_name: kind or file missing" "name both"
-  [ "$wb_log" != - ] || [ "$wb_kind" != process ] || wb_log=$wb_state/log/$wb_name.log
+  [ "$wb_log" != - ] || [ "$wb_kind" != process ] || wb_log=$path_state/log/$wb_name.log
   wb_set s_name $wb_steps "$wb_name"
   wb_set s_with $wb_steps "$wb_name$wb_tab$wb_kind$wb_tab$wb_file$wb_tab$wb_ready$wb_tab$wb_ready_timeout$wb_tab$wb_stop$wb_tab$wb_stop_timeout$wb_tab$wb_log"
 }

@@ -2,7 +2,7 @@
 
 # Makes the state directory and what is missing above it in one rename, so that the list of what was made is never lost.
 wb_state_make() {
-  wb_top='' wb_made='' wb_at=$wb_state
+  wb_top='' wb_made='' wb_at=$path_state
   while [ ! -d "$wb_at" ]; do
     wb_top=$wb_at wb_made=$wb_at$wb_newline$wb_made
     wb_at=${wb_at%/*}
@@ -11,12 +11,12 @@ wb_state_make() {
   [ -n "$wb_top" ] || return 0
   wb_draft=$wb_top.warmbox-new
   rm -rf "$wb_draft.$$"
-  (umask "$wb_umask" && mkdir -p "$wb_draft.$$${wb_state#"$wb_top"}") &&
-    printf '%s' "$wb_made" >"$wb_draft.$$${wb_state#"$wb_top"}/made" &&
-    mkdir "$wb_draft.$$${wb_state#"$wb_top"}/run" "$wb_draft.$$${wb_state#"$wb_top"}/log" &&
-    chmod 700 "$wb_draft.$$${wb_state#"$wb_top"}" && wb_own_all "$wb_draft.$$" "$wb_at" &&
+  (umask "$wb_umask" && mkdir -p "$wb_draft.$$${path_state#"$wb_top"}") &&
+    printf '%s' "$wb_made" >"$wb_draft.$$${path_state#"$wb_top"}/made" &&
+    mkdir "$wb_draft.$$${path_state#"$wb_top"}/run" "$wb_draft.$$${path_state#"$wb_top"}/log" &&
+    chmod 700 "$wb_draft.$$${path_state#"$wb_top"}" && wb_own_all "$wb_draft.$$" "$wb_at" &&
     mv -T "$wb_draft.$$" "$wb_top" 2>/dev/null || rm -rf "$wb_draft.$$"
-  [ -d "$wb_state" ] || wb_die_write "$wb_state"
+  [ -d "$path_state" ] || wb_die_write "$path_state"
 }
 
 # The same as wb_own for a whole tree.
@@ -31,8 +31,8 @@ wb_lock() {
   wb_waited=0
   while :; do
     wb_state_make
-    true >>"$wb_state/lock" 2>/dev/null || wb_die_write "$wb_state/lock"
-    exec 8<>"$wb_state/lock"
+    true >>"$path_state/lock" 2>/dev/null || wb_die_write "$path_state/lock"
+    exec 8<>"$path_state/lock"
     while ! flock -n 8; do
       [ $wb_waited -lt "$((${WARMBOX_LOCK_SECONDS:-$WB_LOCK_SECONDS} * 5))" ] || wb_die 75 \
         "the host is busy: process $(wb_lock_holder) is changing it" "wait for it, or end it if it hangs, then run again"
@@ -41,7 +41,7 @@ wb_lock() {
       sleep 0.2 2>/dev/null || sleep 1
     done
     exec 9<&8 8<&-
-    [ ! "$wb_state/lock" -ef /proc/self/fd/9 ] || break
+    [ ! "$path_state/lock" -ef /proc/self/fd/9 ] || break
     exec 9<&-
   done
   wb_state_sweep
@@ -49,7 +49,7 @@ wb_lock() {
 
 # Drops what runs killed in the middle of making or removing the state directory left beside it.
 wb_state_sweep() {
-  for wb_at in "$HOME/.local" "$HOME/.local/state" "$wb_state"; do
+  for wb_at in "$HOME/.local" "$HOME/.local/state" "$path_state"; do
     rm -rf "$wb_at.warmbox-old" "$wb_at".warmbox-new.*
   done
 }
@@ -58,7 +58,7 @@ wb_state_sweep() {
 wb_lock_holder() {
   wb_holder=unknown
   for wb_process in /proc/[0-9]*; do
-    [ "$wb_process/fd/9" -ef "$wb_state/lock" ] || continue
+    [ "$wb_process/fd/9" -ef "$path_state/lock" ] || continue
     wb_process=${wb_process#/proc/}
     [ "$wb_holder" != unknown ] && [ "$wb_holder" -lt "$wb_process" ] || wb_holder=$wb_process
   done
@@ -67,7 +67,7 @@ wb_lock_holder() {
 
 # Ends what a killed run left: a complete change is cleaned up after, any other is undone.
 wb_recover() {
-  for wb_found in "$wb_state"/*/; do
+  for wb_found in "$path_state"/*/; do
     wb_found=${wb_found%/}
     case ${wb_found##*/} in run | log | '*') continue ;; esac
     if [ -e "$wb_found/journal" ]; then

@@ -66,4 +66,4 @@ wb_object() {
 }
 
 # Where the bytes of sha256 $1 are kept for this resource, into wb_kept.
-wb_kept() { wb_kept=$wb_state/$wb_resource/objects/$1; }
+wb_kept() { wb_kept=$path_state/$wb_resource/objects/$1; }

@@ -32,14 +32,14 @@ wb_alive() {
 # Reads the pid file of a process service: wb_supervisor and wb_daemon (0 = not alive), wb_exits, wb_code.
 wb_process_look() {
   wb_supervisor=0 wb_daemon=0 wb_exits=0 wb_code=0
-  [ -f "$wb_state/run/$wb_name.pid" ] || return 0
+  [ -f "$path_state/run/$wb_name.pid" ] || return 0
   while read -r wb_word wb_pid wb_tick wb_booted; do
     case $wb_word in
       supervisor) ! wb_alive "$wb_pid" "$wb_tick" "$wb_booted" || wb_supervisor=$wb_pid ;;
       daemon) ! wb_alive "$wb_pid" "$wb_tick" "$wb_booted" || wb_daemon=$wb_pid ;;
       exits) wb_exits=$wb_pid wb_code=$wb_tick ;;
     esac
-  done <"$wb_state/run/$wb_name.pid"
+  done <"$path_state/run/$wb_name.pid"
 }
 
 # docker, bounded, without our descriptors.

@@ -18,16 +18,16 @@ wb_service_start() {
 
 # Starts a supervisor that has nothing of ours: no terminal, no pipe, no lock, and a clean environment.
 wb_process_start() {
-  mkdir -p "$wb_state/run" "${wb_log%/*}" && rm -f "$wb_state/run/$wb_name.pid" || { wb_why='cannot write' && return 1; }
+  mkdir -p "$path_state/run" "${wb_log%/*}" && rm -f "$path_state/run/$wb_name.pid" || { wb_why='cannot write' && return 1; }
   (
     umask "$wb_umask"
     cd "$HOME" || cd /
     exec env -i HOME="$HOME" PATH="$PATH" USER="${USER:-}" LOGNAME="${LOGNAME:-}" SHELL=/bin/sh \
-      setsid sh "$wb_share/supervise.sh" "$wb_name" "$wb_file" "$wb_log" "$wb_state/run/$wb_name" "$wb_stop_timeout" "$wb_stop" \
+      setsid sh "$path_share/supervise.sh" "$wb_name" "$wb_file" "$wb_log" "$path_state/run/$wb_name" "$wb_stop_timeout" "$wb_stop" \
       </dev/null >>"$wb_log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
   ) &
   wb_tries=0
-  while [ ! -f "$wb_state/run/$wb_name.pid" ]; do
+  while [ ! -f "$path_state/run/$wb_name.pid" ]; do
     wb_tries=$((wb_tries + 1))
     [ $wb_tries -le 100 ] || { wb_why="its supervisor did not start" && return 1; }
     wb_pause
@@ -41,7 +41,7 @@ wb_manager_ready() {
   wb_login=$(id -un)
   if [ ! -e "/var/lib/systemd/linger/$wb_login" ] && command -v loginctl >/dev/null 2>&1; then
     ! timeout "$WB_ASK_SECONDS" loginctl --no-ask-password enable-linger "$wb_login" </dev/null >/dev/null 2>&1 9>&- ||
-      printf '%s\n' "$wb_login" >"$wb_state/linger"
+      printf '%s\n' "$wb_login" >"$path_state/linger"
   fi
   wb_tries=0
   while [ ! -S "$XDG_RUNTIME_DIR/systemd/private" ] && [ ! -S "$XDG_RUNTIME_DIR/bus" ] && [ $wb_tries -lt 50 ]; do
@@ -72,7 +72,7 @@ wb_process_stop() {
   wb_process_look
   wb_tries=0
   # A supervisor that has just been started holds its lock before it has written its pid file.
-  while [ "$wb_supervisor" = 0 ] && [ $wb_tries -lt 50 ] && ! flock -n "$wb_state/run/$wb_name.lock" true 2>/dev/null 9>&-; do
+  while [ "$wb_supervisor" = 0 ] && [ $wb_tries -lt 50 ] && ! flock -n "$path_state/run/$wb_name.lock" true 2>/dev/null 9>&-; do
     wb_tries=$((wb_tries + 1))
     wb_pause
     wb_process_look
@@ -80,7 +80,7 @@ wb_process_stop() {
   wb_end "$wb_supervisor" "$wb_supervisor" $((wb_stop_timeout * 2 + 5)) supervisor
   wb_process_look # its pid file is still there if it was killed
   wb_end "$wb_daemon" "-$wb_daemon" "$wb_stop_timeout" daemon
-  rm -f "$wb_state/run/$wb_name.pid" "$wb_state/run/$wb_name.lock"
+  rm -f "$path_state/run/$wb_name.pid" "$path_state/run/$wb_name.lock"
 }
 
 # Ends process $1 (0 = none): TERM, $3 seconds, then KILL to $2, its group. $4 is its word in the pid file.

@@ -44,7 +44,7 @@ wb_find_tool() {
   wb_tool=${wb_s_program:-}
   [ ! -x "$wb_tool" ] || return 0
   wb_tool=$(command -v "$1") && return 0
-  for wb_tool in "$wb_share/tools/$1"/*/"$1" "$HOME/.cargo/bin/$1"; do
+  for wb_tool in "$path_share/tools/$1"/*/"$1" "$HOME/.cargo/bin/$1"; do
     [ ! -x "$wb_tool" ] || return 0
   done
   return 1

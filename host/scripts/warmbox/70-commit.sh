@@ -2,8 +2,8 @@
 
 # Carries out what is planned, as $1 (apply or remove). From the journal on, any end but success puts everything back.
 wb_commit() {
-  wb_box=$wb_state/$wb_resource
-  { mkdir -p "$wb_box/objects" && wb_own "$wb_box" "$wb_state"; } 2>/dev/null || wb_die_write "$wb_box"
+  wb_box=$path_state/$wb_resource
+  { mkdir -p "$wb_box/objects" && wb_own "$wb_box" "$path_state"; } 2>/dev/null || wb_die_write "$wb_box"
   wb_store_objects
   wb_journal_files "$1"
   cp "$wb_stage/journal" "$wb_box/journal.new" 2>/dev/null || wb_die_write "$wb_box/journal" "nothing was changed"
@@ -82,7 +82,7 @@ wb_journal_drops() {
     if [ "$wb_1" = directory ] && { [ "$1" = remove ] || ! wb_step_for; }; then
       if [ "$wb_5" != purge ]; then
         wb_journal emptied "$wb_2"
-      elif grep -qxF -e "$wb_2" "$wb_state/made"; then
+      elif grep -qxF -e "$wb_2" "$path_state/made"; then
         wb_journal purge "$wb_2"
       elif [ -d "$wb_2" ]; then
         wb_say "$wb_3 was there before warmbox: its contents stay. To drop them: rm -r '$wb_2'"
@@ -95,8 +95,8 @@ wb_journal_drops() {
 # Makes the missing directories, after they are on the list of those that are ours to remove.
 wb_make_directories() {
   if [ -n "$wb_missing" ]; then
-    { cat "$wb_state/made" && printf '%s' "$wb_missing"; } >"$wb_state/made.new" 2>/dev/null &&
-      mv -f "$wb_state/made.new" "$wb_state/made" || wb_die_write "$wb_state/made"
+    { cat "$path_state/made" && printf '%s' "$wb_missing"; } >"$path_state/made.new" 2>/dev/null &&
+      mv -f "$path_state/made.new" "$path_state/made" || wb_die_write "$path_state/made"
     while read -r wb_real; do
       [ -z "$wb_real" ] || wb_make_directory
     done <<WARMBOX-DIRECTORIES
@@ -106,7 +106,7 @@ WARMBOX-DIRECTORIES
   wb_at=1
   while [ $wb_at -le $wb_steps ]; do
     eval "wb_here=\$wb_s_kind_$wb_at wb_real=\${wb_s_real_$wb_at:-} wb_mode=\${wb_s_mode_$wb_at:-}"
-    [ "$wb_here" != directory ] || ! grep -qxF -e "$wb_real" "$wb_state/made" || [ "$(stat -c %a "$wb_real")" = "$wb_mode" ] ||
+    [ "$wb_here" != directory ] || ! grep -qxF -e "$wb_real" "$path_state/made" || [ "$(stat -c %a "$wb_real")" = "$wb_mode" ] ||
       chmod "$wb_mode" "$wb_real" || wb_die_write "$wb_real"
     wb_at=$((wb_at + 1))
   done

@@ -29,8 +29,8 @@ wb_roll_back() {
 wb_unmake() {
   [ -n "$wb_restored" ] || return 0
   printf '%s' "$wb_restored" >"$wb_stage/unmade" && {
-    grep -vxF -f "$wb_stage/unmade" "$wb_state/made" >"$wb_state/made.new" || [ $? = 1 ]
-  } && mv -f "$wb_state/made.new" "$wb_state/made" || wb_say "cannot write $wb_state/made"
+    grep -vxF -f "$wb_stage/unmade" "$path_state/made" >"$path_state/made.new" || [ $? = 1 ]
+  } && mv -f "$path_state/made.new" "$path_state/made" || wb_say "cannot write $path_state/made"
   while read -r wb_real; do
     rmdir "$wb_real" 2>/dev/null || true
   done <"$wb_stage/unmade"
@@ -114,7 +114,7 @@ wb_finish_service() {
   elif [ "$wb_kind" != process ]; then
     wb_systemctl daemon-reload >/dev/null 2>&1 || true
   else
-    rm -f "$wb_state/run/$wb_name".* "$wb_state/log/$wb_name".log*
+    rm -f "$path_state/run/$wb_name".* "$path_state/log/$wb_name".log*
   fi
 }
 
@@ -132,17 +132,17 @@ wb_drop_directories() {
   wb_turned='' wb_left=''
   while read -r wb_real; do
     wb_turned=$wb_real$wb_newline$wb_turned
-  done <"$wb_state/made"
+  done <"$path_state/made"
   while read -r wb_real; do
     case $wb_real in
       '') ;;
       *)
-        grep -qsF -e "directory$wb_tab$wb_real$wb_tab" "$wb_state"/*/ledger || rmdir "$wb_real" 2>/dev/null || true
+        grep -qsF -e "directory$wb_tab$wb_real$wb_tab" "$path_state"/*/ledger || rmdir "$wb_real" 2>/dev/null || true
         [ ! -d "$wb_real" ] || wb_left=$wb_real$wb_newline$wb_left
         ;;
     esac
   done <<WARMBOX-DIRECTORIES
 $wb_turned
 WARMBOX-DIRECTORIES
-  printf '%s' "$wb_left" >"$wb_state/made.new" && mv -f "$wb_state/made.new" "$wb_state/made"
+  printf '%s' "$wb_left" >"$path_state/made.new" && mv -f "$path_state/made.new" "$path_state/made"
 }

@@ -5,7 +5,7 @@ apply() {
   wb_dirty=0 wb_restarts=0
   wb_lock
   wb_recover
-  wb_box=$wb_state/$wb_resource
+  wb_box=$path_state/$wb_resource
   wb_read_ledger "$wb_box"
   {
     printf '# warmbox ledger of %s\n' "$wb_resource"
@@ -47,10 +47,10 @@ WARMBOX-DIRECTORIES
 # Brings the host back to what it was before the script's first apply.
 remove() {
   wb_restarts=0
-  [ -d "$wb_state" ] || { wb_state_sweep && return 0; }
+  [ -d "$path_state" ] || { wb_state_sweep && return 0; }
   wb_lock
   wb_recover
-  wb_read_ledger "$wb_state/$wb_resource"
+  wb_read_ledger "$path_state/$wb_resource"
   if [ -n "$wb_was_owner" ] && [ "$wb_was_owner" != "$wb_owner" ]; then
     wb_say "it belongs to stack $wb_was_owner now: left alone"
     return 0
@@ -78,7 +78,7 @@ wb_remove_plan() {
 # May the library go? Not while another resource's ledger needs it: then it passes to that one's owner.
 wb_library_free() {
   wb_users='' wb_heir=''
-  for wb_found in "$wb_state"/*/ledger; do
+  for wb_found in "$path_state"/*/ledger; do
     case $wb_found in */library/ledger | *'*'*) continue ;; esac
     wb_heir=$(sed -n 's/^owner	//p' "$wb_found")
     wb_found=${wb_found%/ledger}
@@ -87,7 +87,7 @@ wb_library_free() {
   [ -n "$wb_users" ] || return 0
   wb_say "still needed by$wb_users (stack $wb_heir): left in place"
   if [ -n "$wb_was_owner" ] && [ "$wb_heir" != "$wb_owner" ]; then
-    wb_box=$wb_state/library
+    wb_box=$path_state/library
     sed "s/^owner	.*/owner	$wb_heir/" "$wb_box/ledger" >"$wb_box/ledger.new" && mv -f "$wb_box/ledger.new" "$wb_box/ledger"
   fi
   return 1
@@ -96,11 +96,11 @@ wb_library_free() {
 # The state directory goes, with those directories above it that we made and that hold nothing else: moved aside in one
 # rename, so that a kill leaves nothing that looks like state.
 wb_state_remove() {
-  if [ -f "$wb_state/linger" ]; then
-    timeout "$WB_ASK_SECONDS" loginctl disable-linger "$(cat "$wb_state/linger")" </dev/null >/dev/null 2>&1 9>&- || true
+  if [ -f "$path_state/linger" ]; then
+    timeout "$WB_ASK_SECONDS" loginctl disable-linger "$(cat "$path_state/linger")" </dev/null >/dev/null 2>&1 9>&- || true
   fi
-  wb_top=$wb_state
-  while grep -qxF -e "${wb_top%/*}" "$wb_state/made" && [ "$(ls -A "${wb_top%/*}")" = "${wb_top##*/}" ]; do
+  wb_top=$path_state
+  while grep -qxF -e "${wb_top%/*}" "$path_state/made" && [ "$(ls -A "${wb_top%/*}")" = "${wb_top##*/}" ]; do
     wb_top=${wb_top%/*}
   done
   mv -T "$wb_top" "$wb_top.warmbox-old" && rm -rf "$wb_top.warmbox-old" || wb_die_write "$wb_top"

@@ -7,7 +7,7 @@ proved() (
   wb_resource=proof
   wb_lock
   for wb_name; do
-    wb_box=$wb_state/$wb_name
+    wb_box=$path_state/$wb_name
     [ ! -f "$wb_box/ledger" ] ||
       { cp "$wb_box/ledger" "$wb_box/proved.new" && mv -f "$wb_box/proved.new" "$wb_box/proved"; } ||
       wb_die_write "$wb_box/proved"
@@ -18,9 +18,9 @@ proved() (
 unproved() (
   wb_paths
   wb_resource=proof
-  [ -d "$wb_state" ] || exit 0
+  [ -d "$path_state" ] || exit 0
   wb_lock
-  for wb_found in "$wb_state"/*/proved; do
+  for wb_found in "$path_state"/*/proved; do
     ! grep -qsx "owner$wb_tab$1" "$wb_found" || rm -f "$wb_found"
   done
 )
@@ -30,7 +30,7 @@ unproved() (
 # Its owner stays. A secret file has no copy to come from, so a resource with one is left in place.
 restore() (
   wb_paths
-  wb_box=$wb_state/$1
+  wb_box=$path_state/$1
   if [ ! -f "$wb_box/ledger" ] || [ ! -f "$wb_box/proved" ]; then
     echo "$1: no earlier configuration was ever proved here: the new one stays in place"
     exit 0

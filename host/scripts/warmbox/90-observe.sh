@@ -9,16 +9,16 @@ observe() (
   wb_resource=observe wb_steps=0 wb_files=0 wb_objects=0 wb_stage=''
   wb_paths
   umask 077
-  [ -d "$wb_state" ] || exit 0
+  [ -d "$path_state" ] || exit 0
   wb_stage_make
   trap 'rm -rf "$wb_stage"' EXIT
   wb_glance
   wb_listening=$(wb_listeners) wb_fds_of=''
-  if [ -f "$wb_share/warmbox.sh" ]; then
-    wb_look "$wb_share/warmbox.sh"
+  if [ -f "$path_share/warmbox.sh" ]; then
+    wb_look "$path_share/warmbox.sh"
     printf '@@warmbox library\n|%s\n' "$wb_sha"
   fi
-  for wb_found in "$wb_state"/*/ledger; do
+  for wb_found in "$path_state"/*/ledger; do
     [ -f "$wb_found" ] || continue
     wb_box=${wb_found%/ledger}
     wb_resource=${wb_box##*/}
@@ -42,7 +42,7 @@ wb_glance() {
     $1 != "put" || $2 ~ /\\/ { next }
     $11 == "-" { small = small "\n" $2; next }
     { print $2 }
-    END { print "/" small }' "$wb_state"/*/ledger 2>/dev/null)
+    END { print "/" small }' "$path_state"/*/ledger 2>/dev/null)
   wb_use_ifs=$IFS
   IFS=$wb_newline
   set -f
@@ -84,7 +84,7 @@ wb_glanced() {
 
 # The drift of the ledger that was read.
 wb_observe_ledger() {
-  if [ -e "$wb_box/journal" ] && flock -n "$wb_state/lock" true 2>/dev/null; then
+  if [ -e "$wb_box/journal" ] && flock -n "$path_state/lock" true 2>/dev/null; then
     wb_differs "resource $wb_resource" complete interrupted
   fi
   wb_at_line=1
