@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 /** Suites that start daemons, containers or whole Pulumi runs: after the light ones. Each has a HOME and ports of its own. */
 const HEAVY = ["test/e2e/**/*.test.ts", "test/systemd/**/*.test.ts", "test/**/*.heavy.test.ts"];
 
-/** Globs of what cannot run on this machine, from `npm test`, which says so (setup/test-programs.ts). */
+/** Globs of what cannot run on this machine, from `npm test`, which says so (setup/dev/test-programs.ts). */
 const LEFT_OUT = (process.env.WARMBOX_TESTS_LEFT_OUT ?? "").split(" ").filter(Boolean);
 
 /** Files at once. Most of a test's time is a daemon's start or a limit that has to pass, so one more than two cores. */
@@ -17,7 +17,7 @@ export default defineConfig({
     environment: "node",
     pool: "forks",
     maxWorkers: WORKERS,
-    reporters: ["default", "./setup/plain-reporter.ts"],
+    reporters: ["default", "./setup/dev/plain-reporter.ts"],
     projects: [
       {
         extends: true,

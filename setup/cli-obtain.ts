@@ -8,7 +8,7 @@ import { sha256Of, thisArch } from "../tools/cache.ts";
 import { downloadFile, downloadText, Unreachable } from "../tools/download.ts";
 import { type Progress, startProgress } from "../tools/progress.ts";
 import { GO_VERSION } from "../tools/versions.ts";
-import { isOnPath } from "./prerequisites.ts";
+import { isOnPath } from "./dev/prerequisites.ts";
 import { CHECKSUM_HOST, RELEASE_HOST, reachable, rememberUnreachable, worthAsking } from "./vendor.ts";
 import { PULUMI_VERSION } from "./versions.ts";
 

@@ -20,9 +20,9 @@ import { pulumiHome } from "../stacks/project.ts";
 import { warmboxCache } from "../tools/cache.ts";
 import { withLock } from "../tools/lock.ts";
 import { olderThan } from "../tools/versions.ts";
-import { removeStaged } from "./bootstrap.mjs";
 import { buildCli, downloadCli, refusedRelease } from "./cli-obtain.ts";
-import { installLauncher } from "./launcher.ts";
+import { removeStaged } from "./node/bootstrap.mjs";
+import { installLauncher } from "./plugins/launcher.ts";
 import { RELEASE_HOST, worthAsking } from "./vendor.ts";
 import { PULUMI_VERSION } from "./versions.ts";
 
@@ -48,7 +48,7 @@ export async function findPulumi(env: NodeJS.ProcessEnv = process.env): Promise<
   );
 }
 
-/** The binary and a note on where it is from stand in one directory that is renamed into place whole. */
+/** The binary and a note of its origin are in one directory, which is renamed into place as a whole. */
 function keptCli(home: string): PulumiCli | undefined {
   const path = join(home, "pulumi");
   if (!existsSync(path)) return undefined;
@@ -56,7 +56,7 @@ function keptCli(home: string): PulumiCli | undefined {
   return { path, version: PULUMI_VERSION, origin };
 }
 
-/** Our build has no language host beside it, so the stand-in is put there: the engine looks there first. */
+/** warmbox's build has no language host beside it, so the fallback plugin is put there: the engine looks there first. */
 function ready(cli: PulumiCli): PulumiCli {
   if (cli.origin === "built") installLauncher(join(dirname(cli.path), LANGUAGE_HOST), "language-host.ts");
   return cli;

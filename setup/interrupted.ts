@@ -9,7 +9,7 @@ import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../stacks/errors.ts";
 import { fileBackend, type Project } from "../stacks/project.ts";
-import { COMMAND_TYPE, nameOf, typeOf } from "./command/names.ts";
+import { COMMAND_TYPE, nameOf, typeOf } from "./plugins/command/names.ts";
 
 /** A lock as Pulumi writes it. */
 type Lock = { pid: number; username: string; hostname: string; timestamp: string };

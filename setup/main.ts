@@ -39,7 +39,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     case "test":
     case "check":
     case "format": {
-      const { runTests, runCheck, runFormat } = await import("./checks.ts");
+      const { runTests, runCheck, runFormat } = await import("./dev/checks.ts");
       return await { test: runTests, check: runCheck, format: runFormat }[command](ROOT, rest);
     }
     default:

@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureNode, ensurePackages, runsTypeScript, userError, withoutNpms } from "./bootstrap.mjs";
+import { ensureNode, ensurePackages, runsTypeScript, userError, withoutNpms } from "./node/bootstrap.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 

@@ -24,7 +24,7 @@ export class UserError extends Error {
 
 /**
  * Whether an error is the user's to fix, optionally with one code. The name counts and not the class, because
- * setup/bootstrap.mjs throws such errors before it can load this file.
+ * setup/node/bootstrap.mjs throws such errors before it can load this file.
  */
 export function isUserError(error: unknown, code?: ErrorCode): error is UserError {
   const isFamily = error instanceof UserError || (error instanceof Error && error.name === "UserError");

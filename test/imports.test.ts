@@ -47,12 +47,12 @@ describe("setup/ is behind a fence", () => {
 
 describe("every pure file has a test", () => {
   const PURE = files("{stacks,host,plan,render}/**/*.ts").filter(
-    // types only, and a program that test/engine-tools/push-tools.test.ts starts
+    // types only, and a program that test/setup-tools/push-tools.test.ts starts
     (file) => !["stacks/types.ts", "host/push-tools.ts"].includes(file),
   );
   /** Parts of another file that are tested through it: whoever adds one names the test that shows it. */
   const THROUGH: Record<string, string[]> = {
-    "test/engine-tools/push-tools.test.ts": ["host/pushed-tools.ts"],
+    "test/setup-tools/push-tools.test.ts": ["host/pushed-tools.ts"],
     "test/host/facts.test.ts": [
       ...["host/cargo-config.ts", "host/declared.ts", "host/disks.ts", "host/limits.ts"],
       ...["host/observed.ts", "host/ports.ts", "host/tools-found.ts"],

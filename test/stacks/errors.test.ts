@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { userError } from "../../setup/bootstrap.mjs";
+import { userError } from "../../setup/node/bootstrap.mjs";
 import { ConfigError } from "../../stacks/config.ts";
 import { exitCodeOf, isUserError, UserError } from "../../stacks/errors.ts";
 

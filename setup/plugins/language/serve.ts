@@ -9,9 +9,9 @@ import type * as LanguageRpc from "@pulumi/pulumi/proto/language_grpc_pb.js";
 import type * as LanguageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import type * as PluginMessages from "@pulumi/pulumi/proto/plugin_pb.js";
 import type * as EmptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
+import { isOnPath } from "../../dev/prerequisites.ts";
+import { PULUMI_VERSION } from "../../versions.ts";
 import { engineAddress, fromStruct, grpc, serve, statusOf, unary, unimplemented } from "../grpc.ts";
-import { isOnPath } from "../prerequisites.ts";
-import { PULUMI_VERSION } from "../versions.ts";
 import { readOptions } from "./options.ts";
 import { dependencies, neededPlugins } from "./packages.ts";
 import { runProgram } from "./program.ts";
@@ -81,7 +81,7 @@ const implementation: LanguageRpc.ILanguageRuntimeServer = {
 };
 
 function notHere(method: string): object {
-  const details = `${method} needs Pulumi's released nodejs language host; the stand-in that warmbox runs where it cannot be downloaded does not have it`;
+  const details = `${method} needs Pulumi's released nodejs language host; warmbox's fallback plugin, used if that cannot be downloaded, does not have it`;
   return { code: grpc.status.UNIMPLEMENTED, details };
 }
 

@@ -25,9 +25,9 @@ import {
   runsTypeScript,
   withLock,
   withoutNpms,
-} from "../../setup/bootstrap.mjs";
+} from "../../setup/node/bootstrap.mjs";
 
-const ENGINE = join(import.meta.dirname, "../../setup");
+const SETUP = join(import.meta.dirname, "../../setup");
 let root: string;
 
 beforeEach(() => {
@@ -54,7 +54,7 @@ test.each([
 });
 
 test.each(["x64", "arm64"])("the Node that is brought is pinned with a checksum and no host (%s)", (arch) => {
-  const { packages } = JSON.parse(readFileSync(join(ENGINE, "node", arch, "package-lock.json"), "utf8"));
+  const { packages } = JSON.parse(readFileSync(join(SETUP, "node", arch, "package-lock.json"), "utf8"));
   const entry = packages[`node_modules/node-linux-${arch}`];
   expect(entry.version).toBe(NODE_VERSION);
   expect(entry.integrity).toMatch(/^sha512-/);
@@ -87,7 +87,7 @@ test("a program is found on PATH only if it can be run", () => {
 });
 
 test("the lock file names every platform's packages, as npm ci demands, and no host", () => {
-  const { packages } = JSON.parse(readFileSync(join(ENGINE, "../package-lock.json"), "utf8"));
+  const { packages } = JSON.parse(readFileSync(join(SETUP, "../package-lock.json"), "utf8"));
   type Entry = { version?: string; resolved?: string; optionalDependencies?: Record<string, string> };
   for (const [path, entry] of Object.entries(packages as Record<string, Entry>)) {
     expect(entry.resolved, path).toBeUndefined();
@@ -187,7 +187,7 @@ describe("packages", () => {
 
   test("two runs at once install once; one that is killed leaves the other to go on", async () => {
     const path = fakeNpm("sleep 0.3");
-    const script = `import { ensurePackages } from ${JSON.stringify(join(ENGINE, "bootstrap.mjs"))}; await ensurePackages(${JSON.stringify(root)}, ${JSON.stringify(path)});`;
+    const script = `import { ensurePackages } from ${JSON.stringify(join(SETUP, "node/bootstrap.mjs"))}; await ensurePackages(${JSON.stringify(root)}, ${JSON.stringify(path)});`;
     const start = () => spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" });
     const both = [start(), start()];
     const codes = await Promise.all(both.map(async (child) => (await once(child, "exit"))[0]));
@@ -207,7 +207,7 @@ describe("packages", () => {
 
 describe("run.mjs", () => {
   const run = async (...args: string[]): Promise<{ code: number; output: string }> => {
-    const child = spawn(process.execPath, [join(ENGINE, "run.mjs"), ...args], {
+    const child = spawn(process.execPath, [join(SETUP, "run.mjs"), ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
@@ -223,7 +223,7 @@ describe("run.mjs", () => {
   });
 
   test("names every npm script", async () => {
-    const { scripts } = JSON.parse(readFileSync(join(ENGINE, "../package.json"), "utf8"));
+    const { scripts } = JSON.parse(readFileSync(join(SETUP, "../package.json"), "utf8"));
     const { output } = await run("--help");
     for (const name of Object.keys(scripts)) expect(output).toMatch(new RegExp(`^ {2}${name} `, "m"));
   });

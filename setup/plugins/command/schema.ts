@@ -1,4 +1,4 @@
-/** The package schema of the stand-in: the same names and types as the released plugin's, for what it serves. */
+/** The package schema of the fallback plugin: the same names and types as the released plugin's, for what it serves. */
 import { INPUT_TYPES } from "./inputs.ts";
 
 const STRING = { type: "string" };
@@ -21,7 +21,7 @@ export function schemaText(version: string): string {
     name: "command",
     displayName: "Command",
     version,
-    description: "Stand-in for the command plugin: command:local:Command and command:local:run.",
+    description: "Fallback for the command plugin: command:local:Command and command:local:run.",
     resources: {
       "command:local:Command": {
         properties: { ...inputs, ...outputs },

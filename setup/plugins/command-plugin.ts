@@ -1,5 +1,5 @@
 /**
- * Stand-in for the released resource plugin `command` v1.2.1, for machines that cannot download it.
+ * Fallback for the released resource plugin `command` v1.2.1, for machines that cannot download it.
  * The engine starts it as `pulumi-resource-command ENGINE_ADDRESS` and reads its port from the first line.
  */
 import { enableCompileCache } from "node:module";

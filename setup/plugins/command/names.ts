@@ -1,6 +1,6 @@
 /** What names a resource of the `command` provider. https://www.pulumi.com/docs/iac/concepts/resources/names/#urns */
 
-/** The one resource type that the stand-in serves. */
+/** The one resource type that the fallback plugin serves. */
 export const COMMAND_TYPE = "command:local:Command";
 
 /** The name part of a resource's URN. */

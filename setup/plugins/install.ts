@@ -1,34 +1,34 @@
-/** The resource plugin `command`: the released one where it is or can be had, else the stand-in. */
+/** The resource plugin `command`: the released one if it is here or can be downloaded, else the fallback. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { pulumiHome } from "../stacks/project.ts";
-import { startProgress } from "../tools/progress.ts";
-import type { PulumiCli } from "./cli.ts";
+import { pulumiHome } from "../../stacks/project.ts";
+import { startProgress } from "../../tools/progress.ts";
+import type { PulumiCli } from "../cli.ts";
+import { isOnPath } from "../dev/prerequisites.ts";
+import { RELEASE_HOST, reachable, rememberUnreachable } from "../vendor.ts";
+import { COMMAND_PLUGIN_VERSION } from "../versions.ts";
 import { installLauncher, isLauncher } from "./launcher.ts";
-import { isOnPath } from "./prerequisites.ts";
-import { RELEASE_HOST, reachable, rememberUnreachable } from "./vendor.ts";
-import { COMMAND_PLUGIN_VERSION } from "./versions.ts";
 
 const BINARY = "pulumi-resource-command";
 const INSTALL_MILLISECONDS = 120_000;
 
 /** Which of the two will serve. */
-export type CommandPlugin = "released" | "stand-in";
+export type CommandPlugin = "released" | "fallback";
 
-/** Makes the plugin present in Pulumi's plugin cache. The released one is never replaced by the stand-in. */
+/** Makes the plugin present in Pulumi's plugin cache. The released one is never replaced by the fallback. */
 export async function ensureCommandPlugin(
   cli: PulumiCli,
   env: NodeJS.ProcessEnv = process.env,
   releases = RELEASE_HOST,
 ): Promise<CommandPlugin> {
   const path = join(pulumiHome(env), "plugins", `resource-command-v${COMMAND_PLUGIN_VERSION}`, BINARY);
-  const standsIn = isLauncher(path);
-  if (existsSync(path) && !standsIn) return "released";
+  const isFallback = isLauncher(path);
+  if (existsSync(path) && !isFallback) return "released";
   if (isOnPath(BINARY, env.PATH)) return "released";
   if ((await reachable(releases)) && (await installReleased(cli, env, releases))) return "released";
   installLauncher(path, "command-plugin.ts");
-  return "stand-in";
+  return "fallback";
 }
 
 async function installReleased(cli: PulumiCli, env: NodeJS.ProcessEnv, releases: string): Promise<boolean> {
@@ -40,6 +40,6 @@ async function installReleased(cli: PulumiCli, env: NodeJS.ProcessEnv, releases:
     child.once("close", (code) => resolve(code === 0));
   });
   if (!installed) rememberUnreachable(releases);
-  progress.end(installed ? "downloaded" : "not downloaded, warmbox's stand-in serves");
+  progress.end(installed ? "downloaded" : "not downloaded, warmbox's fallback plugin is used");
   return installed;
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode, UserError } from "../stacks/errors.ts";
+import type { ErrorCode, UserError } from "../../stacks/errors.ts";
 
 export function removeStaged(target: string): void;
 export const NODE_VERSION: string;

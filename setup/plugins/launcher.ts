@@ -1,26 +1,27 @@
-/** The tiny sh programs under whose names the engine finds the stand-ins. */
+/** The small sh programs under whose names the engine finds the fallback plugins. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { shellWord } from "../stacks/shell.ts";
-import { COMMAND_PLUGIN_VERSION } from "./versions.ts";
+import { shellWord } from "../../stacks/shell.ts";
+import { COMMAND_PLUGIN_VERSION } from "../versions.ts";
 
-const MARK = "# warmbox stand-in";
+/** Begin of a launcher's second line in every version: one that an earlier checkout wrote is rewritten by the next run. */
+const MARK = "# warmbox ";
 
-/** Variable with the setup/ of the checkout that runs now: several checkouts share one launcher. */
-export const ENGINE_VARIABLE = "WARMBOX_ENGINE";
+/** Variable with the setup/plugins/ of the checkout that runs now: several checkouts share one launcher. */
+export const PLUGINS_VARIABLE = "WARMBOX_PLUGINS";
 
 /**
- * The text of a launcher: runs one of our TypeScript programs under the Node that is running now. The checkout that
+ * The text of a launcher: runs one of warmbox's TypeScript programs under the Node that is running now. The checkout that
  * started Pulumi wins (for a plain `pulumi` that is the folder it runs in) over the one that wrote the launcher.
  */
 export function launcherText(program: string, node = process.execPath): string {
   return `#!/bin/sh
-${MARK}: runs in place of Pulumi's released plugin, which could not be downloaded.
-# Written by warmbox (./warmbox up); gone as soon as the released plugin can be had.
+${MARK}fallback plugin: runs in place of Pulumi's released plugin, which could not be downloaded.
+# Written by warmbox (./warmbox up), and replaced once the released plugin can be downloaded.
 program=${shellWord(program)}
 node=${shellWord(node)}
-for engine in "\${${ENGINE_VARIABLE}:-}" "$PWD/setup"; do
-  [ ! -f "$engine/launcher.ts" ] || [ ! -f "$engine/\${program##*/}" ] || { program=$engine/\${program##*/} && break; }
+for plugins in "\${${PLUGINS_VARIABLE}:-}" "$PWD/setup/plugins"; do
+  [ ! -f "$plugins/launcher.ts" ] || [ ! -f "$plugins/\${program##*/}" ] || { program=$plugins/\${program##*/} && break; }
 done
 for needed in "$program" "$node"; do
   [ -f "$needed" ] || {
@@ -32,12 +33,12 @@ exec "$node" "$program" "$@"
 `;
 }
 
-/** True for a file that is one of our launchers. */
+/** True for a file that is one of warmbox's launchers. */
 export function isLauncher(path: string): boolean {
   return (read(path) ?? "").split("\n")[1]?.startsWith(MARK) ?? false;
 }
 
-/** Puts a launcher for `setup/<name>` at `path`; writes nothing when it stands there already. */
+/** Puts a launcher for `setup/plugins/<name>` at `path`; writes nothing if it is there already. */
 export function installLauncher(path: string, name: "language-host.ts" | "command-plugin.ts"): void {
   const text = launcherText(join(import.meta.dirname, name));
   if (read(path) === text) return;

@@ -1,8 +1,8 @@
 /** Programs that have to be on the machine already, because no registry package can bring them. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { UserError } from "../stacks/errors.ts";
-import { GO_VERSION } from "../tools/versions.ts";
+import { UserError } from "../../stacks/errors.ts";
+import { GO_VERSION } from "../../tools/versions.ts";
 
 /** A program, what warmbox needs it for, and how to get it. */
 const PROGRAMS = {

@@ -1,5 +1,5 @@
 /**
- * Stand-in for the released language plugin `nodejs`, for machines that cannot download it.
+ * Fallback for the released language plugin `nodejs`, for machines that cannot download it.
  * The engine starts it as `pulumi-language-nodejs ENGINE_ADDRESS` and reads its port from the first line.
  */
 import { enableCompileCache } from "node:module";

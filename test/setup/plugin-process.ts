@@ -1,4 +1,4 @@
-/** Starts a stand-in as the engine does, and talks to it over gRPC; with an engine of our own that keeps its log. */
+/** Starts a fallback plugin as the engine does, and talks to it over gRPC; with an engine of our own that keeps its log. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
@@ -19,7 +19,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const MIB = 1024 * 1024;
 const OPTIONS = { "grpc.max_receive_message_length": 100 * MIB, "grpc.max_send_message_length": 100 * MIB };
 
-/** A running stand-in. */
+/** A running fallback plugin. */
 export type Running = {
   child: ChildProcess;
   address: string;
@@ -27,13 +27,13 @@ export type Running = {
   stop: () => Promise<void>;
 };
 
-/** Starts `setup/<name>` and reads its port from the first line. */
+/** Starts `setup/plugins/<name>` and reads its port from the first line. */
 export async function startPlugin(
   name: "command-plugin.ts" | "language-host.ts",
   args: string[] = [],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Running> {
-  const child = spawn(process.execPath, [join(ROOT, "setup", name), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, "setup/plugins", name), ...args], {
     cwd: options.cwd ?? ROOT,
     env: options.env ?? process.env,
     stdio: ["ignore", "pipe", "pipe"],

@@ -302,7 +302,7 @@ describe("a stack from the first up to destroy", () => {
       await once(child, "close");
       expect(locks()).toHaveLength(1);
       expect(state()).toContain('"pending_operations":[{');
-      await expect.poll(commands, { timeout: 30_000 }).toEqual([]); // the stand-in ended it
+      await expect.poll(commands, { timeout: 30_000 }).toEqual([]); // the fallback plugin ended it
       expect(await finish()).toMatch(
         /warmbox: removed the lock of stack local that process \d+ left at .*\nwarmbox: the last run was killed while creating slow; that is done again\n/,
       );

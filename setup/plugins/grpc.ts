@@ -1,5 +1,5 @@
 /**
- * What both stand-ins share: a gRPC server on a free local port, handlers written as plain async functions,
+ * What both fallback plugins share: a gRPC server on a free local port, handlers written as plain async functions,
  * and an end when the engine that started the program is gone.
  */
 import { createRequire } from "node:module";

@@ -4,7 +4,7 @@
  */
 import { type Bag, isObject, isUnknown, reveal, type Wire, withoutNulls } from "./values.ts";
 
-/** Go's names of the types, as they stand in the released plugin's messages. */
+/** Go's names of the types, as they are in the released plugin's messages. */
 type FieldType = "string" | "bool" | "[]string" | "map[string]string" | "[]interface {}";
 
 /** Every input of local.Command with its type. */
@@ -68,7 +68,7 @@ export function checkInputs(
 }
 
 function refusal(property: string): string {
-  return `'${property}' needs the released command plugin v1.2.1; the stand-in that warmbox runs where the plugin cannot be downloaded does not collect files. Run once with access to the internet, or leave '${property}' out`;
+  return `'${property}' needs the released command plugin v1.2.1; warmbox's fallback plugin, used if that cannot be downloaded, does not collect files. Run once with access to the internet, or leave '${property}' out`;
 }
 
 function fieldFailures(typeName: string, key: string, value: Wire): Failure[] {

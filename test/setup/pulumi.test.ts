@@ -21,12 +21,12 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { findPulumi } from "../../setup/cli.ts";
 import { downloadCli } from "../../setup/cli-obtain.ts";
-import { shellWords } from "../../setup/language/options.ts";
-import { installLauncher, isLauncher, launcherText } from "../../setup/launcher.ts";
+import { closingLine } from "../../setup/dev/plain-reporter.ts";
+import { demandPrograms } from "../../setup/dev/prerequisites.ts";
 import { passphraseVariables } from "../../setup/passphrase.ts";
-import { closingLine } from "../../setup/plain-reporter.ts";
-import { ensureCommandPlugin } from "../../setup/plugins.ts";
-import { demandPrograms } from "../../setup/prerequisites.ts";
+import { ensureCommandPlugin } from "../../setup/plugins/install.ts";
+import { shellWords } from "../../setup/plugins/language/options.ts";
+import { installLauncher, isLauncher, launcherText } from "../../setup/plugins/launcher.ts";
 import { withoutQuestions } from "../../setup/pulumi.ts";
 import { ensureStack, namedStack } from "../../setup/stack.ts";
 import { reachable, rememberUnreachable, worthAsking } from "../../setup/vendor.ts";
@@ -392,7 +392,7 @@ describe("Pulumi's release", () => {
     expect(worthAsking(host)).toBe(false);
   });
 
-  test("the command plugin is installed by the CLI where the host answers, over a stand-in too", async () => {
+  test("the command plugin is installed by the CLI where the host answers, over a fallback plugin too", async () => {
     await publish();
     const place = join(root, "home/.pulumi/plugins/resource-command-v1.2.1/pulumi-resource-command");
     installLauncher(place, "command-plugin.ts");
@@ -405,11 +405,11 @@ describe("Pulumi's release", () => {
     expect(readFileSync(place, "utf8")).toBe("released\n");
   });
 
-  test("where the CLI cannot install it, the stand-in serves", async () => {
+  test("where the CLI cannot install it, the fallback plugin is used", async () => {
     await publish();
     const cli = { path: program("cli", "exit 1"), version: PULUMI_VERSION, origin: "released" as const };
-    expect(await ensureCommandPlugin(cli, env, host)).toBe("stand-in");
-    expect(told()).toContain("not downloaded, warmbox's stand-in serves");
+    expect(await ensureCommandPlugin(cli, env, host)).toBe("fallback");
+    expect(told()).toContain("not downloaded, warmbox's fallback plugin is used");
   });
 });
 
@@ -420,15 +420,15 @@ test("programs that are missing are named together, each with the next step", ()
   );
 });
 
-describe("stand-ins", () => {
+describe("fallback plugins", () => {
   const cli = { path: "/no/pulumi", version: PULUMI_VERSION, origin: "built" as const };
   const place = () => join(root, "home/.pulumi/plugins/resource-command-v1.2.1/pulumi-resource-command");
 
   test("the command plugin's is put where the engine looks for the released one", async () => {
-    expect(await ensureCommandPlugin(cli, env)).toBe("stand-in");
+    expect(await ensureCommandPlugin(cli, env)).toBe("fallback");
     expect(statSync(place()).mode & 0o111).toBe(0o111);
     const before = statSync(place()).mtimeMs;
-    expect(await ensureCommandPlugin(cli, env)).toBe("stand-in");
+    expect(await ensureCommandPlugin(cli, env)).toBe("fallback");
     expect(statSync(place()).mtimeMs).toBe(before);
   });
 
@@ -458,18 +458,30 @@ describe("stand-ins", () => {
     const target = put("one/program.mjs", "console.log('one')");
     const gone = put("gone", launcherText(target, "/no/such/node"), 0o755);
     expect(() => execFileSync(gone, { stdio: "pipe" })).toThrow(/\/no\/such\/node is gone; next: run/);
-    put("two/setup/program.mjs", "console.log('two')");
+    put("two/setup/plugins/program.mjs", "console.log('two')");
     const launcher = put("launcher", launcherText(target), 0o755);
     const run = (cwd: string) => execFileSync(launcher, { cwd: join(root, cwd), encoding: "utf8" });
     expect(run("two")).toBe("one\n"); // no checkout of ours
-    put("two/setup/launcher.ts", "");
+    put("two/setup/plugins/launcher.ts", "");
     expect(run("two")).toBe("two\n");
+  });
+
+  test("a launcher of an earlier version, whose program has moved since, is rewritten by the next run", async () => {
+    const former =
+      "#!/bin/sh\n# warmbox stand-in: runs in place of ...\nexec node /clone/setup/command-plugin.ts\n";
+    put("home/.pulumi/plugins/resource-command-v1.2.1/pulumi-resource-command", former, 0o755);
+    expect(await ensureCommandPlugin(cli, env)).toBe("fallback");
+    const program = join(import.meta.dirname, "../../setup/plugins/command-plugin.ts");
+    expect(existsSync(program)).toBe(true);
+    expect(readFileSync(place(), "utf8")).toContain(program);
   });
 
   test("a launcher of another folder is replaced", () => {
     const path = put("p/pulumi-language-nodejs", launcherText("/elsewhere.ts"), 0o755);
     installLauncher(path, "language-host.ts");
-    expect(readFileSync(path, "utf8")).toContain(join(import.meta.dirname, "../../setup/language-host.ts"));
+    expect(readFileSync(path, "utf8")).toContain(
+      join(import.meta.dirname, "../../setup/plugins/language-host.ts"),
+    );
   });
 });
 

@@ -1,8 +1,8 @@
 /** Programs of the operating system that the tests run for real: made present before the first test, or named. */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { startProgress } from "../tools/progress.ts";
-import { run } from "../tools/run.ts";
+import { startProgress } from "../../tools/progress.ts";
+import { run } from "../../tools/run.ts";
 
 /** What some suites need of the machine: how to get it, and where those suites are (start of their paths). */
 type Need = { next: string; suites: readonly string[] };
@@ -11,7 +11,7 @@ type Need = { next: string; suites: readonly string[] };
 const AS_ROOT = ["test/systemd/", "test/fleet/", "test/docker/", "test/s3/systemd.heavy", "test/e2e/local"];
 const IN_EVERY_SHELL = [
   ...["test/host/library/", "test/host/probe", "test/host/texts", "test/client/"],
-  ...["test/engine-tools/push-tools", "test/ops/scripts"],
+  ...["test/setup-tools/push-tools", "test/ops/scripts"],
   ...["test/render/script.", "test/render/proof-resource", "test/s3/scripts"],
 ];
 

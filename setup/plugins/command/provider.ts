@@ -29,7 +29,7 @@ export const RUN_FUNCTION = "command:local:run";
 export function check(urn: string, news: Bag): { inputs: Bag; failures: Failure[] } {
   const type = typeOf(urn);
   if (type === COMMAND_TYPE) return checkInputs(news);
-  const reason = `'${type}' needs the released command plugin v${COMMAND_VERSION}; the stand-in that warmbox runs where the plugin cannot be downloaded serves ${COMMAND_TYPE} only. Next: pulumi plugin install resource command ${COMMAND_VERSION} --reinstall`;
+  const reason = `'${type}' needs the released command plugin v${COMMAND_VERSION}; warmbox's fallback plugin, used if that cannot be downloaded, serves ${COMMAND_TYPE} only. Next: pulumi plugin install resource command ${COMMAND_VERSION} --reinstall`;
   return { inputs: news, failures: [{ property: "", reason }] };
 }
 

@@ -11,7 +11,7 @@ import type * as ProviderRpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import type * as ProviderMessages from "@pulumi/pulumi/proto/provider_pb.js";
 import type * as Structs from "google-protobuf/google/protobuf/struct_pb.js";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Bag, secret, UNKNOWN_STRING } from "../../setup/command/values.ts";
+import { type Bag, secret, UNKNOWN_STRING } from "../../setup/plugins/command/values.ts";
 import { call, clientOf, empty, grpc, type Running, startEngine, startPlugin } from "./plugin-process.ts";
 
 const require = createRequire(import.meta.url);
@@ -392,7 +392,7 @@ describe("create", () => {
     expect((await create({ delete: "x" })).properties).toEqual({ delete: "x", stdout: "", stderr: "" });
   });
 
-  test("the stand-in's own variables do not reach the command", async () => {
+  test("the fallback plugin's own variables do not reach the command", async () => {
     expect((await create({ create: 'echo "[$NODE_COMPILE_CACHE]"' })).properties.stdout).toBe("[]");
   });
 });
@@ -583,7 +583,7 @@ describe("cancel", () => {
 
 test("ends by itself when the engine that started it was killed", async () => {
   const script = join(directory, "parent.mjs");
-  const entry = join(import.meta.dirname, "../../setup/command-plugin.ts");
+  const entry = join(import.meta.dirname, "../../setup/plugins/command-plugin.ts");
   writeFileSync(
     script,
     `import { spawn } from "node:child_process";

@@ -18,7 +18,7 @@ const NO_PREVIOUS: CommandOutputs = { stdout: "", stderr: "" };
 /** How long a killed command's last output is waited for, in milliseconds. */
 const KILLED_OUTPUT_MS = 1_000;
 
-/** Variables that serve the stand-in itself and must not reach commands. */
+/** Variables that serve the fallback plugin itself and must not reach commands. */
 const OWN_VARIABLES = ["NODE_COMPILE_CACHE"];
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Property values as they travel between the engine and a provider: plain JSON plus three kinds of marks
- * (secret, unknown, asset). The stand-in passes values on as they came, so that marks survive at their path,
+ * (secret, unknown, asset). The fallback plugin passes values on as they came, so that marks survive at their path,
  * and looks through the marks only where it needs the bare value.
  *
  * Wire format: https://github.com/pulumi/pulumi/blob/v3.259.0/sdk/go/common/resource/plugin/rpc.go

@@ -3,7 +3,7 @@ import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { globOf, leftOut, missingPrograms } from "../../setup/test-programs.ts";
+import { globOf, leftOut, missingPrograms } from "../../setup/dev/test-programs.ts";
 
 test("a program counts as missing only where no directory of PATH or of root has it", () => {
   const directory = mkdtempSync(join(tmpdir(), "warmbox-programs-"));
@@ -36,6 +36,6 @@ test("what is left out is named with what it takes, and left out of both kinds o
   }).stdout;
   const left = listed.split("\n").filter((line) => suites.some((suite) => line.includes(suite)));
   expect(left).toEqual([]);
-  expect(listed).toContain("test/engine/pulumi.test.ts");
-  expect(listed).toContain("test/engine/cli.heavy.test.ts");
+  expect(listed).toContain("test/setup/pulumi.test.ts");
+  expect(listed).toContain("test/setup/cli.heavy.test.ts");
 });
