@@ -2,32 +2,14 @@ import { parseProbe } from "../host/facts.ts";
 import { cacheDirs } from "../host/probe.ts";
 import { reachPrefix, runScript } from "../host/reach.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
+import { DOCTOR } from "./definitions.ts";
 import { parseEvidence } from "./doctor/evidence.ts";
 import { type Finding, SYMPTOMS } from "./doctor/finding.ts";
 import { findingsOf, notesOf } from "./doctor/judge.ts";
 import { measured } from "./doctor/measured.ts";
+import { hostsCommand, runMain } from "./frame.ts";
 import { hostScript } from "./host-script.ts";
-import {
-  type HostResult,
-  type Out,
-  onEveryHost,
-  patiently,
-  readFlags,
-  runOp,
-  stackHosts,
-} from "./stack-hosts.ts";
-
-const HELP = `Finds what keeps the caches of a host from working: symptom, cause, evidence, and the command that mends it.
-
-./warmbox doctor                                  every host of the selected stack
-./warmbox doctor --host NAME --stack NAME      one host, another stack
-
-  --workspace PATH   look at this moon workspace on the host, too (the stack's moon.workspaces always are)
-  --json             the same as data
-  --help             this text
-
-The exit code is 1 where something is wrong or a host does not answer.
-`;
+import type { HostResult } from "./stack-hosts.ts";
 
 /** Shells, programs and daemons are asked one after the other, each with a limit of its own, seconds. */
 const LIMIT_SECONDS = 120;
@@ -76,53 +58,30 @@ function ownEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-/** Examines a stack's hosts. Resolves with 1 where something is wrong. */
-export async function main(args: string[], out: Out): Promise<number> {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean" } as const;
-  const flags = readFlags("doctor", args, {
-    host: text,
-    stack: text,
-    workspace: text,
-    json: flag,
-    help: flag,
-  });
-  if (flags.help) {
-    out.write(HELP);
-    return 0;
-  }
-  const { stack, config, hosts } = await stackHosts(flags);
-  const workspaces = flags.workspace === undefined ? [] : [flags.workspace];
-  const asked = { workspaces, stack: flags.stack ?? null, s3: config.s3 };
-  const found = await patiently(
-    hosts,
-    out,
-    onEveryHost(hosts, (name, host) => examine(name, host, asked)),
-  );
-  out.write(flags.json ? jsonText(stack, found) : doctorReport(found));
-  return found.every((one) => "value" in one && one.value.findings.length === 0) ? 0 : 1;
-}
-
-function jsonText(stack: string, found: readonly HostResult<Diagnosis>[]): string {
-  const hosts = Object.fromEntries(
-    found.map((one) => [one.name, "fault" in one ? { fault: one.fault } : one.value]),
-  );
-  return `${JSON.stringify({ stack, hosts }, null, 2)}\n`;
-}
+/** The command; exit code 1 if something is wrong. */
+export const main = hostsCommand(DOCTOR, {
+  run: (name, host, { flags, config }) => {
+    const workspaces = flags.workspace === undefined ? [] : [flags.workspace];
+    return examine(name, host, { workspaces, stack: flags.stack ?? null, s3: config.s3 });
+  },
+  text: doctorReport,
+  isGood: ({ findings }) => findings.length === 0,
+});
 
 /** The report for people: per host each symptom once, its causes below it. */
-export function doctorReport(found: readonly HostResult<Diagnosis>[]): string {
-  return `${found.map((one) => hostLines(one).join("\n")).join("\n\n")}\n`;
+export function doctorReport(results: readonly HostResult<Diagnosis>[]): string {
+  return `${results.map((result) => hostLines(result).join("\n")).join("\n\n")}\n`;
 }
 
-function hostLines(one: HostResult<Diagnosis>): string[] {
-  if ("fault" in one) return [`${one.name}: ${one.fault}`];
-  const { findings, notes, measured } = one.value;
+function hostLines(result: HostResult<Diagnosis>): string[] {
+  const { name } = result;
+  if ("error" in result) return [`${name}: ${result.error}`];
+  const { findings, notes, measured } = result.value;
   const hints = notes.map((note) => `  note: ${note}`);
-  if (findings.length === 0) return [`${one.name}: nothing found`, ...hints];
+  if (findings.length === 0) return [`${name}: nothing found`, ...hints];
   const symptoms = [...Map.groupBy(findings, ({ symptom }) => symptom)];
   return [
-    `${one.name}: ${findings.length} found`,
+    `${name}: ${findings.length} found`,
     ...symptoms.flatMap(([symptom, causes]) => [
       "",
       `  ${SYMPTOMS[symptom]}${nowWords(measured[symptom])}`,
@@ -138,4 +97,4 @@ function causeLines({ id, cause, evidence, mend }: Finding): string[] {
   return [`  - ${cause} [${id}]`, ...evidence.map((line) => `      ${line}`), `    mend: ${mend}`];
 }
 
-if (process.argv[1] === import.meta.filename) await runOp("doctor", main);
+if (process.argv[1] === import.meta.filename) await runMain("doctor", main);

@@ -5,19 +5,9 @@ import { hostText } from "../host/texts.ts";
 import { hasOpenStatus } from "../plan/status-access.ts";
 import { type ProofTier, proofScript, proofTiers } from "../render/lib/proof-resource.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
-import { type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";
+import { PROVE } from "./definitions.ts";
+import { type HostOutcome, hostsCommand, runMain } from "./frame.ts";
 import { streamScript } from "./warm/stream.ts";
-
-const HELP = `Shows on a host that all three caches hit: builds tiny crates and tasks of its own, twice.
-
-./warmbox prove                                  every host of the selected stack
-./warmbox prove --host NAME [--stack STACK]   one host, another stack
-
-  --json    the same as data, without progress
-  --help    this text
-
-The exit code is 1 where a tier does not hit or a host does not answer, 2 for a wrong flag.
-`;
 
 /** The script ends by itself within half a minute; what is longer is a connection that hangs. */
 export const PROVE_LIMIT_SECONDS = 60;
@@ -78,17 +68,15 @@ function withUnseen(proof: TierProof, host: HostConfig): TierProof {
   return { ...proof, facts: [...proof.facts, UNSEEN] };
 }
 
-/** What became of one host, by its name. */
-type HostProof =
-  | { readonly name: string; readonly value: readonly TierProof[] }
-  | { readonly name: string; readonly fault: string };
+/** The proof of one host. */
+export type HostProof = { readonly tiers: readonly TierProof[] };
 
 /** A table for people: one block per host, one line per finding. */
-export function proofReport(found: readonly HostProof[]): string {
-  return found
-    .map((one) => {
-      const lines = "fault" in one ? [`  ${one.fault}`] : one.value.flatMap(tierLines);
-      return `${one.name}\n${(lines.length === 0 ? ["  no tier is enabled: nothing to prove"] : lines).join("\n")}\n`;
+export function proofReport(results: readonly HostOutcome<HostProof>[]): string {
+  return results
+    .map((result) => {
+      const lines = "error" in result ? [`  ${result.error}`] : result.value.tiers.flatMap(tierLines);
+      return `${result.name}\n${(lines.length === 0 ? ["  no tier is enabled: nothing to prove"] : lines).join("\n")}\n`;
     })
     .join("\n");
 }
@@ -162,25 +150,12 @@ class Progress {
   }
 }
 
-/** Runs the command; resolves with its exit code: 0 proved, 1 a tier failed or a host does not answer. */
-export async function main(args: string[], out: Out): Promise<number> {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean" } as const;
-  const flags = readFlags("prove", args, { host: text, stack: text, json: flag, help: flag });
-  if (flags.help) {
-    out.write(HELP);
-    return 0;
-  }
-  const { config, hosts } = await stackHosts(flags);
-  const tell = flags.json ? () => {} : out.complain;
-  const found = await onEveryHost(hosts, (name, host) => proveHost(config, name, host, tell));
-  out.write(flags.json ? jsonText(found) : proofReport(found));
-  return found.every((one) => "value" in one && allProved(one.value)) ? 0 : 1;
-}
+/** The command; exit code 1 if a tier failed. */
+export const main = hostsCommand(PROVE, {
+  run: async (name, host, { config, progress }) => ({ tiers: await proveHost(config, name, host, progress) }),
+  text: proofReport,
+  isGood: ({ tiers }) => allProved(tiers),
+  hasProgress: true,
+});
 
-function jsonText(found: readonly HostProof[]): string {
-  const hosts = found.map((one) => [one.name, "fault" in one ? { fault: one.fault } : one.value]);
-  return `${JSON.stringify(Object.fromEntries(hosts), null, 2)}\n`;
-}
-
-if (process.argv[1] === import.meta.filename) await runOp("prove", main);
+if (process.argv[1] === import.meta.filename) await runMain("prove", main);

@@ -4,29 +4,16 @@ import { cacheDirs } from "../host/probe.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { storeOfHost } from "../plan/store.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
+import { WARM } from "./definitions.ts";
+import { hostsCommand, runMain } from "./frame.ts";
 import { hostScript } from "./host-script.ts";
-import { type HostResult, type Out, onEveryHost, readFlags, runOp, stackHosts } from "./stack-hosts.ts";
+import type { HostResult } from "./stack-hosts.ts";
 import type { HostStatus } from "./status/parse.ts";
 import { hostStatus } from "./status.ts";
 import { Gathered, type Warmed, warmEvent } from "./warm/events.ts";
 import { Progress, type Screen } from "./warm/progress.ts";
 import { streamScript } from "./warm/stream.ts";
 import { counted, readableBytes } from "./words.ts";
-
-const HELP = `Fills the three caches of every host from its workspaces (moon.workspaces of the stack).
-
-./warmbox warm                                every host of the selected stack
-./warmbox warm --host NAME --stack NAME    one host, another stack
-
-  --force    also what is filled already
-  --json     the outcome as data, without progress
-  --help     this text
-
-Each workspace is built in a throw-away git worktree of its last commit: your checkout is not touched. As many at once as
-agents may build (agents.active), each with its share of the plan. A run that was cut goes on where it was; a second one has
-nothing to do until commit, lock file, toolchain, commands, a cache directory or the store change; a new S3 or GCS store gets
-everything, which compiles it all once more. The exit code is 1 where one failed.
-`;
 
 /** What a host came to, and what its caches hold more than before; null where nothing ran. */
 export type HostWarmed = { workspaces: Warmed[]; gained: Gained | null };
@@ -171,27 +158,18 @@ function gained(before: HostStatus, after: HostStatus): Gained {
   };
 }
 
-/** Fills a stack's hosts. Resolves with 1 where one or a workspace failed. */
-export async function main(args: string[], out: Out): Promise<number> {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean" } as const;
-  const flags = readFlags("warm", args, { host: text, stack: text, force: flag, json: flag, help: flag });
-  if (flags.help) {
-    out.write(HELP);
-    return 0;
-  }
-  const { stack, config, hosts } = await stackHosts(flags);
-  const screen: Screen = {
-    write: flags.json ? () => {} : out.complain,
-    terminal: process.stderr.isTTY === true,
-    columns: process.stderr.columns ?? 200,
-    now: Date.now,
-  };
-  const found = await onEveryHost(hosts, (name, host) =>
-    warmHost(name, host, { force: flags.force ?? false, store: storeWord(config, name) }, screen),
-  );
-  out.write(flags.json ? jsonText(stack, found) : found.map(hostLine).join(""));
-  return found.every(isWarm) ? 0 : 1;
+/** The command; exit code 1 if a host or a workspace failed. */
+export const main = hostsCommand(WARM, {
+  run: (name, host, { flags, config, progress }) =>
+    warmHost(name, host, { force: flags.force ?? false, store: storeWord(config, name) }, screenOf(progress)),
+  text: (results) => results.map(hostLine).join(""),
+  isGood: ({ workspaces }) => workspaces.every(({ result }) => result !== "failed"),
+  hasProgress: true,
+});
+
+function screenOf(write: (text: string) => void): Screen {
+  const { isTTY, columns } = process.stderr;
+  return { write, terminal: isTTY === true, columns: columns ?? 200, now: Date.now };
 }
 
 /** The place of a host's store, for a note of what was filled; no secret is in it. */
@@ -209,25 +187,18 @@ function storeWord(config: StackConfig, host: string): string {
   }
 }
 
-function jsonText(stack: string, found: readonly HostResult<HostWarmed>[]): string {
-  const hosts = found.map((one) => [one.name, "fault" in one ? { fault: one.fault } : one.value]);
-  return `${JSON.stringify({ stack, hosts: Object.fromEntries(hosts) }, null, 2)}\n`;
-}
-
-const isWarm = (one: HostResult<HostWarmed>): boolean =>
-  "value" in one && one.value.workspaces.every(({ result }) => result !== "failed");
-
-function hostLine(one: HostResult<HostWarmed>): string {
-  if ("fault" in one) return `${one.name}: ${one.fault}\n`;
-  const { workspaces, gained } = one.value;
-  const remote = one.host["bazel-remote"].enabled;
+function hostLine(result: HostResult<HostWarmed>): string {
+  const { name, host } = result;
+  if ("error" in result) return `${name}: ${result.error}\n`;
+  const { workspaces, gained } = result.value;
+  const remote = host["bazel-remote"].enabled;
   if (workspaces.length === 0)
-    return `${one.name}: no workspaces; next: list them below hosts.${one.name}.moon.workspaces of the stack\n`;
-  const count = (result: Warmed["result"]) => workspaces.filter((w) => w.result === result).length;
+    return `${name}: no workspaces; next: list them below hosts.${name}.moon.workspaces of the stack\n`;
+  const count = (outcome: Warmed["result"]) => workspaces.filter(({ result }) => result === outcome).length;
   const counts = (["filled", "warm", "busy", "failed"] as const)
-    .filter((result) => count(result) > 0)
-    .map((result) => `${count(result)} ${result === "warm" ? "warm already" : result}`);
-  return `${one.name}: ${counts.join(", ")}${gained === null ? "" : `; ${gainedWords(gained, remote)}`}\n`;
+    .filter((outcome) => count(outcome) > 0)
+    .map((outcome) => `${count(outcome)} ${outcome === "warm" ? "warm already" : outcome}`);
+  return `${name}: ${counts.join(", ")}${gained === null ? "" : `; ${gainedWords(gained, remote)}`}\n`;
 }
 
 function gainedWords({ sccacheBytes, bazelRemoteFiles, crates }: Gained, remote: boolean): string {
@@ -239,4 +210,4 @@ function gainedWords({ sccacheBytes, bazelRemoteFiles, crates }: Gained, remote:
   ].join(", ");
 }
 
-if (process.argv[1] === import.meta.filename) await runOp("warm", main);
+if (process.argv[1] === import.meta.filename) await runMain("warm", main);

@@ -148,11 +148,11 @@ const FAMILIES: readonly Family[] = [
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export function prometheusText(hosts: readonly Reported[]): string {
-  const up = hosts.map(({ name, ...rest }) => sample("warmbox_up", { host: name }, "fault" in rest ? 0 : 1));
+  const up = hosts.map(({ name, ...rest }) => sample("warmbox_up", { host: name }, "error" in rest ? 0 : 1));
   const blocks = [block("warmbox_up", "1 where the host answered.", "gauge", up)];
   for (const family of FAMILIES) {
     const lines = hosts.flatMap((host) =>
-      "fault" in host
+      "error" in host
         ? []
         : family
             .of(host.status)

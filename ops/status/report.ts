@@ -5,7 +5,7 @@ import type { BazelRemoteStatus, Hits, HostStatus, ServiceStatus } from "./parse
 /** One host for the report: what it answered, and what happened since the last look. */
 export type Reported = { name: string; where: string } & (
   | { status: HostStatus; delta: Delta | null }
-  | { fault: string }
+  | { error: string }
 );
 
 const HEAD = ["", "STATE", "HITS SINCE START", "SIZE", "EVICTED", "SETTINGS"];
@@ -17,7 +17,7 @@ export function statusReport(hosts: readonly Reported[]): string {
 
 function hostLines(host: Reported): string[] {
   const title = `${host.name}  (${host.where})`;
-  if ("fault" in host) return [`${title}: ${host.fault}`];
+  if ("error" in host) return [`${title}: ${host.error}`];
   const { status, delta } = host;
   if (!status.installed) return [`${title}: nothing of warmbox is set up here; next: ./warmbox up`];
   const head = delta === null ? HEAD : HEAD.toSpliced(3, 0, `SINCE ${readableSeconds(delta.seconds)} AGO`);

@@ -21,8 +21,12 @@ test.each(SHELLS)(
     const proofs = await box.prove(shell);
     expect(causeOf(proofs, "sccache") + causeOf(proofs, "moon") + causeOf(proofs, "cargo")).toBe("");
     expect(states(proofs)).toEqual({ sccache: "proved", moon: "proved", cargo: "proved" });
-    expect(proofReport([{ name: "box", value: proofs }])).toContain("2 of 2 libraries from the cache");
-    expect(proofReport([{ name: "box", value: proofs }])).toContain("with a blob of 5242880 bytes");
+    expect(proofReport([{ name: "box", value: { tiers: proofs } }])).toContain(
+      "2 of 2 libraries from the cache",
+    );
+    expect(proofReport([{ name: "box", value: { tiers: proofs } }])).toContain(
+      "with a blob of 5242880 bytes",
+    );
     expect(await readdir(box.dir)).not.toContain(".moon");
     expect(tier(proofs, "cargo")?.facts).toContain("build.jobs 2, as configured");
     for (const size of ["MOON_CONCURRENCY 3", "GOGC 50", "GOMEMLIMIT 1GiB"])

@@ -186,9 +186,12 @@ describe("patiently", () => {
   it("says whom it waits for after two seconds, and nothing before", async () => {
     vi.useFakeTimers();
     const said: string[] = [];
-    const out = { write: () => {}, complain: (text: string) => void said.push(text) };
     const hosts = ["box", "far"].map((name) => ({ name, host: host as never }));
-    const answer = patiently(hosts, out, new Promise((done) => setTimeout(() => done("all"), 3000)));
+    const answer = patiently(
+      hosts,
+      (text) => void said.push(text),
+      new Promise((done) => setTimeout(() => done("all"), 3000)),
+    );
     await vi.advanceTimersByTimeAsync(1999);
     expect(said).toEqual([]);
     await vi.advanceTimersByTimeAsync(2000);
@@ -261,7 +264,7 @@ describe("the report", () => {
 
   it("shows a host that does not answer, and the others", () => {
     const text = doctorReport([
-      { name: "far", host: host as never, fault: "cannot be asked: ssh: no route to host" },
+      { name: "far", host: host as never, error: "cannot be asked: ssh: no route to host" },
       { name: "box", host: host as never, value: { findings: [], notes: [], measured: {} } },
     ]);
     expect(text).toBe("far: cannot be asked: ssh: no route to host\n\nbox: nothing found\n");

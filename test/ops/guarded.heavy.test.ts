@@ -60,7 +60,7 @@ const said = async (...words: string[]): Promise<string> => {
 async function proofOfMoon() {
   const done = await box.warmbox("prove", "--json");
   expect(done.code, done.output).toBe(0);
-  return JSON.parse(done.stdout).box.find(({ tier }: { tier: string }) => tier === "moon");
+  return JSON.parse(done.stdout).hosts.box.tiers.find(({ tier }: { tier: string }) => tier === "moon");
 }
 
 const daemonPid = (): number =>

@@ -126,7 +126,7 @@ describe("statusReport", () => {
     expect(
       statusReport([
         reported(parsed()),
-        { name: "far", where: "ci@far", fault: "cannot be asked: ssh: no route" },
+        { name: "far", where: "ci@far", error: "cannot be asked: ssh: no route" },
       ]),
     ).toMatchSnapshot();
   });
@@ -156,7 +156,7 @@ describe("statusReport", () => {
 });
 
 describe("prometheusText", () => {
-  const text = prometheusText([reported(parsed()), { name: 'fa"r', where: "", fault: "down" }]);
+  const text = prometheusText([reported(parsed()), { name: 'fa"r', where: "", error: "down" }]);
 
   it("has a help and a type line before the samples of each metric, once", () => {
     const seen = new Set<string>();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { main, readFlags } from "../../ops/plan.ts";
+import { execute } from "../../ops/frame.ts";
+import { main, planFlags } from "../../ops/plan.ts";
 import { planReport } from "../../ops/plan-report.ts";
 import { gib } from "../../stacks/bytes.ts";
 import { hostOf, machine } from "./machine.ts";
@@ -7,15 +8,14 @@ import { hostOf, machine } from "./machine.ts";
 /** Runs the command as a person does. */
 async function run(line: string): Promise<{ out: string; err: string; code: number }> {
   const seen = { out: "", err: "" };
-  const code = await main(
-    line === "" ? [] : line.split(" "),
-    (text) => {
+  const code = await execute("plan", main, line === "" ? [] : line.split(" "), {
+    stdout: (text) => {
       seen.out += text;
     },
-    (text) => {
+    stderr: (text) => {
       seen.err += text;
     },
-  );
+  });
   return { ...seen, code };
 }
 
@@ -52,7 +52,13 @@ describe("./warmbox plan --ram 126GiB --cpus 32 --agents 40 --active 10", () => 
 
   test("--json says the same as data", async () => {
     const { out } = await run(`${LINE} --json`);
-    const data = JSON.parse(out);
+    const { schema, stack, hosts } = JSON.parse(out);
+    expect({ schema, stack, hosts: Object.keys(hosts) }).toEqual({
+      schema: "warmbox.plan.v1",
+      stack: null,
+      hosts: ["this"],
+    });
+    const data = hosts.this;
     expect(data.plan).toMatchObject({
       memory: gib(126),
       maxAgents: 21,
@@ -112,8 +118,8 @@ describe("flags that cannot be meant are one clear error", () => {
       "--host a --ram 4GiB --cpus 4",
       "--host probes a machine, --ram and --cpus describe one: leave out one of the two",
     ],
-    ["--agnets 4", "Unknown option '--agnets': `./warmbox plan --help` lists the flags"],
-    ["more", "Unexpected argument 'more': `./warmbox plan --help` lists the flags"],
+    ["--agnets 4", "Unknown option '--agnets'; next: `./warmbox plan --help` lists the flags"],
+    ["more", "Unexpected argument 'more'; next: `./warmbox plan --help` lists the flags"],
     ["--host nobody --stack local", "--host nobody: the stack local has this; next: name one of them"],
   ])("%s", async (line, message) => {
     expect(await run(line)).toEqual({ out: "", err: `plan: ${message}\n`, code: 2 });
@@ -123,7 +129,7 @@ describe("flags that cannot be meant are one clear error", () => {
     const { err, code } = await run("--stack none");
     expect({ err, code }).toEqual({
       err: expect.stringMatching(
-        /^plan: the stack none has no file .*Pulumi\.none\.yaml; next: name one that has with --stack NAME\n$/,
+        /^plan: the stack none has no file .*Pulumi\.none\.yaml; next: name a stack that has one with --stack NAME\n$/,
       ),
       code: 2,
     });
@@ -139,5 +145,5 @@ describe("flags that cannot be meant are one clear error", () => {
 });
 
 test("--active alone raises the number that share the machine", () => {
-  expect(readFlags(["--active", "10"]).agents).toEqual({ total: null, active: 10 });
+  expect(planFlags({ active: "10" }).agents).toEqual({ total: null, active: 10 });
 });
