@@ -4,10 +4,10 @@ import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
 import { reachPlace, reachPrefix } from "../host/reach.ts";
 import { hostText } from "../host/texts.ts";
 import { decideHost } from "../plan/host-decisions.ts";
-import { localFaults } from "../plan/host-faults.ts";
+import { localIssues } from "../plan/host-issues.ts";
 import { STAND_IN } from "../plan/placeholder-facts.ts";
 import { LIBRARY_TEXTS, type LibraryTexts } from "../render/lib/library-resource.ts";
-import { ConfigError } from "../stacks/fault.ts";
+import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { BuildHostArgs } from "./build-host.ts";
 import type { UnreachableHost } from "./unreachable.ts";
@@ -49,7 +49,7 @@ export async function inspectOne(stack: StackConfig, name: string, host: HostCon
 
 async function inspectHost(known: Omit<HostDescription, "probe">): Promise<BuildHostArgs | UnreachableHost> {
   const { name, host } = known;
-  const faults = localFaults(name, host, process.getuid?.());
+  const faults = localIssues(name, host, process.getuid?.());
   if (faults.length > 0) throw new ConfigError(faults);
   try {
     const box = describeHost({ ...known, probe: await probeHost(name, host) });

@@ -1,6 +1,6 @@
 import { scryptSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import { keyFault, type S3Keys } from "../plan/store.ts";
+import { keyIssue, type S3Keys } from "../plan/store.ts";
 import type { StackConfig } from "../stacks/types.ts";
 
 /** An S3 identity that may come from a resource; both halves are secrets. */
@@ -47,7 +47,7 @@ export function stackKeys(
 /** @throws RunError, once the value is known, where it cannot be a key */
 function oneWord(name: string, secret: pulumi.Output<string>): pulumi.Output<string> {
   return secret.apply((value) => {
-    const found = keyFault(name, value);
+    const found = keyIssue(name, value);
     if (found !== undefined) throw new pulumi.RunError(found);
     return value;
   });

@@ -1,5 +1,5 @@
 import { bytes } from "../stacks/bytes.ts";
-import { ConfigError, type Fault, keyPath } from "../stacks/fault.ts";
+import { ConfigError, type Issue, keyPath } from "../stacks/issue.ts";
 import type { DeclaredFacts } from "../stacks/types.ts";
 import type { SeenDisk } from "./disks.ts";
 import type { DeclaredHost, Disk, HostFacts, SeenFacts } from "./facts.ts";
@@ -10,9 +10,9 @@ import type { DeclaredHost, Disk, HostFacts, SeenFacts } from "./facts.ts";
  * @throws ConfigError naming the key that declares each missing fact
  */
 export function settledFacts(seen: SeenFacts, host: DeclaredHost): HostFacts {
-  const faults: Fault[] = [];
+  const issues: Issue[] = [];
   const needed = <T>(value: T | undefined, keys: string[], what: string, example: string): T => {
-    if (value === undefined) faults.push(missing(host.name, keys, what, example));
+    if (value === undefined) issues.push(missing(host.name, keys, what, example));
     return value as T;
   };
   const facts = merged(seen, host.facts ?? {});
@@ -50,7 +50,7 @@ export function settledFacts(seen: SeenFacts, host: DeclaredHost): HostFacts {
       "bazel-remote": disk("bazel-remote"),
     },
   };
-  if (faults.length > 0) throw new ConfigError(faults);
+  if (issues.length > 0) throw new ConfigError(issues);
   return settled;
 }
 
@@ -90,12 +90,12 @@ function settledDisk(
   };
 }
 
-function missing(name: string, keys: string[], what: string, example: string): Fault {
+function missing(name: string, keys: string[], what: string, example: string): Issue {
   const path = keyPath(["hosts", name, "facts", ...keys]);
   return {
     path,
     got: "nothing: the host did not tell",
-    wanted: what,
+    expected: what,
     next: `declare it: pulumi config set --path '${path}' ${example}`,
   };
 }

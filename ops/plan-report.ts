@@ -3,7 +3,7 @@ import { builderSum } from "../plan/builders.ts";
 import { AGENT_RAM } from "../plan/constants.ts";
 import { type CachePlan, planHost } from "../plan/sizing.ts";
 import { bytes, formatBytes } from "../stacks/bytes.ts";
-import { ConfigError } from "../stacks/fault.ts";
+import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";
 
 /** Numbers of agents building at once that every report compares. */
@@ -26,7 +26,7 @@ function whatIf(facts: HostFacts, host: HostConfig, agents: number, name: string
     return { agents, plan: planHost(facts, { ...host, agents: { total: agents, active: agents } }, name) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { agents, refused: error.faults.map((f) => f.wanted).join("; ") };
+    return { agents, refused: error.issues.map((f) => f.expected).join("; ") };
   }
 }
 

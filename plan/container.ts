@@ -1,5 +1,5 @@
 import type { HostFacts } from "../host/facts.ts";
-import { ConfigError, keyPath } from "../stacks/fault.ts";
+import { ConfigError, keyPath } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { BAZEL_REMOTE_IMAGE } from "../stacks/versions.ts";
 
@@ -52,8 +52,8 @@ export function containerOf({ name, host, owner, facts }: ContainerContext): Con
 }
 
 function requireDocker(name: string, { user, docker, dockerRootless }: HostFacts): void {
-  const refuse = (wanted: string, next: string): never => {
-    throw new ConfigError([{ path: keyPath(["hosts", name, "service"]), got: "docker", wanted, next }]);
+  const refuse = (expected: string, next: string): never => {
+    throw new ConfigError([{ path: keyPath(["hosts", name, "service"]), got: "docker", expected, next }]);
   };
   if (dockerRootless === true)
     refuse(

@@ -1,9 +1,9 @@
 import type { HostFacts } from "../host/facts.ts";
-import { ConfigError } from "../stacks/fault.ts";
+import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig, S3Config, StackConfig } from "../stacks/types.ts";
 import type { HostTool, ToolName } from "../stacks/versions.ts";
 import { type ContainerChoice, containerOf } from "./container.ts";
-import { hostFaults } from "./host-faults.ts";
+import { hostIssues } from "./host-issues.ts";
 import { hostWarnings } from "./host-warnings.ts";
 import { below, type HostPaths, hostPaths } from "./paths.ts";
 import { type ServiceKind, serviceKind } from "./service-kind.ts";
@@ -65,7 +65,7 @@ export function decideHost(context: HostContext): HostDecisions {
   const choices = enabledTools(host, chooseTools(facts, host, { s3: stack.s3 !== undefined }));
   refuseMissing(name, choices);
   const settings = hostSettings(context, choices);
-  const faults = hostFaults({ name, host, facts, paths: settings.paths, kind: settings.kind });
+  const faults = hostIssues({ name, host, facts, paths: settings.paths, kind: settings.kind });
   if (faults.length > 0) throw new ConfigError(faults);
   const container = containerOf(context);
   return {

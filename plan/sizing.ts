@@ -1,13 +1,13 @@
 import type { HostFacts } from "../host/facts.ts";
 import { type Bytes, bytes, formatBytes } from "../stacks/bytes.ts";
-import { ConfigError, type Fault } from "../stacks/fault.ts";
+import { ConfigError, type Issue } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { type BazelRemotePlan, noBazelRemote, planBazelRemote, sizeByMemory } from "./bazel-remote.ts";
 import { type Builders, builderSum, maxAgents, planBuilders, rustcFor } from "./builders.ts";
 import { MEAN_BLOB } from "./constants.ts";
 import { diskRooms } from "./disk.ts";
-import { activeFault, bazelRemoteFault, jobsFault, roomFault, sccacheFault } from "./faults.ts";
 import { type Box, boxOf, type MemoryShares, memoryShares } from "./memory.ts";
+import { activeIssue, bazelRemoteIssue, jobsIssue, roomIssue, sccacheIssue } from "./sizing-issues.ts";
 import type { Term } from "./term.ts";
 import { termsOf } from "./terms.ts";
 
@@ -59,12 +59,12 @@ function buildersOf(box: Box, shares: MemoryShares, host: HostConfig, name: stri
   const rustc = rustcFor(active, shares.room);
   if (rustc === null) {
     throw new ConfigError([
-      active === 1 ? roomFault(name, box, shares, host) : activeFault(name, box, shares, host),
+      active === 1 ? roomIssue(name, box, shares, host) : activeIssue(name, box, shares, host),
     ]);
   }
   const maxTasks = host.moon.enabled ? host.moon.concurrency : 1;
   const builders = planBuilders(active, box.cores, shares.room, rustc, { jobs: host.cargo.jobs, maxTasks });
-  if (builders.memory > shares.room) throw new ConfigError([jobsFault(name, builders, shares, host)]);
+  if (builders.memory > shares.room) throw new ConfigError([jobsIssue(name, builders, shares, host)]);
   return builders;
 }
 
@@ -81,13 +81,13 @@ function cachesOf(
   const rooms = diskRooms(facts.disks, host);
   const mean = host["bazel-remote"].mean_blob_size ?? MEAN_BLOB.value;
   const byMemory = sizeByMemory(shares.bazelRemote, mean);
-  const faults: (Fault | null)[] = [
-    host.sccache.enabled ? sccacheFault(name, host, rooms.sccache, facts.disks.sccache) : null,
+  const issues: (Issue | null)[] = [
+    host.sccache.enabled ? sccacheIssue(name, host, rooms.sccache, facts.disks.sccache) : null,
     host["bazel-remote"].enabled
-      ? bazelRemoteFault(name, host, rooms.bazelRemote, facts.disks["bazel-remote"], byMemory, box, mean)
+      ? bazelRemoteIssue(name, host, rooms.bazelRemote, facts.disks["bazel-remote"], byMemory, box, mean)
       : null,
   ];
-  const found = faults.filter((f) => f !== null);
+  const found = issues.filter((f) => f !== null);
   if (found.length > 0) throw new ConfigError(found);
   const max_size = host.sccache.max_size ?? rooms.sccache.share;
   return {

@@ -138,7 +138,7 @@ export type S3Keys = { accessKeyId: string; secretAccessKey: string };
  * What is wrong with a half of a key, without its value; undefined where nothing is. A space or line end comes from a
  * paste, and would make another file of the credentials'.
  */
-export function keyFault(secret: string, value: string): string | undefined {
+export function keyIssue(secret: string, value: string): string | undefined {
   if (/^[!-~]+$/.test(value)) return undefined;
   const found = value === "" ? "it is empty" : "it holds white space or a character beyond ASCII";
   return `${secret}: ${found}, wanted one word as the store gave it; next: ./warmbox pulumi config set --secret ${secret}`;

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { ConfigError, type Fault, fault, faultsOf, keyPath, nearest } from "./fault.ts";
-import { doc, flag, object, rule } from "./schema/fields.ts";
+import { ConfigError, type Issue, issuesOf, issueText, keyPath, nearest } from "./issue.ts";
+import { boolean, doc, object, rule } from "./schema/fields.ts";
 import { CACHE_ROOT, hostSchema } from "./schema/host.ts";
 import { gcsSchema, s3Schema } from "./schema/store.ts";
 import type { HostConfig, StackConfig } from "./types.ts";
 
-export { ConfigError } from "./fault.ts";
+export { ConfigError } from "./issue.ts";
 
 const HOST_NAME = "a host name of letters, digits and dashes, at most 63";
 
@@ -14,24 +14,24 @@ const fields = object({
     z
       .record(
         z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/, {
-          error: fault(HOST_NAME, "write another name; the address goes to reach.host"),
+          error: issueText(HOST_NAME, "write another name; the address goes to reach.host"),
         }),
         hostSchema,
         {
-          error: fault(
+          error: issueText(
             "the hosts of this stack by name",
             "write `warmbox:hosts:` with `this: {}` below it for this machine",
           ),
         },
       )
       .refine((hosts) => Object.keys(hosts).length > 0, {
-        error: fault("at least one host", "write `this: {}` below warmbox:hosts for this machine"),
+        error: issueText("at least one host", "write `this: {}` below warmbox:hosts for this machine"),
       }),
     {
       what: "The machines of the stack by a name of your choice; `this: {}` is this machine with every default.",
     },
   ),
-  proof: doc(flag().default(true), {
+  proof: doc(boolean().default(true), {
     what: "End every `up` with a proof on each host that all tiers really hit; a tier that does not fails the `up`.",
   }),
   s3: doc(s3Schema.exactOptional(), { what: "S3 behind tiers 1 and 2, so that hosts share." }),
@@ -112,10 +112,10 @@ export const stackSecretKeys = ["s3AccessKeyId", "s3SecretAccessKey"] as const;
  * @param also faults that are known already, reported with those found here
  * @throws {ConfigError} one error with all faults: key path, value received, bound with unit, next step
  */
-export function parseStackConfig(raw: unknown, also: Fault[] = []): StackConfig {
+export function parseStackConfig(raw: unknown, also: Issue[] = []): StackConfig {
   const result = stackSchema.safeParse(raw ?? {});
   if (result.success && also.length === 0) return result.data;
-  throw new ConfigError([...(result.success ? [] : faultsOf(result.error, raw ?? {})), ...also]);
+  throw new ConfigError([...(result.success ? [] : issuesOf(result.error, raw ?? {})), ...also]);
 }
 
 /**
@@ -136,7 +136,7 @@ export function readStack(get: (key: string) => unknown, present: readonly strin
   return parseStackConfig(raw, present.filter((key) => !known.includes(key)).map(strangeKey));
 }
 
-/** Pulumi keeps a scalar as text (`"true"`) and everything else as JSON; what is neither is a fault of the schema's. */
+/** Pulumi keeps a scalar as text (`"true"`) and everything else as JSON; what is neither is a issueText of the schema's. */
 function plain(value: unknown): unknown {
   if (typeof value !== "string") return value;
   try {
@@ -146,13 +146,13 @@ function plain(value: unknown): unknown {
   }
 }
 
-function strangeKey(key: string): Fault {
+function strangeKey(key: string): Issue {
   const [near, secret] = [nearest(key, stackConfigKeys), nearest(key, stackSecretKeys)];
   const removed = `run \`pulumi config rm ${key}\``;
   return {
     path: keyPath([key]),
     got: "(not shown)",
-    wanted: `no such key; there are ${stackConfigKeys.join(", ")} and the secrets ${stackSecretKeys.join(", ")}`,
+    expected: `no such key; there are ${stackConfigKeys.join(", ")} and the secrets ${stackSecretKeys.join(", ")}`,
     next:
       near !== undefined
         ? `write ${near}`

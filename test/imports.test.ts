@@ -59,7 +59,7 @@ describe("every pure file has a test", () => {
     ],
     "test/plan/sizing.test.ts": [
       ...["plan/bazel-remote.ts", "plan/bazel-remote-terms.ts", "plan/builders.ts", "plan/disk.ts"],
-      ...["plan/faults.ts", "plan/memory.ts", "plan/term.ts", "plan/terms.ts"],
+      ...["plan/sizing-issues.ts", "plan/memory.ts", "plan/term.ts", "plan/terms.ts"],
     ],
     "test/components/bazel-remote-container.test.ts": ["plan/container.ts"],
     "test/components/host-warnings.test.ts": [

@@ -1,15 +1,15 @@
 import { isIP } from "node:net";
 import type { z } from "zod";
 import { gib, kib } from "../bytes.ts";
-import { fault, nearest } from "../fault.ts";
-import { directory, doc, environment, flag, line, object, rule, settings, size, word } from "./fields.ts";
+import { issueText, nearest } from "../issue.ts";
+import { boolean, directory, doc, environment, object, oneOf, rule, settings, size, text } from "./fields.ts";
 
 const LINK = "https://github.com/buchgr/bazel-remote#command-line-flags";
 
 /** bazel-remote counts its cap in whole GiB: 1.5 in its file silently means 1. */
 const SIZE_STEP = gib(1);
 
-/** Keys of bazel-remote 2.6.2's YAML file that are free. It ignores unknown ones without a word, so we know them. */
+/** Keys of bazel-remote 2.6.2's YAML file that are free. It ignores unknown ones without a oneOf, so we know them. */
 const FREE = [
   "max_size_hard_limit",
   "zstd_implementation",
@@ -91,9 +91,9 @@ export function isLoopback(host: string): boolean {
 const ADDRESS = "HOST:PORT with HOST an IP address of the host and PORT from 1024 to 65535";
 
 function address(fallback: string) {
-  return line(ADDRESS, `write ${fallback}`).superRefine((value, context) => {
+  return text(ADDRESS, `write ${fallback}`).superRefine((value, context) => {
     const next = addressNext(value, fallback);
-    if (next !== undefined) context.addIssue({ code: "custom", message: fault(ADDRESS, next) });
+    if (next !== undefined) context.addIssue({ code: "custom", message: issueText(ADDRESS, next) });
   });
 }
 
@@ -118,14 +118,17 @@ function addressNext(value: string, fallback: string): string | undefined {
 }
 
 function image() {
-  const wanted = "an image by digest: NAME@sha256: and 64 hexadecimal digits";
-  return line(wanted).regex(/^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$/, {
-    error: fault(wanted, "run `docker buildx imagetools inspect NAME:TAG` and write NAME@ and its digest"),
+  const expected = "an image by digest: NAME@sha256: and 64 hexadecimal digits";
+  return text(expected).regex(/^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$/, {
+    error: issueText(
+      expected,
+      "run `docker buildx imagetools inspect NAME:TAG` and write NAME@ and its digest",
+    ),
   });
 }
 
 const fields = object({
-  enabled: doc(flag().default(true), {
+  enabled: doc(boolean().default(true), {
     what: "Tier 2: bazel-remote serves moon's remote cache on this host.",
   }),
   dir: doc(directory().exactOptional(), {
@@ -144,7 +147,7 @@ const fields = object({
     computed: "bazel-remote's own v2.6.2",
     link: "https://hub.docker.com/r/buchgr/bazel-remote-cache",
   }),
-  storage_mode: doc(word(["zstd", "uncompressed"]).default("zstd"), {
+  storage_mode: doc(oneOf(["zstd", "uncompressed"]).default("zstd"), {
     what: "Form of the files on disk. `zstd` also notices files that a crash cut short. All hosts on one bucket need the same.",
     link: LINK,
   }),
@@ -177,17 +180,18 @@ const fields = object({
 export const bazelRemoteSchema = rule(fields, ["http_address", "grpc_address", "settings"], (value, add) => {
   const { tls_ca_file, htpasswd_file, ldap } = value.settings;
   const open = (at: string) => !isLoopback(hostPort(at)?.host ?? "");
-  const wanted = "a loopback address, or an address with authentication: whoever can write can poison builds";
+  const expected =
+    "a loopback address, or an address with authentication: whoever can write can poison builds";
   if (open(value.http_address) && !tls_ca_file && !htpasswd_file && !ldap)
     add(
       ["http_address"],
-      wanted,
+      expected,
       "write 127.0.0.1:9090, or add settings.htpasswd_file or settings.tls_ca_file",
     );
   if (open(value.grpc_address) && !tls_ca_file)
     add(
       ["grpc_address"],
-      wanted,
+      expected,
       "write 127.0.0.1:9092, or add settings.tls_ca_file (mutual TLS; moon knows no other way over gRPC)",
     );
 });

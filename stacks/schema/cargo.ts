@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { directory, doc, flag, object, settings, whole, word } from "./fields.ts";
+import { boolean, directory, doc, integer, object, oneOf, settings } from "./fields.ts";
 
 const LINK = "https://doc.rust-lang.org/cargo/reference/config.html";
 const INCREMENTAL = "remove it: sccache does not cache incremental compilations";
@@ -24,10 +24,10 @@ const MAX_JOBS = 1024;
 
 /** Tier 3 and the cargo side of tier 1. */
 export const cargoSchema = object({
-  enabled: doc(flag().default(true), {
+  enabled: doc(boolean().default(true), {
     what: "Tier 3: one CARGO_HOME for all builds, with warmbox's settings in it.",
   }),
-  config: doc(word(["include", "inline"]).default("include"), {
+  config: doc(oneOf(["include", "inline"]).default("include"), {
     what: "`include`: our own `warmbox.toml` and one line in the user's `config.toml` (cargo ≥ 1.94). `inline`: a marked block in `config.toml`, for older toolchains.",
     link: `${LINK}#including-extra-configuration-files`,
   }),
@@ -36,7 +36,7 @@ export const cargoSchema = object({
     computed: "CARGO_HOME of the host's user, else `.cargo`",
     link: "https://doc.rust-lang.org/cargo/guide/cargo-home.html",
   }),
-  jobs: doc(whole("jobs", 1, MAX_JOBS).exactOptional(), {
+  jobs: doc(integer("jobs", 1, MAX_JOBS).exactOptional(), {
     what: "rustc processes that one cargo runs at once (`build.jobs`).",
     unit: "jobs",
     computed: "the plan's: RAM and cores over the active agents",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { bytes, mib } from "../bytes.ts";
-import { directory, doc, flag, line, object, size, whole, word } from "./fields.ts";
+import { boolean, directory, doc, integer, object, oneOf, size, text } from "./fields.ts";
 
 const ZERO = { min: bytes(0) };
 
@@ -11,9 +11,9 @@ export const MAX_CPUS = 8192;
 
 /** One mount as sizing sees it. */
 const disk = object({
-  mount: doc(line("a mount point").exactOptional(), { what: "Mount point." }),
-  device: doc(line("a device").exactOptional(), { what: "Device; caches on the same one share its space." }),
-  fs: doc(line("a file system type").exactOptional(), { what: "File system type." }),
+  mount: doc(text("a mount point").exactOptional(), { what: "Mount point." }),
+  device: doc(text("a device").exactOptional(), { what: "Device; caches on the same one share its space." }),
+  fs: doc(text("a file system type").exactOptional(), { what: "File system type." }),
   total: doc(size(ZERO).exactOptional(), { what: "Size of the volume.", unit: "size" }),
   free: doc(size(ZERO).exactOptional(), { what: "Free for this user.", unit: "size" }),
   held: doc(size(ZERO).exactOptional(), { what: "What that cache holds there now.", unit: "size" }),
@@ -26,17 +26,17 @@ const cores = z.number({ error: "a number of cores above 0\nwrite a number such 
 
 /** Facts told instead of probed. */
 export const factsSchema = object({
-  arch: doc(word(["x86_64", "aarch64"], { amd64: "write x86_64", arm64: "write aarch64" }).exactOptional(), {
+  arch: doc(oneOf(["x86_64", "aarch64"], { amd64: "write x86_64", arm64: "write aarch64" }).exactOptional(), {
     what: "Processor architecture.",
   }),
-  libc: doc(word(["glibc", "musl", "unknown"]).exactOptional(), { what: "C library." }),
+  libc: doc(oneOf(["glibc", "musl", "unknown"]).exactOptional(), { what: "C library." }),
   user: doc(
     object({
-      name: doc(line("a user name").exactOptional(), { what: "User that the builds run as." }),
-      uid: doc(whole("a user id", 0, 4294967294).exactOptional(), { what: "Its id." }),
-      gid: doc(whole("a group id", 0, 4294967294).exactOptional(), { what: "Its group's id." }),
+      name: doc(text("a user name").exactOptional(), { what: "User that the builds run as." }),
+      uid: doc(integer("a user id", 0, 4294967294).exactOptional(), { what: "Its id." }),
+      gid: doc(integer("a group id", 0, 4294967294).exactOptional(), { what: "Its group's id." }),
       home: doc(
-        line("an absolute path")
+        text("an absolute path")
           .regex(/^\//, { error: "an absolute path\nwrite the home directory in full" })
           .exactOptional(),
         {
@@ -51,16 +51,19 @@ export const factsSchema = object({
     what: "The cgroup's memory limit, where there is one.",
     unit: "size",
   }),
-  cpus: doc(whole("cores", 1, MAX_CPUS).exactOptional(), { what: "Cores that may be used.", unit: "cores" }),
+  cpus: doc(integer("cores", 1, MAX_CPUS).exactOptional(), {
+    what: "Cores that may be used.",
+    unit: "cores",
+  }),
   cpuQuota: doc(cores.exactOptional(), {
     what: "The cgroup's CPU quota, where there is one.",
     unit: "cores",
   }),
-  openFiles: doc(whole("open files", 256, 1_073_741_824).exactOptional(), {
+  openFiles: doc(integer("open files", 256, 1_073_741_824).exactOptional(), {
     what: "Hard limit of open files.",
     unit: "files",
   }),
-  docker: doc(line("a version").exactOptional(), { what: "Version of the Docker server there." }),
+  docker: doc(text("a version").exactOptional(), { what: "Version of the Docker server there." }),
   disks: doc(
     object({
       sccache: doc(disk.exactOptional(), { what: "The volume of that cache." }),
@@ -70,8 +73,8 @@ export const factsSchema = object({
   ),
   systemd: doc(
     object({
-      pid1: doc(flag().exactOptional(), { what: "systemd runs as process 1." }),
-      linger: doc(flag().exactOptional(), { what: "The user's units outlive the session." }),
+      pid1: doc(boolean().exactOptional(), { what: "systemd runs as process 1." }),
+      linger: doc(boolean().exactOptional(), { what: "The user's units outlive the session." }),
     }).exactOptional(),
     { what: "What systemd there is." },
   ),

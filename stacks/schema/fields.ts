@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Bytes, formatBytes, parseBytes } from "../bytes.ts";
-import { fault, USERINFO } from "../fault.ts";
+import { issueText, USERINFO } from "../issue.ts";
 
 /** What the option table says about a key, beside its type and default which the schema knows. */
 export type KeyDoc = {
@@ -22,28 +22,28 @@ export function doc<S extends z.ZodType>(schema: S, about: KeyDoc): S {
 
 /** An object that refuses keys it does not know. */
 export function object<S extends z.core.$ZodLooseShape>(shape: S) {
-  const group = fault(
+  const group = issueText(
     "a group of keys",
     "indent its keys below it, one a line, or write {} for the default of each",
   );
-  const known = Object.keys(shape).join(" "); // ../fault.ts makes the sentence of it
+  const known = Object.keys(shape).join(" "); // ../issueText.ts makes the sentence of it
   return z.strictObject(shape, { error: (issue) => (issue.code === "invalid_type" ? group : known) });
 }
 
 /** One of a few words; `wrong` maps words that people are told elsewhere to what to write here. */
-export function word<const W extends readonly [string, ...string[]]>(
+export function oneOf<const W extends readonly [string, ...string[]]>(
   words: W,
   wrong: Record<string, string> = {},
 ) {
   const next = (input: unknown) =>
     (typeof input === "string" && Object.hasOwn(wrong, input) && wrong[input]) ||
     `write one of ${words.join(", ")}`;
-  return z.enum(words, { error: (issue) => fault(`one of ${words.join(", ")}`, next(issue.input)) });
+  return z.enum(words, { error: (issue) => issueText(`one of ${words.join(", ")}`, next(issue.input)) });
 }
 
-/** A whole number of `unit` from `min` to `max`. */
-export function whole(unit: string, min: number, max: number) {
-  const error = fault(
+/** A integer number of `unit` from `min` to `max`. */
+export function integer(unit: string, min: number, max: number) {
+  const error = issueText(
     `a whole number of ${unit} from ${min} to ${max}`,
     `write a number from ${min} to ${max}`,
   );
@@ -51,42 +51,47 @@ export function whole(unit: string, min: number, max: number) {
 }
 
 /** true or false. */
-export function flag() {
-  return z.boolean({ error: fault("true or false", "write true or false, without quotes") });
+export function boolean() {
+  return z.boolean({ error: issueText("true or false", "write true or false, without quotes") });
 }
 
 /** A TCP port that a user may listen on. */
 export function port() {
   const [min, max] = [1024, 65535];
-  const error = fault(`a TCP port from ${min} to ${max}`, "write a free port, such as 4226");
+  const error = issueText(`a TCP port from ${min} to ${max}`, "write a free port, such as 4226");
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** One line of text. */
-export function line(what: string, next = "write one line of text, in quotes where it looks like a number") {
-  const error = fault(what, next);
-  // A control character would break the line-based files that the value goes into.
+/** One text of text. */
+export function text(what: string, next = "write one line of text, in quotes where it looks like a number") {
+  const error = issueText(what, next);
+  // A control character would break the text-based files that the value goes into.
   return z
     .string({ error })
     .min(1, { error })
     .regex(/^\P{Cc}*$/u, { error });
 }
 
-/** Smallest and, where a tool counts in whole GiB, the step of a size. */
+/** Smallest and, where a tool counts in integer GiB, the step of a size. */
 export type SizeBound = { min: Bytes; step?: Bytes };
 
-/** A size such as `30GiB`, or whole bytes; becomes {@link Bytes}. */
+/** A size such as `30GiB`, or integer bytes; becomes {@link Bytes}. */
 export function size(bound: SizeBound) {
   const step = bound.step === undefined ? "" : `, in whole steps of ${formatBytes(bound.step)}`;
-  const wanted = `a size in KiB, MiB, GiB or TiB of at least ${formatBytes(bound.min)}${step}`;
+  const expected = `a size in KiB, MiB, GiB or TiB of at least ${formatBytes(bound.min)}${step}`;
   return z
-    .union([z.string(), z.number()], { error: fault(wanted, "write it like 30GiB") })
-    .transform((value, context) => readSize(value, bound, wanted, context));
+    .union([z.string(), z.number()], { error: issueText(expected, "write it like 30GiB") })
+    .transform((value, context) => readSize(value, bound, expected, context));
 }
 
-function readSize(value: string | number, bound: SizeBound, wanted: string, context: z.RefinementCtx): Bytes {
+function readSize(
+  value: string | number,
+  bound: SizeBound,
+  expected: string,
+  context: z.RefinementCtx,
+): Bytes {
   const refuse = (next: string) => {
-    context.addIssue({ code: "custom", message: fault(wanted, next) });
+    context.addIssue({ code: "custom", message: issueText(expected, next) });
     return z.NEVER;
   };
   const decimal = /^\s*([\d.]+)\s*([kmgt])(b|i)?\s*$/i.exec(String(value));
@@ -108,12 +113,15 @@ function readSize(value: string | number, bound: SizeBound, wanted: string, cont
 
 /** A directory: absolute, or relative to the home of the host's user. */
 export function directory() {
-  const wanted = "a directory, absolute or relative to the home directory";
-  return line(wanted)
+  const expected = "a directory, absolute or relative to the home directory";
+  return text(expected)
     .regex(/^(?!~)[^$]*$/, {
-      error: fault(wanted, "write it without ~/ or $HOME: a relative path starts at the home directory"),
+      error: issueText(
+        expected,
+        "write it without ~/ or $HOME: a relative path starts at the home directory",
+      ),
     })
-    .regex(/^(?!(.*\/)?\.\.(\/|$))/, { error: fault(wanted, "write it without ..") })
+    .regex(/^(?!(.*\/)?\.\.(\/|$))/, { error: issueText(expected, "write it without ..") })
     .transform((path) => path.replace(/\/+$/, "") || "/");
 }
 
@@ -121,19 +129,19 @@ export function directory() {
 export function environment(refused: (name: string) => string | undefined) {
   const value = z
     .union([z.string(), z.number(), z.boolean()], {
-      error: fault("text, a number or a boolean", "write one value, or remove the variable"),
+      error: issueText("text, a number or a boolean", "write one value, or remove the variable"),
     })
     .transform(String)
-    .pipe(line("one line of text").or(z.literal("")));
-  const error = fault("variables by name", "write NAME: VALUE below it, one a line, or remove the key");
+    .pipe(text("one line of text").or(z.literal("")));
+  const error = issueText("variables by name", "write NAME: VALUE below it, one a line, or remove the key");
   return z.record(z.string(), value, { error }).superRefine((env, context) => {
     for (const [name, text] of Object.entries(env)) {
       const next = /^[A-Za-z_]\w*$/.test(name) ? refused(name) : "write letters, digits and _ only";
-      const wanted = "a variable that warmbox does not set itself";
+      const expected = "a variable that warmbox does not set itself";
       if (next !== undefined)
-        context.addIssue({ code: "custom", path: [name], message: fault(wanted, next) });
+        context.addIssue({ code: "custom", path: [name], message: issueText(expected, next) });
       else if (holdsSecret([name], text))
-        context.addIssue({ code: "custom", path: [name], message: fault(NO_SECRET, "remove it") });
+        context.addIssue({ code: "custom", path: [name], message: issueText(NO_SECRET, "remove it") });
     }
   });
 }
@@ -155,17 +163,17 @@ function holdsSecret(path: string[], value: unknown): boolean {
  * @param secretNext where the tool's secrets belong
  */
 export function settings(refused: (path: string, value: unknown) => string | undefined, secretNext: string) {
-  const error = fault(
+  const error = issueText(
     "keys of the tool's own configuration",
     "write KEY: VALUE below it, one a line, or remove the key",
   );
   return z.record(z.string(), z.unknown(), { error }).superRefine((value, context) => {
     for (const { path, leaf } of leaves(value, [])) {
       const next = refused(path.join("."), leaf);
-      const wanted = "a setting that warmbox does not own";
-      if (next !== undefined) context.addIssue({ code: "custom", path, message: fault(wanted, next) });
+      const expected = "a setting that warmbox does not own";
+      if (next !== undefined) context.addIssue({ code: "custom", path, message: issueText(expected, next) });
       else if (holdsSecret(path, leaf))
-        context.addIssue({ code: "custom", path, message: fault(NO_SECRET, secretNext) });
+        context.addIssue({ code: "custom", path, message: issueText(NO_SECRET, secretNext) });
     }
   });
 }
@@ -181,17 +189,17 @@ function leaves(value: object, above: string[]): { path: string[]; leaf: unknown
 
 /**
  * A rule between fields, tried as soon as the named fields are right by themselves, so that it is reported together
- * with faults elsewhere. `check` calls `add` for each fault, with the path of the field to change.
+ * with faults elsewhere. `check` calls `add` for each issueText, with the path of the field to change.
  */
 export function rule<S extends z.ZodType>(
   schema: S,
   fields: string[],
-  check: (value: z.output<S>, add: (path: PropertyKey[], wanted: string, next: string) => void) => void,
+  check: (value: z.output<S>, add: (path: PropertyKey[], expected: string, next: string) => void) => void,
 ): S {
   return schema.superRefine(
     (value, context) => {
-      check(value as z.output<S>, (path, wanted, next) =>
-        context.addIssue({ code: "custom", path, message: fault(wanted, next) }),
+      check(value as z.output<S>, (path, expected, next) =>
+        context.addIssue({ code: "custom", path, message: issueText(expected, next) }),
       );
     },
     { when: ({ value, issues }) => isRecord(value) && !issues.some((i) => concerns(i, fields)) },
@@ -202,7 +210,7 @@ function isRecord(value: unknown): boolean {
   return typeof value === "object" && value !== null;
 }
 
-/** A fault of a field, of something in it, or of the group that it stands in; a strange key beside it is none. */
+/** A issueText of a field, of something in it, or of the group that it stands in; a strange key beside it is none. */
 function concerns(issue: z.core.$ZodRawIssue, fields: string[]): boolean {
   if (issue.code === "unrecognized_keys") return false;
   const path = (issue.path ?? []).map((part) => `${String(part)}.`).join("");

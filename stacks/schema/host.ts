@@ -1,17 +1,20 @@
 import { z } from "zod";
-import { fault } from "../fault.ts";
+import { issueText } from "../issue.ts";
 import { bazelRemoteSchema, hostPort } from "./bazel-remote.ts";
 import { cargoSchema } from "./cargo.ts";
 import { factsSchema } from "./facts.ts";
-import { doc, flag, line, object, rule, whole, word } from "./fields.ts";
+import { boolean, doc, integer, object, oneOf, rule, text } from "./fields.ts";
 import { moonSchema } from "./moon.ts";
 import { sccacheSchema } from "./sccache.ts";
 import { toolsSchema } from "./tools.ts";
 
 const NAME = "a name without spaces that does not begin with a dash";
 const sshWord = (what: string) =>
-  line(`${what}: ${NAME}`).regex(/^[^\s@-][^\s@]*$/, {
-    error: fault(`${what}: ${NAME}`, "write it alone; a user goes to reach.user, options to ~/.ssh/config"),
+  text(`${what}: ${NAME}`).regex(/^[^\s@-][^\s@]*$/, {
+    error: issueText(
+      `${what}: ${NAME}`,
+      "write it alone; a user goes to reach.user, options to ~/.ssh/config",
+    ),
   });
 
 const SSH_LINK = "https://man.openbsd.org/ssh_config";
@@ -31,23 +34,23 @@ const reachSchema = z.discriminatedUnion(
         computed: "ssh's",
         link: SSH_LINK,
       }),
-      port: doc(whole("a TCP port", 1, 65535).exactOptional(), {
+      port: doc(integer("a TCP port", 1, 65535).exactOptional(), {
         what: "Port of sshd.",
         unit: "TCP port",
         computed: "ssh's",
         link: SSH_LINK,
       }),
-      sudo: doc(flag().default(false), {
+      sudo: doc(boolean().default(false), {
         what: "Work as root there by `sudo -n`; needed for `scope: system` unless user is root.",
       }),
-      multiplex: doc(flag().default(true), {
+      multiplex: doc(boolean().default(true), {
         what: "One connection for everything that a run asks of the host (ControlMaster). `false` where your home's path is longer than 36 bytes, or sshd allows one session.",
         link: SSH_LINK,
       }),
     }),
   ],
   {
-    error: fault(
+    error: issueText(
       "a way to reach the host with kind: local or ssh",
       "write kind: local for this machine, or kind: ssh with host",
     ),
@@ -59,11 +62,11 @@ export const MAX_AGENTS = 10_000;
 
 const agents = rule(
   object({
-    total: doc(whole("agents", 1, MAX_AGENTS).default(1), {
+    total: doc(integer("agents", 1, MAX_AGENTS).default(1), {
       what: "Builds (people, jobs, agents) that share the box.",
       unit: "agents",
     }),
-    active: doc(whole("agents", 1, MAX_AGENTS).default(1), {
+    active: doc(integer("agents", 1, MAX_AGENTS).default(1), {
       what: "How many of them build at once; the others wait. RAM and cores are divided by it.",
       unit: "agents",
     }),
@@ -83,17 +86,17 @@ const fields = object({
   reach: doc(reachSchema.prefault({ kind: "local" }), {
     what: "How the host is reached: this machine, or your own `ssh`.",
   }),
-  scope: doc(word(["user", "system"]).default("user"), {
+  scope: doc(oneOf(["user", "system"]).default("user"), {
     what: "`user`: only the user's own files, no root. `system`: own users for the daemons and hardened system units.",
   }),
-  service: doc(word(["auto", "systemd", "docker", "process"]).default("auto"), {
+  service: doc(oneOf(["auto", "systemd", "docker", "process"]).default("auto"), {
     what: "What keeps the daemons running. `auto`: systemd where it is process 1, else `process`, which does not outlive a reboot.",
   }),
   agents: doc(agents.prefault({}), { what: "Who shares the box." }),
   facts: doc(factsSchema.exactOptional(), {
     what: "Facts told instead of probed: they win, and let a preview go on when the host is down.",
   }),
-  purge: doc(flag().default(false), {
+  purge: doc(boolean().default(false), {
     what: "`pulumi destroy` deletes the caches' contents too; in `scope: user` only.",
   }),
   sccache: doc(sccacheSchema.prefault({}), { what: "Tier 1." }),
@@ -139,12 +142,12 @@ export type NamedDir = readonly [name: string, path: string];
 export function dirClash(
   remote: string,
   others: readonly NamedDir[],
-): { wanted: string; next: string } | undefined {
+): { expected: string; next: string } | undefined {
   const inside = (path: string, around: string) => `${path}/`.startsWith(around === "/" ? "/" : `${around}/`);
   const other = others.find(([, path]) => inside(path, remote) || inside(remote, path));
   return (
     other && {
-      wanted: `a directory apart from ${other[0]}, which is ${other[1]}`,
+      expected: `a directory apart from ${other[0]}, which is ${other[1]}`,
       next: "write another one: a stray file there stops bazel-remote's start",
     }
   );
@@ -157,7 +160,7 @@ const withDirs = rule(withPorts, ["scope", "sccache.dir", "bazel-remote", "cargo
     ["sccache.dir", host.sccache.dir ?? `${caches}sccache`],
     ["cargo.home", host.cargo.home ?? ".cargo"],
   ]);
-  if (clash) add(["bazel-remote", "dir"], clash.wanted, clash.next);
+  if (clash) add(["bazel-remote", "dir"], clash.expected, clash.next);
 });
 
 const withRoot = rule(withDirs, ["scope", "service", "sccache.dir", "bazel-remote.dir"], (host, add) => {

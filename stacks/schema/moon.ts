@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { directory, doc, environment, flag, line, object, whole, word } from "./fields.ts";
+import { boolean, directory, doc, environment, integer, object, oneOf, text } from "./fields.ts";
 
 const LINK = "https://moonrepo.dev/docs/config/workspace#remote";
 
@@ -44,7 +44,7 @@ const workspace = object({
   }),
   warm: doc(
     z
-      .array(line("one command line"), { error: "a list of command lines\nwrite `- cargo build --release`" })
+      .array(text("one command line"), { error: "a list of command lines\nwrite `- cargo build --release`" })
       .exactOptional(),
     {
       what: "What `./warmbox warm` runs in a throw-away worktree of it, one after the other, each by `sh -c`.",
@@ -52,7 +52,7 @@ const workspace = object({
         "`cargo fetch`, `cargo build` and `cargo test --no-run` of the whole workspace; then `moon run :build :test` where `.moon` is",
     },
   ),
-  remote_block: doc(flag().default(false), {
+  remote_block: doc(boolean().default(false), {
     what: "Also write a marked `remote:` block into its `.moon/workspace.yml`. Changes every task's hash once; the environment does without.",
     link: LINK,
   }),
@@ -60,25 +60,25 @@ const workspace = object({
 
 /** The client of tier 2: what may be said about moon. */
 export const moonSchema = object({
-  enabled: doc(flag().default(true), { what: "Point every moon on the host to its bazel-remote." }),
+  enabled: doc(boolean().default(true), { what: "Point every moon on the host to its bazel-remote." }),
   workspaces: doc(
     z.array(workspace, { error: "a list of workspaces\nwrite `- path: DIRECTORY`" }).default([]),
     {
       what: "moon workspaces on the host.",
     },
   ),
-  cache: doc(word(["off", "read", "read-write", "write"], MODES).default("read-write"), {
+  cache: doc(oneOf(["off", "read", "read-write", "write"], MODES).default("read-write"), {
     what: "`MOON_CACHE` of every session: `read` takes hits and writes nothing, `write` runs all and overwrites.",
     link: "https://moonrepo.dev/docs/commands/run",
   }),
   compression: doc(
-    word(["none", "zstd"], { gzip: "write zstd", zst: "write zstd", off: "write none" }).default("none"),
+    oneOf(["none", "zstd"], { gzip: "write zstd", zst: "write zstd", off: "write none" }).default("none"),
     {
       what: "Compression on the wire. Over loopback zstd only costs CPU; bazel-remote compresses what it stores by itself.",
       link: LINK,
     },
   ),
-  concurrency: doc(whole("actions", 1, MAX_CONCURRENCY).exactOptional(), {
+  concurrency: doc(integer("actions", 1, MAX_CONCURRENCY).exactOptional(), {
     what: "Actions that one moon runs at once (`MOON_CONCURRENCY`).",
     unit: "actions",
     computed: "the plan's maxTasks",

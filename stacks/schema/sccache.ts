@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { mib } from "../bytes.ts";
-import { directory, doc, environment, flag, object, port, settings, size } from "./fields.ts";
+import { boolean, directory, doc, environment, object, port, settings, size } from "./fields.ts";
 
 /** Less than this does not hold the output of one larger crate, so that every insert evicts what it follows. */
 const MIN_SIZE = mib(64);
@@ -73,7 +73,7 @@ const ENV: [RegExp, string][] = [
 
 /** Tier 1: what may be said about sccache. */
 export const sccacheSchema = object({
-  enabled: doc(flag().default(true), {
+  enabled: doc(boolean().default(true), {
     what: "Tier 1: cargo calls rustc through sccache, one server per host and user.",
   }),
   dir: doc(directory().exactOptional(), {

@@ -1,39 +1,39 @@
 import { z } from "zod";
 import { gib } from "../bytes.ts";
-import { fault } from "../fault.ts";
-import { directory, doc, flag, line, object, port, size, whole, word } from "./fields.ts";
+import { issueText } from "../issue.ts";
+import { boolean, directory, doc, integer, object, oneOf, port, size, text } from "./fields.ts";
 
 const BUCKET_WANTED = "a bucket name: 3 to 63 lower-case letters, digits, dots and dashes";
-const bucket = line(BUCKET_WANTED).regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, {
-  error: fault(BUCKET_WANTED, "write the bucket's name alone, without s3:// or a path"),
+const bucket = text(BUCKET_WANTED).regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, {
+  error: issueText(BUCKET_WANTED, "write the bucket's name alone, without s3:// or a path"),
 });
 
 const REGION_WANTED = "a region such as eu-central-1";
-const region = line(REGION_WANTED).regex(/^[a-z0-9-]+$/, {
-  error: fault(REGION_WANTED, "write the region's name; stores without regions take us-east-1"),
+const region = text(REGION_WANTED).regex(/^[a-z0-9-]+$/, {
+  error: issueText(REGION_WANTED, "write the region's name; stores without regions take us-east-1"),
 });
 
 const PREFIX_WANTED = "a key prefix without slashes at its ends";
 const prefix = doc(
-  line(PREFIX_WANTED)
-    .regex(/^[^/\s]([^\s]*[^/\s])?$/, { error: fault(PREFIX_WANTED, "write it like warmbox") })
+  text(PREFIX_WANTED)
+    .regex(/^[^/\s]([^\s]*[^/\s])?$/, { error: issueText(PREFIX_WANTED, "write it like warmbox") })
     .default("warmbox"),
   {
     what: "Start of every key: sccache writes below PREFIX/sccache, bazel-remote below PREFIX/bazel-remote.",
   },
 );
 
-const URL_WANTED = "an address http://HOST:PORT or https://HOST[:PORT]";
-const url = line(URL_WANTED).regex(/^https?:\/\/[^/\s@:]+(:\d{1,5})?\/?$/, {
-  error: fault(
-    URL_WANTED,
+const URL_EXPECTED = "an address http://HOST:PORT or https://HOST[:PORT]";
+const url = text(URL_EXPECTED).regex(/^https?:\/\/[^/\s@:]+(:\d{1,5})?\/?$/, {
+  error: issueText(
+    URL_EXPECTED,
     "write scheme, host and port only: sccache takes an address without a scheme for http",
   ),
 });
 
 /** How the daemons prove who they are. Keys are two secrets of the stack, never part of this file. */
 const credentials = doc(
-  word(["keys", "role"], {
+  oneOf(["keys", "role"], {
     iam_role: "write role",
     access_key: "write keys, and set the secrets s3AccessKeyId and s3SecretAccessKey",
   }).default("keys"),
@@ -54,14 +54,14 @@ export const s3Schema = z.discriminatedUnion(
       }),
       region: doc(region, { what: "AWS region of the bucket." }),
       prefix,
-      credentials: doc(word(["keys", "role"]).default("keys"), {
+      credentials: doc(oneOf(["keys", "role"]).default("keys"), {
         what: "`keys`: a new IAM user of least privilege. `role`: only the policy, for you to attach to the hosts' role.",
       }),
-      expire_days: doc(whole("days", 1, 3650).default(60), {
+      expire_days: doc(integer("days", 1, 3650).default(60), {
         what: "Objects so old are deleted, used or not; neither tool deletes any itself.",
         unit: "days",
       }),
-      force_destroy: doc(flag().default(false), {
+      force_destroy: doc(boolean().default(false), {
         what: "`pulumi destroy` deletes the bucket even when objects are in it.",
       }),
     }),
@@ -80,7 +80,7 @@ export const s3Schema = z.discriminatedUnion(
       }),
       bucket: doc(bucket, { what: "A bucket that is there." }),
       region: doc(region.default("us-east-1"), { what: "Region that the server signs for." }),
-      path_style: doc(flag().default(true), {
+      path_style: doc(boolean().default(true), {
         what: "Bucket in the path (most own servers) instead of in the host name.",
       }),
       prefix,
@@ -88,7 +88,7 @@ export const s3Schema = z.discriminatedUnion(
     }),
     object({
       kind: z.literal("embedded"),
-      host: doc(line("the name of a host of this stack").exactOptional(), {
+      host: doc(text("the name of a host of this stack").exactOptional(), {
         what: "The host whose service it is.",
         computed: "the first host",
       }),
@@ -111,7 +111,7 @@ export const s3Schema = z.discriminatedUnion(
     }),
   ],
   {
-    error: fault(
+    error: issueText(
       "an S3 store with kind: create, existing, endpoint or embedded",
       "write kind: embedded for one without an account",
     ),
@@ -131,8 +131,8 @@ export const gcsSchema = object({
           object({
             kind: z.literal("file"),
             path: doc(
-              line("an absolute path on the host").regex(/^\//, {
-                error: fault("an absolute path on the host", "write it in full"),
+              text("an absolute path on the host").regex(/^\//, {
+                error: issueText("an absolute path on the host", "write it in full"),
               }),
               {
                 what: "A service account's JSON key, already on the host.",
@@ -141,7 +141,7 @@ export const gcsSchema = object({
             ),
           }),
         ],
-        { error: fault("credentials with kind: default or file", "write kind: default") },
+        { error: issueText("credentials with kind: default or file", "write kind: default") },
       )
       .prefault({ kind: "default" }),
     { what: "`default`: the machine's own service account; `file`: a key on the host." },

@@ -1,15 +1,15 @@
 import { z } from "zod";
-import { fault } from "../fault.ts";
-import { doc, line, object } from "./fields.ts";
+import { issueText } from "../issue.ts";
+import { doc, object, text } from "./fields.ts";
 
-const wanted = "64 hexadecimal digits";
+const expected = "64 hexadecimal digits";
 const sha256 = z
-  .string({ error: fault(wanted, "write it in quotes; `sha256sum FILE` prints it") })
-  .regex(/^[0-9a-f]{64}$/, { error: fault(wanted, "run `sha256sum FILE` and write its first word") });
+  .string({ error: issueText(expected, "write it in quotes; `sha256sum FILE` prints it") })
+  .regex(/^[0-9a-f]{64}$/, { error: issueText(expected, "run `sha256sum FILE` and write its first word") });
 
-const URL_WANTED = "an https:// address";
-const url = line(URL_WANTED).regex(/^https:\/\/[^\s]+$/, {
-  error: fault(URL_WANTED, "write the address of the vendor's tarball"),
+const URL_EXPECTED = "an https:// address";
+const url = text(URL_EXPECTED).regex(/^https:\/\/[^\s]+$/, {
+  error: issueText(URL_EXPECTED, "write the address of the vendor's tarball"),
 });
 
 /** Where a tool's program comes from. */
@@ -24,14 +24,16 @@ const toolSchema = z.discriminatedUnion(
     }),
     object({
       kind: z.literal("file"),
-      path: doc(line("a path on the operator's machine"), {
+      path: doc(text("a path on the operator's machine"), {
         what: "The program on the operator's machine.",
         unit: "path",
       }),
       sha256: doc(sha256, { what: "Checksum of the program.", unit: "64 hex digits" }),
     }),
   ],
-  { error: fault("a tool source with kind: auto, release or file", "write kind: auto, or remove the key") },
+  {
+    error: issueText("a tool source with kind: auto, release or file", "write kind: auto, or remove the key"),
+  },
 );
 
 const tool = doc(toolSchema.prefault({ kind: "auto" }), {

@@ -209,21 +209,21 @@ describe("the docker server", () => {
   it("is refused where it is a rootless one", () => {
     expect(() =>
       boxOf({ facts: { dockerRootless: true } }),
-    ).toThrow(`1 fault in the stack's configuration; nothing was changed.
+    ).toThrow(`1 problem in the stack's configuration; nothing was changed.
   warmbox:hosts.box.service
-    got:    docker
-    wanted: a docker server that runs as root: the rootless one there gives the cache's files to other uids than 1000
-    next:   write service: process, or leave the key out`);
+    got:      docker
+    expected: a docker server that runs as root: the rootless one there gives the cache's files to other uids than 1000
+    next:     write service: process, or leave the key out`);
   });
 
   it("is demanded where the stack wants it, and only there", () => {
     expect(() =>
       boxOf({ facts: { docker: null } }),
-    ).toThrow(`1 fault in the stack's configuration; nothing was changed.
+    ).toThrow(`1 problem in the stack's configuration; nothing was changed.
   warmbox:hosts.box.service
-    got:    docker
-    wanted: a docker server that answers ci there
-    next:   start it and put ci into the group docker, or write service: process, or leave the key out`);
+    got:      docker
+    expected: a docker server that answers ci there
+    next:     start it and put ci into the group docker, or write service: process, or leave the key out`);
     const off = { service: "docker", "bazel-remote": { enabled: false } };
     expect(boxOf({ declared: off, facts: { docker: null } }).input.container).toBeUndefined();
   });

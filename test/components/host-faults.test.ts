@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { localFaults } from "../../plan/host-faults.ts";
+import { localIssues } from "../../plan/host-issues.ts";
 import { gib } from "../../stacks/bytes.ts";
-import { ConfigError } from "../../stacks/fault.ts";
+import { ConfigError } from "../../stacks/issue.ts";
 import { disk, hostOf, machine } from "../plan/machine.ts";
 import { type Declared, described } from "./described.ts";
 
@@ -22,11 +22,11 @@ const cargo = (version: string | null) => ({
 });
 
 describe("cargo before 1.94", () => {
-  const OLD = `1 fault in the stack's configuration; nothing was changed.
+  const OLD = `1 problem in the stack's configuration; nothing was changed.
   warmbox:hosts.box.cargo.config
-    got:    include, and /usr/bin/cargo there is 1.85.0
-    wanted: include with cargo 1.94.0 or newer, for an older one does not read it and every tier would be off; else inline
-    next:   write cargo.config: inline, or bring that cargo up to date (rustup update)`;
+    got:      include, and /usr/bin/cargo there is 1.85.0
+    expected: include with cargo 1.94.0 or newer, for an older one does not read it and every tier would be off; else inline
+    next:     write cargo.config: inline, or bring that cargo up to date (rustup update)`;
 
   it("is refused with include", () => expect(report({ facts: cargo("1.85.0") })).toBe(OLD));
   it.each([
@@ -43,11 +43,11 @@ describe("cargo before 1.94", () => {
 
 describe("system scope with root as the user who builds", () => {
   const user = { name: "root", uid: 0, gid: 0, home: "/root" };
-  const wanted = (next: string) => `1 fault in the stack's configuration; nothing was changed.
+  const wanted = (next: string) => `1 problem in the stack's configuration; nothing was changed.
   warmbox:hosts.box.scope
-    got:    system, and root is the user who builds
-    wanted: another user who builds: any account of the machine could run programs as root through root's sccache
-    next:   ${next}name that user in facts.user.name, or write sccache.enabled: false`;
+    got:      system, and root is the user who builds
+    expected: another user who builds: any account of the machine could run programs as root through root's sccache
+    next:     ${next}name that user in facts.user.name, or write sccache.enabled: false`;
 
   it("is refused on this machine, with what can be written there", () =>
     expect(report({ host: { scope: "system" }, facts: { user } })).toBe(wanted("")));
@@ -65,11 +65,11 @@ describe("bazel-remote's directory, once the home is known", () => {
   const at = (path: string) => ({
     facts: { disks: { ...PLAIN.disks, "bazel-remote": disk(path, gib(400)) } },
   });
-  const wanted = (got: string, other: string) => `1 fault in the stack's configuration; nothing was changed.
+  const wanted = (got: string, other: string) => `1 problem in the stack's configuration; nothing was changed.
   warmbox:hosts.box.bazel-remote.dir
-    got:    ${got}
-    wanted: a directory apart from ${other}
-    next:   write another one: a stray file there stops bazel-remote's start`;
+    got:      ${got}
+    expected: a directory apart from ${other}
+    next:     write another one: a stray file there stops bazel-remote's start`;
 
   it("is not the home itself", () =>
     expect(report(at("/home/ci"))).toBe(wanted("/home/ci", "sccache.dir, which is /home/ci/.cache/sccache")));
@@ -83,14 +83,14 @@ describe("bazel-remote's directory, once the home is known", () => {
 describe("system scope on this machine", () => {
   const host = hostOf({ scope: "system" });
 
-  it("takes root", () => expect(localFaults("box", host, 0)).toEqual([]));
-  it("does not matter in user scope", () => expect(localFaults("box", hostOf(), 1000)).toEqual([]));
+  it("takes root", () => expect(localIssues("box", host, 0)).toEqual([]));
+  it("does not matter in user scope", () => expect(localIssues("box", hostOf(), 1000)).toEqual([]));
   it("is refused to anybody else, before anything is asked", () =>
-    expect(localFaults("box", host, 1000)).toEqual([
+    expect(localIssues("box", host, 1000)).toEqual([
       {
         path: "warmbox:hosts.box.scope",
         got: "system, on this machine as user 1000",
-        wanted: "user, or system with root on this machine",
+        expected: "user, or system with root on this machine",
         next: "write scope: user, or reach: {kind: ssh, host: localhost, sudo: true}",
       },
     ]));

@@ -74,11 +74,11 @@ describe("a missing fact", () => {
   ])("%s is named with the key that declares it", (key, pattern, wanted, example) => {
     const parse = () => parseProbe(without(pattern), { name: "box" });
     expect(parse).toThrow(
-      exactly(`1 fault in the stack's configuration; nothing was changed.
+      exactly(`1 problem in the stack's configuration; nothing was changed.
   warmbox:hosts.box.facts.${key}
-    got:    nothing: the host did not tell
-    wanted: ${wanted}
-    next:   declare it: pulumi config set --path 'warmbox:hosts.box.facts.${key}' ${example}`),
+    got:      nothing: the host did not tell
+    expected: ${wanted}
+    next:     declare it: pulumi config set --path 'warmbox:hosts.box.facts.${key}' ${example}`),
     );
   });
 

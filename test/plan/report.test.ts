@@ -138,7 +138,7 @@ describe("flags that cannot be meant are one clear error", () => {
   test("a plan that does not add up is status 1", async () => {
     const { err, code } = await run("--ram 1GiB --cpus 1");
     expect({ first: err.split("\n")[0], code }).toEqual({
-      first: "plan: 1 fault in the stack's configuration; nothing was changed.",
+      first: "plan: 1 problem in the stack's configuration; nothing was changed.",
       code: 1,
     });
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { BEYOND_HEAP, RUSTC_RAM_LEAST, SLAB_PER_FILE } from "../../plan/constants.ts";
 import { type CachePlan, planHost } from "../../plan/sizing.ts";
 import { type Bytes, bytes, gib, mib } from "../../stacks/bytes.ts";
-import { ConfigError } from "../../stacks/fault.ts";
+import { ConfigError } from "../../stacks/issue.ts";
 import type { HostConfig } from "../../stacks/types.ts";
 import { disk, hostOf, machine, tib } from "./machine.ts";
 
@@ -25,13 +25,13 @@ const withAgents = (a: Box["agents"], over: Partial<HostConfig> = {}): HostConfi
   ...over,
 });
 
-/** A plan, or null where the machine is refused; anything but a list of faults is a defect. */
+/** A plan, or null where the machine is refused; anything but a list of issues is a defect. */
 function planned(b: Box, over: Partial<HostConfig> = {}): CachePlan | null {
   try {
     return planHost(machine(b.ram, b.cpus, b.disk), withAgents(b.agents, over), "box");
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const f of error.faults) expect(Object.values(f).every((part) => part.length > 0)).toBe(true);
+    for (const f of error.issues) expect(Object.values(f).every((part) => part.length > 0)).toBe(true);
     return null;
   }
 }
@@ -219,7 +219,7 @@ describe("sizes that the stack sets", () => {
         try {
           planHost(machine(b.ram, b.cpus, b.disk), withAgents(b.agents, { "bazel-remote": huge }), "box");
         } catch (error) {
-          const bound = /^at most (\d+)GiB:/.exec((error as ConfigError).faults[0]?.wanted ?? "");
+          const bound = /^at most (\d+)GiB:/.exec((error as ConfigError).issues[0]?.expected ?? "");
           expect(bound).not.toBeNull();
           const given = gib(Number(bound?.[1]));
           const plan = planned(b, { "bazel-remote": { ...huge, max_size: given } });

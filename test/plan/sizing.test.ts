@@ -182,9 +182,9 @@ describe("small machines", () => {
 
   test("1 GiB is refused, and its next steps work", () => {
     expect(refusal(machine(gib(1), 1, gib(40)))).toBe(`  warmbox:hosts.box
-    got:    1GiB of RAM, of which 320MiB would be left for rustc
-    wanted: at least 512MiB for one rustc beside the system and the caches
-    next:   set warmbox:hosts.box.bazel-remote.enabled to false, or give the machine at least 1.25GiB`);
+    got:      1GiB of RAM, of which 320MiB would be left for rustc
+    expected: at least 512MiB for one rustc beside the system and the caches
+    next:     set warmbox:hosts.box.bazel-remote.enabled to false, or give the machine at least 1.25GiB`);
     const without = { "bazel-remote": { enabled: false } };
     expect(plan(machine(gib(1), 1, gib(40)), without).builders.rustc).toBe(mib(576));
     expect(plan(machine(gib(1.25), 1, gib(40))).builders.rustc).toBe(mib(512));
@@ -192,9 +192,9 @@ describe("small machines", () => {
 
   test("more agents than fit are refused", () => {
     expect(refusal(machine(gib(4), 2, gib(40)), { agents: { total: 100 } })).toBe(`  warmbox:hosts.box
-    got:    4GiB of RAM, of which nothing would be left for rustc
-    wanted: at least 512MiB for one rustc beside the system and the caches
-    next:   set warmbox:hosts.box.agents.total to fewer, or give the machine more RAM`);
+    got:      4GiB of RAM, of which nothing would be left for rustc
+    expected: at least 512MiB for one rustc beside the system and the caches
+    next:     set warmbox:hosts.box.agents.total to fewer, or give the machine more RAM`);
   });
 });
 
@@ -207,49 +207,49 @@ describe("what the stack sets is held to its bounds", () => {
       "agents.active",
       { agents: { total: 12, active: 12 } },
       `  warmbox:hosts.box.agents.active
-    got:    12
-    wanted: at most 4: 16GiB of RAM leave 8.25GiB for rustc, at 2GiB each
-    next:   set it to 4 (the other agents wait their turn), or give the machine more RAM`,
+    got:      12
+    expected: at most 4: 16GiB of RAM leave 8.25GiB for rustc, at 2GiB each
+    next:     set it to 4 (the other agents wait their turn), or give the machine more RAM`,
     ],
     [
       "cargo.jobs",
       { cargo: { jobs: 16 } },
       `  warmbox:hosts.box.cargo.jobs
-    got:    16
-    wanted: at most 4: 1 active × 1 task × 16 jobs × 2GiB = 32GiB, and 9.62GiB of RAM are left for rustc
-    next:   set it to 4, remove it to have it reckoned, or lower warmbox:hosts.box.agents.active`,
+    got:      16
+    expected: at most 4: 1 active × 1 task × 16 jobs × 2GiB = 32GiB, and 9.62GiB of RAM are left for rustc
+    next:     set it to 4, remove it to have it reckoned, or lower warmbox:hosts.box.agents.active`,
     ],
     [
       "moon.concurrency",
       { moon: { concurrency: 9 } },
       `  warmbox:hosts.box.moon.concurrency
-    got:    9
-    wanted: at most 4: 1 active × 9 tasks × 1 job × 2GiB = 18GiB, and 9.62GiB of RAM are left for rustc
-    next:   set it to 4, remove it to have it reckoned, or lower warmbox:hosts.box.agents.active`,
+    got:      9
+    expected: at most 4: 1 active × 9 tasks × 1 job × 2GiB = 18GiB, and 9.62GiB of RAM are left for rustc
+    next:     set it to 4, remove it to have it reckoned, or lower warmbox:hosts.box.agents.active`,
     ],
     [
       "sccache.max_size",
       { sccache: { max_size: "90GiB" } },
       `  warmbox:hosts.box.sccache.max_size
-    got:    90GiB
-    wanted: at most 79GiB: ${volume}, beside the other cache on the same volume
-    next:   set it to 79GiB, or remove it to have it reckoned`,
+    got:      90GiB
+    expected: at most 79GiB: ${volume}, beside the other cache on the same volume
+    next:     set it to 79GiB, or remove it to have it reckoned`,
     ],
     [
       "bazel-remote.max_size, by RAM",
       { "bazel-remote": { max_size: "500GiB" }, sccache: { enabled: false } },
       `  warmbox:hosts.box.bazel-remote.max_size
-    got:    500GiB
-    wanted: at most 46GiB: its index takes 1.19KiB of RAM per blob of 14KiB, and may take 4GiB, a quarter of RAM
-    next:   set it to 46GiB, or remove it to have it reckoned, or set warmbox:hosts.box.bazel-remote.mean_blob_size if your blobs are larger`,
+    got:      500GiB
+    expected: at most 46GiB: its index takes 1.19KiB of RAM per blob of 14KiB, and may take 4GiB, a quarter of RAM
+    next:     set it to 46GiB, or remove it to have it reckoned, or set warmbox:hosts.box.bazel-remote.mean_blob_size if your blobs are larger`,
     ],
     [
       "both sizes, by disk",
       { "bazel-remote": { max_size: "40GiB" }, sccache: { max_size: "70GiB" } },
       `  warmbox:hosts.box.sccache.max_size
-    got:    70GiB
-    wanted: at most 40GiB: ${volume}, beside the other cache on the same volume
-    next:   set it to 40GiB, or remove it to have it reckoned`,
+    got:      70GiB
+    expected: at most 40GiB: ${volume}, beside the other cache on the same volume
+    next:     set it to 40GiB, or remove it to have it reckoned`,
     ],
   ])("%s", (_, declared, message) => {
     expect(refusal(small, declared)).toBe(message);
@@ -258,9 +258,9 @@ describe("what the stack sets is held to its bounds", () => {
   test("a full disk", () => {
     const full = disk("/home/ci/.cache", gib(500), { free: gib(2) });
     const fault = (cache: string) => `  warmbox:hosts.box.${cache}.dir
-    got:    /home/ci/.cache on /dev/vda1 (/): 2GiB free of 500GiB
-    wanted: room for at least 1GiB per cache within 80 % of the free space
-    next:   free space there, set warmbox:hosts.box.${cache}.dir to a directory on a larger volume, or set warmbox:hosts.box.${cache}.enabled to false`;
+    got:      /home/ci/.cache on /dev/vda1 (/): 2GiB free of 500GiB
+    expected: room for at least 1GiB per cache within 80 % of the free space
+    next:     free space there, set warmbox:hosts.box.${cache}.dir to a directory on a larger volume, or set warmbox:hosts.box.${cache}.enabled to false`;
     expect(refusal({ ...small, disks: cacheDisks(full, full) })).toBe(
       `${fault("sccache")}\n${fault("bazel-remote")}`,
     );

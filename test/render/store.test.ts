@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { credentialsPath, keyFault, NO_STORE, storeEnvironment, storeOf } from "../../plan/store.ts";
+import { credentialsPath, keyIssue, NO_STORE, storeEnvironment, storeOf } from "../../plan/store.ts";
 import { bazelRemoteConfig } from "../../render/bazel-remote/bazel-remote-config.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote/bazel-remote-resource.ts";
 import { cargoScript } from "../../render/cargo/cargo-resource.ts";
@@ -102,10 +102,10 @@ it("GCS gets the prefix from both, and a system unit its key file from systemd",
 it("says what is wrong with a key, and not what it is", () => {
   const next = "next: ./warmbox pulumi config set --secret s3AccessKeyId";
   const wanted = "wanted one word as the store gave it";
-  expect(keyFault("s3AccessKeyId", "AKIA/+=x")).toBeUndefined();
-  expect(keyFault("s3AccessKeyId", "")).toBe(`s3AccessKeyId: it is empty, ${wanted}; ${next}`);
+  expect(keyIssue("s3AccessKeyId", "AKIA/+=x")).toBeUndefined();
+  expect(keyIssue("s3AccessKeyId", "")).toBe(`s3AccessKeyId: it is empty, ${wanted}; ${next}`);
   for (const value of ["a key", "key\n", " key", "kéy", "a\u0000b"])
-    expect(keyFault("s3AccessKeyId", value)).toBe(
+    expect(keyIssue("s3AccessKeyId", value)).toBe(
       `s3AccessKeyId: it holds white space or a character beyond ASCII, ${wanted}; ${next}`,
     );
 });

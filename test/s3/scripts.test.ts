@@ -255,7 +255,7 @@ describe("the server's unit", () => {
     );
     expect(() =>
       s3ServerScript(serverInput("/home/ci", { dir: "/srv/s3" }, "systemd-system", "system")),
-    ).toThrow(/wanted: a directory below \/var\/cache\/ .*\n {4}next: {3}write \/var\/cache\/warmbox-s3/);
+    ).toThrow(/expected: a directory below \/var\/cache\/ .*\n {4}next: {5}write \/var\/cache\/warmbox-s3/);
   });
 
   it("gets the keys from systemd, for root's file is 0600", () => {

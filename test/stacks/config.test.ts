@@ -17,11 +17,11 @@ function report(box: unknown, rest: Record<string, unknown> = {}): string {
 
 /** The four lines of a report with one fault. */
 function one(path: string, got: string, wanted: string, next: string): string {
-  return `1 fault in the stack's configuration; nothing was changed.
+  return `1 problem in the stack's configuration; nothing was changed.
   warmbox:${path}
-    got:    ${got}
-    wanted: ${wanted}
-    next:   ${next}`;
+    got:      ${got}
+    expected: ${wanted}
+    next:     ${next}`;
 }
 
 /** For `toThrow`, which takes a text for a part of the message. */
@@ -43,7 +43,7 @@ const MOON_KEYS = "enabled, workspaces, cache, compression, concurrency, env";
 const NO_MAX_TASKS =
   "moon has no such setting in any version; write moon.concurrency (it becomes MOON_CONCURRENCY)";
 
-/** Declared below host `box`, and the one fault that it must give: path below the host, got, wanted, next. */
+/** Declared below host `box`, and the one fault that it must give: path below the host, got, expected, next. */
 const ONE_FAULT: [string, unknown, [string, string, string, string]][] = [
   [
     "read-only is not moon's word",
@@ -471,7 +471,7 @@ describe("parseStackConfig", () => {
       "  warmbox:s3.region",
       "  warmbox:hots",
     ]);
-    expect(text).toMatch(/^7 faults in the stack's configuration; nothing was changed\.\n/);
+    expect(text).toMatch(/^7 problems in the stack's configuration; nothing was changed\.\n/);
   });
 
   it("wants a host", () => {
@@ -589,7 +589,7 @@ describe("readStack, on Pulumi's own Config", () => {
 
   it("reports them with all others", () => {
     const { read: run } = read({ hosts: '{"this":{"sccache":null}}', proof: "no", prof: "hush" });
-    expect(run).toThrow(/^3 faults .*hosts\.this\.sccache\n.*warmbox:proof\n.*warmbox:prof\n/s);
+    expect(run).toThrow(/^3 problems .*hosts\.this\.sccache\n.*warmbox:proof\n.*warmbox:prof\n/s);
     expect(run).not.toThrow(/hush/);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { parseStackConfig, stackSchema } from "../../stacks/config.ts";
-import { ConfigError, type Fault } from "../../stacks/fault.ts";
+import { ConfigError, type Issue } from "../../stacks/issue.ts";
 
 type Json = {
   properties?: Record<string, Json>;
@@ -73,12 +73,12 @@ function withValue(tree: Record<string, unknown>, path: Path, value: unknown): R
 const SCHEMA = z.toJSONSchema(stackSchema, { io: "input", unrepresentable: "any" }) as Json;
 const PLACES = places(SCHEMA, [], { hosts: { box: {} } });
 
-function faultsOf(config: unknown): Fault[] {
+function faultsOf(config: unknown): Issue[] {
   try {
     parseStackConfig(config);
     return [];
   } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
+    if (error instanceof ConfigError) return error.issues;
     throw error;
   }
 }
@@ -102,10 +102,10 @@ it.each(VALUES)(
         const shown = JSON.stringify({ at: path.join("."), ...fault });
         expect(fault.path, shown).toMatch(/^warmbox:(hosts|proof|s3|gcs)/);
         expect(fault.got, shown).not.toBe("");
-        expect(fault.wanted, shown).toMatch(/^\S.{5,}/);
-        expect(fault.wanted, shown).not.toMatch(/invalid|expected|received|NaN|undefined/i); // the library's own words
+        expect(fault.expected, shown).toMatch(/^\S.{5,}/);
+        expect(fault.expected, shown).not.toMatch(/invalid|expected|received|NaN|undefined/i); // the library's own words
         expect(fault.next, shown).toMatch(/\b(write|run|remove|declare|set|use|indent|raise|change) /);
-        expect(fault.next, shown).not.toBe(fault.wanted);
+        expect(fault.next, shown).not.toBe(fault.expected);
       }
     }
     expect(refused).toBeGreaterThan(PLACES.length / 3);

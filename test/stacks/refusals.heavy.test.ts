@@ -31,11 +31,11 @@ it("every mistake of a stack file is in one report, as a person wrote it, withou
   warmbox:prof: false1
   warmbox:s3AccesKeyId: hush
 `);
-  expect(output).toContain(`error: 5 faults in the stack's configuration; nothing was changed.
+  expect(output).toContain(`error: 5 problems in the stack's configuration; nothing was changed.
       warmbox:hosts.box.sccache
-        got:    null
-        wanted: a group of keys
-        next:   indent its keys below it, one a line, or write {} for the default of each
+        got:      null
+        expected: a group of keys
+        next:     indent its keys below it, one a line, or write {} for the default of each
       warmbox:hosts.box.moon.cache
 `);
   expect(output.match(/^ +warmbox:\S+$/gm)?.map((line) => line.trim())).toEqual([

@@ -2,52 +2,52 @@ import type { z } from "zod";
 import { UserError } from "./errors.ts";
 
 /** One thing wrong with the stack file, in the four parts that every message of ours has. */
-export type Fault = {
+export type Issue = {
   /** Key path as `pulumi config set --path` takes it: `warmbox:hosts.box.sccache.max_size`. */
   path: string;
   /** What stood there; hidden where it could be a secret. */
   got: string;
   /** What may stand there, with its unit. */
-  wanted: string;
+  expected: string;
   /** What to type instead. */
   next: string;
 };
 
 /** Raised once per run for a stack file that is not right; `.message` is complete and needs no stack trace. */
 export class ConfigError extends UserError {
-  readonly faults: Fault[];
-  constructor(faults: Fault[]) {
-    super("config", faultReport(faults));
-    this.faults = faults;
+  readonly issues: Issue[];
+  constructor(issues: Issue[]) {
+    super("config", issueReport(issues));
+    this.issues = issues;
   }
 }
 
-/** Text of a zod message that {@link faultsOf} takes apart again: bound first, next step second. */
-export function fault(wanted: string, next: string): string {
-  return `${wanted}\n${next}`;
+/** Text of a zod message that {@link issuesOf} takes apart again: bound first, next step second. */
+export function issueText(expected: string, next: string): string {
+  return `${expected}\n${next}`;
 }
 
-/** All faults of a failed parse, in the order of the stack file; `raw` is what was parsed. */
-export function faultsOf(error: z.ZodError, raw: unknown): Fault[] {
-  return error.issues.flatMap((issue) => issueFaults(issue, raw));
+/** All issues of a failed parse, in the order of the stack file; `raw` is what was parsed. */
+export function issuesOf(error: z.ZodError, raw: unknown): Issue[] {
+  return error.issues.flatMap((issue) => issuesFrom(issue, raw));
 }
 
-function faultReport(faults: Fault[]): string {
-  const count = faults.length === 1 ? "1 fault" : `${faults.length} faults`;
-  const list = faults.map(
-    (f) => `  ${f.path}\n    got:    ${f.got}\n    wanted: ${f.wanted}\n    next:   ${f.next}`,
+function issueReport(issues: Issue[]): string {
+  const count = issues.length === 1 ? "1 problem" : `${issues.length} problems`;
+  const list = issues.map(
+    (f) => `  ${f.path}\n    got:      ${f.got}\n    expected: ${f.expected}\n    next:     ${f.next}`,
   );
   return `${count} in the stack's configuration; nothing was changed.\n${list.join("\n")}`;
 }
 
-function issueFaults(issue: z.core.$ZodIssue, raw: unknown): Fault[] {
+function issuesFrom(issue: z.core.$ZodIssue, raw: unknown): Issue[] {
   if (issue.code === "unrecognized_keys") {
     const known = issue.message.split(" ").filter(Boolean); // see object() in schema/fields.ts
     return issue.keys.map((key) => unknownKey([...issue.path, key], key, known, raw));
   }
   const message = issue.code === "invalid_key" ? issue.issues[0]?.message : issue.message;
-  const [wanted = "", next] = (message ?? issue.message).split("\n");
-  return [{ path: keyPath(issue.path), got: shown(issue.path, raw), wanted, next: next ?? nextFor(issue) }];
+  const [expected = "", next] = (message ?? issue.message).split("\n");
+  return [{ path: keyPath(issue.path), got: shown(issue.path, raw), expected, next: next ?? nextFor(issue) }];
 }
 
 /** Words that guides and other versions use, and where the thing is set here. */
@@ -67,11 +67,11 @@ const ELSEWHERE: Record<string, string> = {
   secret_access_key: "keys are secrets: run `pulumi config set --secret s3SecretAccessKey`",
 };
 
-function unknownKey(path: PropertyKey[], key: string, known: string[], raw: unknown): Fault {
+function unknownKey(path: PropertyKey[], key: string, known: string[], raw: unknown): Issue {
   const near = nearest(key, known);
   const next = ELSEWHERE[key] ?? (near === undefined ? "remove it" : `write ${near}`);
-  const wanted = known.length === 0 ? "no such key" : `no such key; there are ${known.join(", ")}`;
-  return { path: keyPath(path), got: shown(path, raw), wanted, next };
+  const expected = known.length === 0 ? "no such key" : `no such key; there are ${known.join(", ")}`;
+  return { path: keyPath(path), got: shown(path, raw), expected, next };
 }
 
 function nextFor(issue: z.core.$ZodIssue): string {

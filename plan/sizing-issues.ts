@@ -1,6 +1,6 @@
 import type { Disk } from "../host/facts.ts";
 import { type Bytes, bazelRemoteGiB, bytes, formatBytes } from "../stacks/bytes.ts";
-import { type Fault, keyPath } from "../stacks/fault.ts";
+import { type Issue, keyPath } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { type Builders, builderSum, rustcFor } from "./builders.ts";
 import {
@@ -17,7 +17,7 @@ import { type Box, type MemoryShares, memoryShares } from "./memory.ts";
 const at = (name: string, ...keys: string[]) => keyPath(["hosts", name, ...keys]);
 
 /** Not even one small rustc fits beside what else runs. */
-export function roomFault(name: string, box: Box, shares: MemoryShares, host: HostConfig): Fault {
+export function roomIssue(name: string, box: Box, shares: MemoryShares, host: HostConfig): Issue {
   const without = { ...host, "bazel-remote": { ...host["bazel-remote"], enabled: false } };
   const helps =
     host["bazel-remote"].enabled && memoryShares(box.memory, without).room >= RUSTC_RAM_LEAST.value;
@@ -30,13 +30,13 @@ export function roomFault(name: string, box: Box, shares: MemoryShares, host: Ho
   return {
     path: at(name),
     got: `${formatBytes(box.memory)} of RAM, of which ${amount(shares.room)} would be left for rustc`,
-    wanted: `at least ${formatBytes(RUSTC_RAM_LEAST.value)} for one rustc beside the system and the caches`,
+    expected: `at least ${formatBytes(RUSTC_RAM_LEAST.value)} for one rustc beside the system and the caches`,
     next,
   };
 }
 
 /** More active builders than RAM holds at one job each. */
-export function activeFault(name: string, box: Box, shares: MemoryShares, host: HostConfig): Fault {
+export function activeIssue(name: string, box: Box, shares: MemoryShares, host: HostConfig): Issue {
   const most = Math.max(Math.floor(shares.room / RUSTC_RAM.value), rustcFor(1, shares.room) === null ? 0 : 1);
   const next =
     most >= 1
@@ -45,13 +45,13 @@ export function activeFault(name: string, box: Box, shares: MemoryShares, host: 
   return {
     path: at(name, "agents", "active"),
     got: String(host.agents.active),
-    wanted: `at most ${Math.max(1, most)}: ${formatBytes(box.memory)} of RAM leave ${amount(shares.room)} for rustc, at ${formatBytes(RUSTC_RAM.value)} each`,
+    expected: `at most ${Math.max(1, most)}: ${formatBytes(box.memory)} of RAM leave ${amount(shares.room)} for rustc, at ${formatBytes(RUSTC_RAM.value)} each`,
     next,
   };
 }
 
 /** A number of jobs or tasks that the stack sets and RAM does not hold. */
-export function jobsFault(name: string, b: Builders, shares: MemoryShares, host: HostConfig): Fault {
+export function jobsIssue(name: string, b: Builders, shares: MemoryShares, host: HostConfig): Issue {
   const byJobs = host.cargo.jobs !== undefined;
   const path = byJobs ? at(name, "cargo", "jobs") : at(name, "moon", "concurrency");
   const other = byJobs ? b.maxTasks : b.jobs;
@@ -60,22 +60,23 @@ export function jobsFault(name: string, b: Builders, shares: MemoryShares, host:
   return {
     path,
     got: String(byJobs ? b.jobs : b.maxTasks),
-    wanted: `at most ${Math.max(1, most)}: ${builderSum(b)} = ${formatBytes(b.memory)}, and ${amount(shares.room)} of RAM are left for rustc`,
+    expected: `at most ${Math.max(1, most)}: ${builderSum(b)} = ${formatBytes(b.memory)}, and ${amount(shares.room)} of RAM are left for rustc`,
     next: most >= 1 ? `set it to ${most}, remove it to have it reckoned, or ${fewer}` : fewer,
   };
 }
 
 /** sccache's size beyond its volume, or a volume that is too full for it. */
-export function sccacheFault(name: string, host: HostConfig, room: DiskRoom, disk: Disk): Fault | null {
+export function sccacheIssue(name: string, host: HostConfig, room: DiskRoom, disk: Disk): Issue | null {
   const size = host.sccache.max_size;
-  if (size === undefined) return room.share >= CACHE_LEAST.value ? null : fullFault(name, "sccache", disk);
+  if (size === undefined)
+    return room.share >= CACHE_LEAST.value ? null : fullVolumeIssue(name, "sccache", disk);
   if (size <= room.bound) return null;
-  if (room.bound < CACHE_LEAST.value) return fullFault(name, "sccache", disk);
+  if (room.bound < CACHE_LEAST.value) return fullVolumeIssue(name, "sccache", disk);
   return tooLarge(name, "sccache", size, room.bound, diskReason(room, disk));
 }
 
 /** bazel-remote's size beyond RAM or its volume, or a volume that is too full for it. */
-export function bazelRemoteFault(
+export function bazelRemoteIssue(
   name: string,
   host: HostConfig,
   room: DiskRoom,
@@ -83,12 +84,12 @@ export function bazelRemoteFault(
   byMemory: Bytes,
   box: Box,
   mean: Bytes,
-): Fault | null {
+): Issue | null {
   const size = host["bazel-remote"].max_size;
   const bound = bytes(Math.min(byMemory, room.bound));
-  if (byMemory < CACHE_LEAST.value) return meanFault(name, mean, box);
+  if (byMemory < CACHE_LEAST.value) return meanBlobIssue(name, mean, box);
   if (bound < CACHE_LEAST.value || (size === undefined && room.share < CACHE_LEAST.value)) {
-    return fullFault(name, "bazel-remote", disk);
+    return fullVolumeIssue(name, "bazel-remote", disk);
   }
   if (size === undefined || size <= bound) return null;
   if (room.bound <= byMemory) return tooLarge(name, "bazel-remote", size, bound, diskReason(room, disk));
@@ -99,29 +100,29 @@ export function bazelRemoteFault(
 
 type Cache = "sccache" | "bazel-remote";
 
-function tooLarge(name: string, cache: Cache, size: Bytes, bound: Bytes, why: string, also = ""): Fault {
+function tooLarge(name: string, cache: Cache, size: Bytes, bound: Bytes, why: string, also = ""): Issue {
   return {
     path: at(name, cache, "max_size"),
     got: formatBytes(size),
-    wanted: `at most ${wholeGiB(bound)}: ${why}`,
+    expected: `at most ${wholeGiB(bound)}: ${why}`,
     next: `set it to ${wholeGiB(bound)}, or remove it to have it reckoned${also}`,
   };
 }
 
-function fullFault(name: string, cache: Cache, disk: Disk): Fault {
+function fullVolumeIssue(name: string, cache: Cache, disk: Disk): Issue {
   return {
     path: at(name, cache, "dir"),
     got: `${disk.path} on ${disk.device} (${disk.mount}): ${formatBytes(disk.free)} free of ${formatBytes(disk.total)}`,
-    wanted: `room for at least ${formatBytes(CACHE_LEAST.value)} per cache within ${DISK_SHARE.value * 100} % of the free space`,
+    expected: `room for at least ${formatBytes(CACHE_LEAST.value)} per cache within ${DISK_SHARE.value * 100} % of the free space`,
     next: `free space there, set ${at(name, cache, "dir")} to a directory on a larger volume, or set ${at(name, cache, "enabled")} to false`,
   };
 }
 
-function meanFault(name: string, mean: Bytes, box: Box): Fault {
+function meanBlobIssue(name: string, mean: Bytes, box: Box): Issue {
   return {
     path: at(name, "bazel-remote", "mean_blob_size"),
     got: formatBytes(mean),
-    wanted: `a mean at which the index of 1GiB fits into a quarter of ${formatBytes(box.memory)} of RAM`,
+    expected: `a mean at which the index of 1GiB fits into a quarter of ${formatBytes(box.memory)} of RAM`,
     next: `remove it, or set ${at(name, "bazel-remote", "enabled")} to false`,
   };
 }
