@@ -5,7 +5,7 @@
 import { cpSync, existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { findPulumi } from "../setup/cli.ts";
+import { findPulumi } from "../setup/pulumi/cli.ts";
 import { type Box, makeBox } from "../test/e2e/box.ts";
 import { median, runPaired, spread, timed } from "./paired.ts";
 import { roundsAsked } from "./rounds.ts";

@@ -29,11 +29,11 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     case "preview":
     case "destroy":
     case "refresh": {
-      const { runPulumi } = await import("./pulumi.ts");
+      const { runPulumi } = await import("./pulumi/run.ts");
       return await runPulumi(ROOT, [command, ...rest]);
     }
     case "pulumi": {
-      const { runPulumi } = await import("./pulumi.ts");
+      const { runPulumi } = await import("./pulumi/run.ts");
       return await runPulumi(ROOT, rest);
     }
     case "test":

@@ -1,5 +1,5 @@
 /** The real programs that tests run, found or made by the project's own means. */
-import { findPulumi } from "../setup/cli.ts";
+import { findPulumi } from "../setup/pulumi/cli.ts";
 import type { ToolName } from "../stacks/versions.ts";
 import { obtainTool } from "../tools/obtain.ts";
 

@@ -1,4 +1,4 @@
-/** Oldest Go that builds the tools and Pulumi: what the `go` lines below tools/go and setup/go demand. */
+/** Oldest Go that builds the tools and Pulumi: what the `go` lines below tools/go and setup/pulumi/go demand. */
 export const GO_VERSION = "1.25.11";
 
 /** Compares the numbers of two versions; what is no version counts as older than all. */

@@ -1,8 +1,8 @@
 /** `npm test`, `./warmbox check` and `./warmbox format`. */
 import { join } from "node:path";
 import { obtainTool } from "../../tools/obtain.ts";
-import { findPulumi } from "../cli.ts";
 import { inForeground } from "../foreground.ts";
+import { findPulumi } from "../pulumi/cli.ts";
 import { demandPrograms } from "./prerequisites.ts";
 import { ensureTestPrograms, globOf, leftOut } from "./test-programs.ts";
 

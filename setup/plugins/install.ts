@@ -4,10 +4,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pulumiHome } from "../../stacks/project.ts";
 import { startProgress } from "../../tools/progress.ts";
-import type { PulumiCli } from "../cli.ts";
 import { isOnPath } from "../dev/prerequisites.ts";
-import { RELEASE_HOST, reachable, rememberUnreachable } from "../vendor.ts";
-import { COMMAND_PLUGIN_VERSION } from "../versions.ts";
+import type { PulumiCli } from "../pulumi/cli.ts";
+import { RELEASE_HOST, reachable, rememberUnreachable } from "../pulumi/vendor.ts";
+import { COMMAND_PLUGIN_VERSION } from "../pulumi/versions.ts";
 import { installLauncher, isLauncher } from "./launcher.ts";
 
 const BINARY = "pulumi-resource-command";

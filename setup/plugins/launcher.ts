@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { shellWord } from "../../stacks/shell.ts";
-import { COMMAND_PLUGIN_VERSION } from "../versions.ts";
+import { COMMAND_PLUGIN_VERSION } from "../pulumi/versions.ts";
 
 /** Begin of a launcher's second line in every version: one that an earlier checkout wrote is rewritten by the next run. */
 const MARK = "# warmbox ";

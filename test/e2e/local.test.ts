@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { findPulumi } from "../../setup/cli.ts";
+import { findPulumi } from "../../setup/pulumi/cli.ts";
 import { obtainTool } from "../../tools/obtain.ts";
 import { killService } from "../support/service.ts";
 import { type Box, identities, listing, makeBox } from "./box.ts";

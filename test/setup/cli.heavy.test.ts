@@ -17,7 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { findPulumi } from "../../setup/cli.ts";
+import { findPulumi } from "../../setup/pulumi/cli.ts";
 import { warmboxCache } from "../../tools/cache.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -85,7 +85,7 @@ function start(
   const program = join(home, "run.mjs");
   writeFileSync(
     program,
-    `import { runPulumi } from ${JSON.stringify(join(ROOT, "setup/pulumi.ts"))};
+    `import { runPulumi } from ${JSON.stringify(join(ROOT, "setup/pulumi/run.ts"))};
 process.exitCode = await runPulumi(${JSON.stringify(project)}, process.argv.slice(2));\n`,
   );
   const argv = [process.execPath, program, ...args];

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { hostname, userInfo } from "node:os";
 import { describe, expect, test } from "vitest";
-import { isLeftOver } from "../../setup/interrupted.ts";
+import { isLeftOver } from "../../setup/pulumi/interrupted.ts";
 
 /** The id of a process that has ended. */
 const dead = (): number => spawnSync("true").pid;

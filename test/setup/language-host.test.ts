@@ -9,7 +9,7 @@ import type * as PluginMessages from "@pulumi/pulumi/proto/plugin_pb.js";
 import type * as Structs from "google-protobuf/google/protobuf/struct_pb.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Bag } from "../../setup/plugins/command/values.ts";
-import { PULUMI_VERSION } from "../../setup/versions.ts";
+import { PULUMI_VERSION } from "../../setup/pulumi/versions.ts";
 import { call, clientOf, empty, type Running, startPlugin } from "./plugin-process.ts";
 
 const require = createRequire(import.meta.url);

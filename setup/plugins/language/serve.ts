@@ -10,7 +10,7 @@ import type * as LanguageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import type * as PluginMessages from "@pulumi/pulumi/proto/plugin_pb.js";
 import type * as EmptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
 import { isOnPath } from "../../dev/prerequisites.ts";
-import { PULUMI_VERSION } from "../../versions.ts";
+import { PULUMI_VERSION } from "../../pulumi/versions.ts";
 import { engineAddress, fromStruct, grpc, serve, statusOf, unary, unimplemented } from "../grpc.ts";
 import { readOptions } from "./options.ts";
 import { dependencies, neededPlugins } from "./packages.ts";

@@ -6,8 +6,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { UserError } from "../stacks/errors.ts";
-import type { Project } from "../stacks/project.ts";
+import { UserError } from "../../stacks/errors.ts";
+import type { Project } from "../../stacks/project.ts";
 
 const PASSPHRASE_BYTES = 32;
 

@@ -1,8 +1,8 @@
 /** Pulumi's own releases: asked for first, and not again for some hours after they could not be reached. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { warmboxCache } from "../tools/cache.ts";
-import { answers } from "../tools/download.ts";
+import { warmboxCache } from "../../tools/cache.ts";
+import { answers } from "../../tools/download.ts";
 
 /** Where Pulumi's installers take the CLI and plugins from. */
 export const RELEASE_HOST = "https://get.pulumi.com";

@@ -2,10 +2,10 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../stacks/errors.ts";
+import { UserError } from "../../stacks/errors.ts";
 
-import { fileBackend, type Project } from "../stacks/project.ts";
-import { DEFAULT_STACK, selectedStack } from "../stacks/selected-stack.ts";
+import { fileBackend, type Project } from "../../stacks/project.ts";
+import { DEFAULT_STACK, selectedStack } from "../../stacks/selected-stack.ts";
 import type { PulumiCli } from "./cli.ts";
 
 /** The value of --stack among a command's arguments, in any spelling Pulumi takes. */

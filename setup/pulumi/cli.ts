@@ -16,13 +16,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { pulumiHome } from "../stacks/project.ts";
-import { warmboxCache } from "../tools/cache.ts";
-import { withLock } from "../tools/lock.ts";
-import { olderThan } from "../tools/versions.ts";
+import { pulumiHome } from "../../stacks/project.ts";
+import { warmboxCache } from "../../tools/cache.ts";
+import { withLock } from "../../tools/lock.ts";
+import { olderThan } from "../../tools/versions.ts";
+import { removeStaged } from "../node/bootstrap.mjs";
+import { installLauncher } from "../plugins/launcher.ts";
 import { buildCli, downloadCli, refusedRelease } from "./cli-obtain.ts";
-import { removeStaged } from "./node/bootstrap.mjs";
-import { installLauncher } from "./plugins/launcher.ts";
 import { RELEASE_HOST, worthAsking } from "./vendor.ts";
 import { PULUMI_VERSION } from "./versions.ts";
 

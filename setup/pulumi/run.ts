@@ -1,14 +1,20 @@
 /** `./warmbox up`, `preview`, `destroy` and `pulumi`: Pulumi itself, with what it needs made present first. */
 import { homedir, userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { expandedBackend, type Project, pulumiHome, readProject, spelledFolder } from "../stacks/project.ts";
-import { warmboxCache } from "../tools/cache.ts";
+import {
+  expandedBackend,
+  type Project,
+  pulumiHome,
+  readProject,
+  spelledFolder,
+} from "../../stacks/project.ts";
+import { warmboxCache } from "../../tools/cache.ts";
+import { inForeground } from "../foreground.ts";
+import { ensureCommandPlugin } from "../plugins/install.ts";
+import { PLUGINS_VARIABLE } from "../plugins/launcher.ts";
 import { findPulumi } from "./cli.ts";
-import { inForeground } from "./foreground.ts";
 import { clearInterrupted } from "./interrupted.ts";
 import { passphraseVariables } from "./passphrase.ts";
-import { ensureCommandPlugin } from "./plugins/install.ts";
-import { PLUGINS_VARIABLE } from "./plugins/launcher.ts";
 import { ensureStack } from "./stack.ts";
 
 /** Commands that work on a stack, so that it is chosen or made before. */
@@ -102,7 +108,7 @@ function quietVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     PATH: [dirname(process.execPath), env.PATH].filter(Boolean).join(delimiter),
     PULUMI_CONTINUE_ON_ERROR: env.PULUMI_CONTINUE_ON_ERROR ?? "true",
-    [PLUGINS_VARIABLE]: join(import.meta.dirname, "plugins"),
+    [PLUGINS_VARIABLE]: join(dirname(import.meta.dirname), "plugins"),
     PULUMI_PARALLEL: env.PULUMI_PARALLEL ?? PARALLEL,
     PULUMI_SKIP_UPDATE_CHECK: env.PULUMI_SKIP_UPDATE_CHECK ?? "true",
     NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? join(warmboxCache(env), "node-compile-cache"),

@@ -7,9 +7,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
-import { UserError } from "../stacks/errors.ts";
-import { fileBackend, type Project } from "../stacks/project.ts";
-import { COMMAND_TYPE, nameOf, typeOf } from "./plugins/command/names.ts";
+import { UserError } from "../../stacks/errors.ts";
+import { fileBackend, type Project } from "../../stacks/project.ts";
+import { COMMAND_TYPE, nameOf, typeOf } from "../plugins/command/names.ts";
 
 /** A lock as Pulumi writes it. */
 type Lock = { pid: number; username: string; hostname: string; timestamp: string };

@@ -2,13 +2,13 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../stacks/errors.ts";
-import { buildGo } from "../tools/build-go.ts";
-import { sha256Of, thisArch } from "../tools/cache.ts";
-import { downloadFile, downloadText, Unreachable } from "../tools/download.ts";
-import { type Progress, startProgress } from "../tools/progress.ts";
-import { GO_VERSION } from "../tools/versions.ts";
-import { isOnPath } from "./dev/prerequisites.ts";
+import { UserError } from "../../stacks/errors.ts";
+import { buildGo } from "../../tools/build-go.ts";
+import { sha256Of, thisArch } from "../../tools/cache.ts";
+import { downloadFile, downloadText, Unreachable } from "../../tools/download.ts";
+import { type Progress, startProgress } from "../../tools/progress.ts";
+import { GO_VERSION } from "../../tools/versions.ts";
+import { isOnPath } from "../dev/prerequisites.ts";
 import { CHECKSUM_HOST, RELEASE_HOST, reachable, rememberUnreachable, worthAsking } from "./vendor.ts";
 import { PULUMI_VERSION } from "./versions.ts";
 
@@ -61,7 +61,7 @@ async function downloadChecked(directory: string, hosts: ReleaseHosts, progress:
   return archive;
 }
 
-/** Builds the CLI at `out`, with `directory` for what only the build needs, from the Go module that setup/go/pulumi pins with every dependency by go.sum. */
+/** Builds the CLI at `out`, with `directory` for what only the build needs, from the Go module that setup/pulumi/go pins with every dependency by go.sum. */
 export async function buildCli(out: string, directory: string): Promise<void> {
   demandGo();
   mkdirSync(directory, { recursive: true });
@@ -70,7 +70,7 @@ export async function buildCli(out: string, directory: string): Promise<void> {
   process.env.GOFLAGS = [flags, `-tags=${BUILD_TAGS}`].filter(Boolean).join(" ");
   try {
     const version = `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${PULUMI_VERSION}`;
-    const tool = { module: join(import.meta.dirname, "go", "pulumi"), pkg: PACKAGE, ldflags: version };
+    const tool = { module: join(import.meta.dirname, "go"), pkg: PACKAGE, ldflags: version };
     await buildGo(tool, thisArch(), out, directory, progress);
     // Kept until now so that an interrupted build goes on where it was: 1.4 GB that nobody needs from here on.
     rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
