@@ -51,10 +51,12 @@ wb_lead() {
 # Makes files durable; older programs can only sync everything.
 wb_sync() { sync "$@" 2>/dev/null || sync 2>/dev/null || true; }
 
-# Gives a new file or directory $1 to the owner of the directory $2; only root can and must.
+# Gives a new file or directory $1 ($3 = -R: with all that is in it) to the owner of the directory $2; only root must.
 wb_own() {
+  local owner=''
   [ "$wb_user" = 0 ] || return 0
-  wb_owned=$(stat -c '%u:%g' "$2") && { [ "$wb_owned" = 0:0 ] || chown -h "$wb_owned" "$1"; }
+  # shellcheck disable=SC2086 # no word where $3 is missing
+  owner=$(stat -c '%u:%g' "$2") && { [ "$owner" = 0:0 ] || chown -h ${3:-} "$owner" "$1"; }
 }
 
 # Splits a line of a ledger or journal at its tabs into wb_1 … wb_12; "-" stands for nothing.

@@ -1,14 +1,15 @@
-# --- edits of the user's files: our line for cargo and our marked blocks, in and out again
-# All bytes but ours pass through head, tail or cat untouched; line ends are the file's own.
+# --- edits of the user's files: warmbox's line for cargo and its marked blocks, added and removed
+# All other bytes pass through head, tail or cat unchanged; new lines get the line ends of the file.
 
-# Does the file use CRLF? Its first line tells.
+# Does the file use CRLF? Its first line decides.
 wb_is_crlf() {
-  IFS= read -r wb_first <"$1" || true
-  case $wb_first in *"$(printf '\r')") return 0 ;; *) return 1 ;; esac
+  local first=''
+  IFS= read -r first <"$1" || true
+  case $first in *"$(printf '\r')") return 0 ;; *) return 1 ;; esac
 }
 
-# Where the include stands in cargo's file $1 (entry for $2): prints "ours|array|string|tables|none LINE".
-# Reads the top level only; a value may span lines and hold comments.
+# Finds the include in cargo's file $1: prints "entry|array|string|tables|none LINE", entry where it has the file $2.
+# Reads the top level only; a value may span lines and contain comments.
 wb_include_scan() {
   awk -v name="$2" '
     function scan(s,   i, c, q, out) {        # drops comments, counts brackets outside strings
@@ -35,65 +36,68 @@ wb_include_scan() {
       if ($0 !~ /=[ \t]*\[/) state = "string"
       inside = 1 }
     { text = scan($0)
-      if (inside && text ~ entry) { state = "ours"; at = NR; exit }
+      if (inside && text ~ entry) { state = "entry"; at = NR; exit }
       if (depth <= 0) { depth = 0; inside = 0 } }
     END { print state, at }
   ' "$1"
 }
 
-# Writes file $1 with the include of $2 into $3. Fails where the include is of a kind that cannot be extended.
+# Writes file $1 with the include of $2 into $3. Fails where the include is of a kind that cannot be extended; wb_scan
+# has its kind and line.
 wb_include_add() {
-  wb_entry="{ path = \"$2\", optional = true }"
+  local entry="{ path = \"$2\", optional = true }" at=''
   wb_scan=$(wb_include_scan "$1" "$2")
-  wb_at=${wb_scan#* }
+  at=${wb_scan#* }
   case $wb_scan in
-    ours*) cat "$1" >"$3" ;;
-    none*) wb_include_first "$1" "include = [$wb_entry] # warmbox" >"$3" ;;
-    array*) sed "${wb_at}s|\\[|[$wb_entry, |" "$1" >"$3" ;;
+    entry*) cat "$1" >"$3" ;;
+    none*) wb_include_first "$1" "include = [$entry] # warmbox" >"$3" ;;
+    array*) sed "${at}s|\\[|[$entry, |" "$1" >"$3" ;;
     string*)
-      sed -e "${wb_at}s|=[ 	]*\\(\"[^\"]*\"\\)|= [$wb_entry, \\1]|" -e "${wb_at}s|=[ 	]*\\('[^']*'\\)|= [$wb_entry, \\1]|" "$1" >"$3"
+      sed -e "${at}s|=[ 	]*\\(\"[^\"]*\"\\)|= [$entry, \\1]|" \
+        -e "${at}s|=[ 	]*\\('[^']*'\\)|= [$entry, \\1]|" "$1" >"$3"
       ;;
     *) return 1 ;;
   esac
 }
 
-# Prints file $1 with the line $2 in front: after a byte order mark, which must stay first.
+# Prints file $1 with the line $2 before it: after a byte order mark, which must stay first.
 wb_include_first() {
+  local offset=1
   if [ "$(head -c 3 "$1")" = "$(printf '\357\273\277')" ]; then
     head -c 3 "$1"
-    wb_from_byte=4
-  else
-    wb_from_byte=1
+    offset=4
   fi
   printf '%s' "$2"
   ! wb_is_crlf "$1" || printf '\r'
   printf '\n'
-  tail -c +$wb_from_byte "$1"
+  tail -c +$offset "$1"
 }
 
-# The entry for $1 as a basic regular expression, however it is spaced, into wb_entry.
+# Prints the entry for $1 as a basic regular expression that allows any spacing.
 wb_include_entry() {
-  wb_entry="{[ 	]*path[ 	]*=[ 	]*[\"']$(printf '%s' "$1" | sed 's/[.]/[.]/g')[\"'][ 	]*,[ 	]*optional[ 	]*=[ 	]*true[ 	]*}"
+  printf '%s' "{[ 	]*path[ 	]*=[ 	]*[\"']$(printf '%s' "$1" | sed 's/[.]/[.]/g')[\"']"
+  printf '%s' '[ 	]*,[ 	]*optional[ 	]*=[ 	]*true[ 	]*}'
 }
 
-# Writes file $1 without the include of $2 into $3: our own line whole, our entry out of a longer one.
+# Writes file $1 without the include of $2 into $3: a line that only warmbox writes is removed, else its entry in the line.
 wb_include_cut() {
-  wb_scan=$(wb_include_scan "$1" "$2")
-  wb_at=${wb_scan#* }
-  wb_include_entry "$2"
-  wb_bom=$(printf '\357\273\277')
-  case $wb_scan in
-    ours*) sed -n "${wb_at}p" "$1" >"$3.line" ;;
+  local scan='' at='' entry='' bom=''
+  scan=$(wb_include_scan "$1" "$2")
+  at=${scan#* }
+  entry=$(wb_include_entry "$2")
+  bom=$(printf '\357\273\277')
+  case $scan in
+    entry*) sed -n "${at}p" "$1" >"$3.line" ;;
     *) cat "$1" >"$3" && return 0 ;;
   esac
-  if grep -q "^\\($wb_bom\\)\\{0,1\\}include = \\[$wb_entry\\] # warmbox[[:space:]]*\$" "$3.line"; then
+  if grep -q "^\\($bom\\)\\{0,1\\}include = \\[$entry\\] # warmbox[[:space:]]*\$" "$3.line"; then
     {
-      ! grep -q "^$wb_bom" "$3.line" || printf '%s' "$wb_bom"
-      sed "${wb_at}d" "$1"
+      ! grep -q "^$bom" "$3.line" || printf '%s' "$bom"
+      sed "${at}d" "$1"
     } >"$3"
   else
-    sed -e "${wb_at}s|$wb_entry,[ 	]*||" -e "${wb_at}s|,[ 	]*$wb_entry||" -e "${wb_at}s|$wb_entry||" \
-      -e "${wb_at}s|\\] # warmbox\$|]|" "$1" >"$3"
+    sed -e "${at}s|$entry,[ 	]*||" -e "${at}s|,[ 	]*$entry||" -e "${at}s|$entry||" \
+      -e "${at}s|\\] # warmbox\$|]|" "$1" >"$3"
   fi
 }
 
@@ -111,8 +115,8 @@ wb_block_text() {
   if wb_is_crlf "$1"; then awk '{ printf "%s\r\n", $0 }' "$2"; else cat "$2"; fi
 }
 
-# Writes file $1 with the block $2 (text in file $3) into $4: in its place, else at the end.
-# wb_grown tells whether a last line without end got one first.
+# Writes file $1 with the block $2 (text in file $3) into $4: in its place, else at the end. Fails where the block has no
+# end; wb_scan has its lines. wb_grown is "grown" where a last line without end got one first, else "-".
 wb_block_add() {
   wb_scan=$(wb_block_scan "$1" "$2")
   wb_grown=-
@@ -139,18 +143,20 @@ wb_block_add() {
   esac
 }
 
-# Writes file $1 without the block $2 into $4; $3 = grown: the line before it had no end, and gets none back if it is the last.
+# Writes file $1 without the block $2 into $4. $3 = grown: the line before the block had no end, and loses it again if it
+# is the last line.
 wb_block_cut() {
-  wb_scan=$(wb_block_scan "$1" "$2")
-  case $wb_scan in
+  local scan='' size=0
+  scan=$(wb_block_scan "$1" "$2")
+  case $scan in
     '0 0' | *' 0') cat "$1" >"$4" ;;
     *)
-      head -n $((${wb_scan% *} - 1)) "$1" >"$4"
-      tail -n +$((${wb_scan#* } + 1)) "$1" >"$4.rest"
+      head -n $((${scan% *} - 1)) "$1" >"$4"
+      tail -n +$((${scan#* } + 1)) "$1" >"$4.rest"
       if [ "$3" = grown ] && [ ! -s "$4.rest" ] && [ -s "$4" ]; then
-        wb_size=$(($(wc -c <"$4") - 1))
-        ! wb_is_crlf "$4" || wb_size=$((wb_size - 1))
-        head -c $wb_size "$4" >"$4.cut" && mv -f "$4.cut" "$4"
+        size=$(($(wc -c <"$4") - 1))
+        ! wb_is_crlf "$4" || size=$((size - 1))
+        head -c $size "$4" >"$4.cut" && mv -f "$4.cut" "$4"
       fi
       cat "$4.rest" >>"$4"
       ;;

@@ -143,13 +143,11 @@ wb_cut_strays() {
 
 # Cuts our include out of wb_bare if it is the whole line that only we write.
 wb_cut_marked() {
-  wb_step_at=$wb_at
   if grep -q '^include = .* # warmbox[[:space:]]*$' "$wb_bare"; then
     wb_include_cut "$wb_bare" "$wb_name" "$wb_bare.next"
   else
     cat "$wb_bare" >"$wb_bare.next"
   fi
-  wb_at=$wb_step_at
 }
 
 # The file wb_bare is the original of wb_f, with the mode and owner that the file has now.

@@ -148,7 +148,7 @@ wb_observe_edit() {
 # Is the piece seen at a glance to stand as it was applied? Whatever else is the case is judged by what an apply would do.
 wb_stands() {
   if [ "$wb_kind_now" = include ]; then
-    case $(wb_include_scan "$wb_old" "$wb_name_now") in ours*) return 0 ;; *) return 1 ;; esac
+    case $(wb_include_scan "$wb_old" "$wb_name_now") in entry*) return 0 ;; *) return 1 ;; esac
   fi
   awk -v name="$wb_name_now" '
     BEGIN { RS = "\001" } # each file is one record, its last line end too
