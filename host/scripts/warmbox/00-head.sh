@@ -1,6 +1,6 @@
 # --- warmbox.sh: the one program that changes a host. POSIX sh and `local`; tried with dash, bash and busybox.
 # On a host it is one file; this tree has its parts in host/scripts/warmbox/, joined in the order of their names.
-# Needs: lib/paths.sh
+# Needs: lib/paths.sh lib/ports.sh
 #
 # A resource is a script that sources this file, says what it wants and ends with "$@" (apply or remove):
 #

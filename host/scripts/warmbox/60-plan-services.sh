@@ -7,10 +7,10 @@ wb_plan_service() {
     wb_before=$wb_2
     wb_found_line=$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}
   fi
-  wb_use "$wb_s_with"
+  wb_load_service "$wb_s_with"
   wb_service_look
-  if [ "$wb_found_line" = - ] && [ "$wb_kind" != process ] && [ "$wb_kind" != container ]; then
-    case $wb_state_now in running*) wb_before=running ;; esac
+  if [ "$wb_found_line" = - ] && [ "$service_kind" != process ] && [ "$service_kind" != container ]; then
+    case $service_state in running*) wb_before=running ;; esac
   fi
   wb_write_line service "$wb_before" "$wb_s_with"
   wb_reason=''
@@ -18,10 +18,10 @@ wb_plan_service() {
     wb_reason='its files changed'
   elif [ "$wb_found_line" != - ] && [ "$wb_found_line" != "$wb_s_with" ]; then
     wb_reason='its settings changed'
-  elif [ "$wb_state_now" = starting ] || [ "$wb_state_now" = running ]; then
-    if ! wb_is_taken && wb_await_ready "$wb_exits"; then wb_plan_live; else wb_reason=$wb_why; fi
+  elif [ "$service_state" = starting ] || [ "$service_state" = running ]; then
+    if ! wb_is_taken && wb_await_ready "$service_exits"; then wb_plan_live; else wb_reason=$wb_why; fi
   else
-    wb_reason="it was $wb_state_now"
+    wb_reason="it was $service_state"
   fi
   [ -z "$wb_reason" ] || wb_plan_restart
 }
@@ -31,9 +31,9 @@ wb_plan_live() {
   wb_at=1
   while [ $wb_at -le $wb_steps ]; do
     eval "wb_here=\${wb_s_kind_$wb_at}:\${wb_s_name_$wb_at:-} wb_line=\${wb_s_file_$wb_at:-} wb_command=\${wb_s_with_$wb_at:-}"
-    if [ "$wb_here" = "live:$wb_name" ]; then
+    if [ "$wb_here" = "live:$service_name" ]; then
       wb_ask_live "$wb_command"
-      [ "$wb_live" = "$wb_line" ] || wb_reason="it says '$wb_live', not '$wb_line'"
+      [ "$wb_answer" = "$wb_line" ] || wb_reason="it says '$wb_answer', not '$wb_line'"
     fi
     wb_at=$((wb_at + 1))
   done
@@ -43,15 +43,15 @@ wb_plan_live() {
 wb_plan_restart() {
   wb_restarts=$((wb_restarts + 1))
   wb_was=running
-  [ "$wb_state_now" != stopped ] || wb_was=stopped
-  [ "$wb_found_line:$wb_kind" != -:container ] || wb_was=stopped # one that was just made and fails is not put back
+  [ "$service_state" != stopped ] || wb_was=stopped
+  [ "$wb_found_line:$service_kind" != -:container ] || wb_was=stopped # one that was just made and fails is not put back
   [ "$wb_found_line" != - ] || wb_found_line=$wb_s_with
-  wb_new_kind=$wb_kind wb_new_file=$wb_file wb_disposal=stop
-  wb_use "$wb_found_line"
-  [ "$wb_kind:$wb_file" = "$wb_new_kind:$wb_new_file" ] || {
+  wb_new_kind=$service_kind wb_new_file=$service_file wb_disposal=stop
+  wb_load_service "$wb_found_line"
+  [ "$service_kind:$service_file" = "$wb_new_kind:$wb_new_file" ] || {
     wb_disposal=drop
     wb_service_look
-    case $wb_state_now in stopped) wb_was=stopped ;; *) wb_was=running ;; esac
+    case $service_state in stopped) wb_was=stopped ;; *) wb_was=running ;; esac
   }
   wb_journal old "$wb_was" "$wb_disposal" "$wb_found_line"
   wb_journal new "$wb_s_with"
@@ -62,10 +62,10 @@ wb_journal_drop() {
   wb_restarts=$((wb_restarts + 1))
   wb_found_line=$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}
   wb_before=$wb_2
-  wb_use "$wb_found_line"
+  wb_load_service "$wb_found_line"
   wb_service_look
   wb_was=running
-  [ "$wb_state_now" != stopped ] || wb_was=stopped
+  [ "$service_state" != stopped ] || wb_was=stopped
   wb_journal old "$wb_was" drop "$wb_found_line"
   [ "$wb_before" != running ] || wb_journal revive "$wb_found_line"
 }

@@ -201,22 +201,22 @@ wb_each_service() {
 
 # Stops a service under its old definition.
 wb_commit_stop() {
-  wb_journal_use 4
+  wb_load_journal_service 4
   [ "$wb_2" = stopped ] && [ "$wb_3" = stop ] || wb_service_stop "$wb_3"
 }
 
 # Starts a service under its new definition and waits for it.
 wb_commit_start() {
-  wb_journal_use 2
+  wb_load_journal_service 2
   wb_service_start || wb_service_die
   wb_await_ready || wb_service_die
 }
 
 # Takes the service of a journal line into use: its eight fields begin at number $1.
-wb_journal_use() {
+wb_load_journal_service() {
   case $1 in
-    2) wb_use "$wb_2$wb_tab$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9" ;;
-    4) wb_use "$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}$wb_tab${wb_11}" ;;
+    2) wb_load_service "$wb_2$wb_tab$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9" ;;
+    4) wb_load_service "$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}$wb_tab${wb_11}" ;;
   esac
 }
 
@@ -226,11 +226,11 @@ wb_commit_live() {
   wb_at=1
   while [ $wb_at -le $wb_steps ]; do
     if eval "[ \"\$wb_s_kind_$wb_at\" = live ]"; then
-      eval "wb_name=\$wb_s_name_$wb_at wb_line=\$wb_s_file_$wb_at wb_command=\$wb_s_with_$wb_at"
+      eval "service_name=\$wb_s_name_$wb_at wb_line=\$wb_s_file_$wb_at wb_command=\$wb_s_with_$wb_at"
       wb_tries=0
-      while wb_ask_live "$wb_command" && [ "$wb_live" != "$wb_line" ]; do
+      while wb_ask_live "$wb_command" && [ "$wb_answer" != "$wb_line" ]; do
         wb_tries=$((wb_tries + 1))
-        [ $wb_tries -lt 20 ] || wb_die 78 "$wb_name says '$wb_live', not '$wb_line'" "find out what overrides it, then run the same command again"
+        [ $wb_tries -lt 20 ] || wb_die 78 "$service_name says '$wb_answer', not '$wb_line'" "find out what overrides it, then run the same command again"
         wb_pause
       done
     fi

@@ -45,16 +45,16 @@ wb_back_services() {
 
 # What the change has started does not go on.
 wb_back_stop() {
-  wb_journal_use 2
+  wb_load_journal_service 2
   wb_service_stop drop
 }
 
 # What ran before runs again.
 wb_back_start() {
-  wb_journal_use 4
+  wb_load_journal_service 4
   if [ "$wb_2" = running ]; then
     if wb_service_start && wb_await_ready; then return 0; fi
-    wb_say "$wb_name could not be started as it was before: $wb_why"
+    wb_say "$service_name could not be started as it was before: $wb_why"
   fi
 }
 
@@ -91,7 +91,7 @@ wb_finish() {
       purge) rm -rf "$wb_2" && wb_emptied=1 ;;
       emptied) wb_emptied=1 ;;
       old) wb_finish_service ;;
-      revive) wb_journal_use 2 && { wb_service_start || wb_say "$wb_name could not be started as it was before warmbox: $wb_why"; } ;;
+      revive) wb_load_journal_service 2 && { wb_service_start || wb_say "$service_name could not be started as it was before warmbox: $wb_why"; } ;;
     esac
   done <"$wb_back/done"
   if [ $wb_ended = remove ]; then
@@ -106,15 +106,15 @@ wb_finish() {
 
 # A service that is gone leaves no log of ours, and a manager that has forgotten it.
 wb_finish_service() {
-  wb_journal_use 4
+  wb_load_journal_service 4
   if [ "$wb_3" != drop ]; then
     return 0
-  elif [ "$wb_kind" = container ]; then
+  elif [ "$service_kind" = container ]; then
     return 0
-  elif [ "$wb_kind" != process ]; then
+  elif [ "$service_kind" != process ]; then
     wb_systemctl daemon-reload >/dev/null 2>&1 || true
   else
-    rm -f "$path_state/run/$wb_name".* "$path_state/log/$wb_name".log*
+    rm -f "$path_state/run/$service_name".* "$path_state/log/$service_name".log*
   fi
 }
 

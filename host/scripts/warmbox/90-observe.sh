@@ -13,7 +13,7 @@ observe() (
   wb_stage_make
   trap 'rm -rf "$wb_stage"' EXIT
   wb_glance
-  wb_listening=$(wb_listeners) wb_fds_of=''
+  port_snapshot=$(port_listeners) port_fds_of=''
   if [ -f "$path_share/warmbox.sh" ]; then
     wb_look "$path_share/warmbox.sh"
     printf '@@warmbox library\n|%s\n' "$wb_sha"
@@ -160,35 +160,35 @@ wb_stands() {
 # A service: whether it runs and is ready, and what its live lines say. One that is still starting is no drift: after a
 # reboot bazel-remote reads its whole index before it listens.
 wb_observe_service() {
-  wb_use "$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}"
-  wb_bound=$wb_ready_timeout wb_ready_timeout=0 wb_stop_timeout=0
+  wb_load_service "$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}"
+  wb_bound=$service_ready_timeout service_ready_timeout=0 service_stop_timeout=0
   wb_service_look
-  ! wb_is_taken || wb_state_now="$wb_state_now, $wb_why"
+  ! wb_is_taken || service_state="$service_state, $wb_why"
   wb_observe_unit
   if wb_is_closed; then
-    wb_is_young && wb_note "$wb_name is starting: its port $wb_port is not open yet" && return 0
-    wb_state_now="$wb_state_now, but port $wb_port is closed"
+    wb_is_young && wb_note "$service_name is starting: its port $closed_port is not open yet" && return 0
+    service_state="$service_state, but port $closed_port is closed"
   fi
   wb_minus='' wb_plus=''
-  [ "$wb_state_now" = running ] || wb_minus="-state running$wb_newline" wb_plus="+state $wb_state_now$wb_newline"
+  [ "$service_state" = running ] || wb_minus="-state running$wb_newline" wb_plus="+state $service_state$wb_newline"
   wb_each=1
   while [ $wb_each -le $wb_lines ]; do
     wb_line $wb_each
-    if [ "$wb_1:$wb_2" = "live:$wb_name" ]; then
+    if [ "$wb_1:$wb_2" = "live:$service_name" ]; then
       wb_ask_live "$wb_4"
-      [ "$wb_live" = "$wb_3" ] || wb_minus="$wb_minus-$wb_3$wb_newline" wb_plus="$wb_plus+$wb_live$wb_newline"
+      [ "$wb_answer" = "$wb_3" ] || wb_minus="$wb_minus-$wb_3$wb_newline" wb_plus="$wb_plus+$wb_answer$wb_newline"
     fi
     wb_each=$((wb_each + 1))
   done
   [ -z "$wb_minus" ] ||
-    printf -- '--- service %s (applied)\n+++ service %s (now)\n@@ @@\n%s%s' "$wb_name" "$wb_name" "$wb_minus" "$wb_plus"
+    printf -- '--- service %s (applied)\n+++ service %s (now)\n@@ @@\n%s%s' "$service_name" "$service_name" "$wb_minus" "$wb_plus"
 }
 
-# Does the service in use run or start, with a port, wb_port, that is not open?
+# Does the service in use run or start, with a port, closed_port, that is not open?
 wb_is_closed() {
-  case $wb_state_now in running | starting) ;; *) return 1 ;; esac
-  for wb_port in $wb_ports; do
-    wb_listen "$wb_port" || return 0
+  case $service_state in running | starting) ;; *) return 1 ;; esac
+  for closed_port in $service_ports; do
+    wb_listen "$closed_port" || return 0
   done
   return 1
 }
@@ -196,7 +196,7 @@ wb_is_closed() {
 # Has the daemon of the service in use run for less than wb_bound seconds? The kernel counts a hundred ticks a second for
 # everybody. One that cannot be found is taken for young.
 wb_is_young() {
-  { read -r wb_stat <"/proc/${wb_daemon:-0}/stat" && read -r wb_up _ </proc/uptime; } 2>/dev/null || return 0
+  { read -r wb_stat <"/proc/${service_daemon:-0}/stat" && read -r wb_up _ </proc/uptime; } 2>/dev/null || return 0
   # shellcheck disable=SC2086 # fields, after the name of the program
   set -- ${wb_stat##*) }
   [ $((${wb_up%.*} - ${20} / 100)) -lt "$wb_bound" ]
@@ -204,12 +204,12 @@ wb_is_young() {
 
 # A drop-in of the user's changes the unit in use without touching its file.
 wb_observe_unit() {
-  case $wb_kind in systemd-*) ;; *) return 0 ;; esac
+  case $service_kind in systemd-*) ;; *) return 0 ;; esac
   wb_manager=''
-  [ "$wb_kind" = systemd-system ] || wb_manager=' --user'
-  for wb_word in $wb_dropins; do
+  [ "$service_kind" = systemd-system ] || wb_manager=' --user'
+  for wb_word in $service_dropins; do
     case $wb_word in
-      */"$wb_unit".d/*) wb_note "$wb_word changes $wb_unit; next: keep it, or drop it with systemctl$wb_manager revert $wb_unit" ;;
+      */"$service_unit".d/*) wb_note "$wb_word changes $service_unit; next: keep it, or drop it with systemctl$wb_manager revert $service_unit" ;;
     esac
   done
 }
