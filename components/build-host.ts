@@ -3,14 +3,14 @@ import type { HostFacts } from "../host/facts.ts";
 import type { EmbeddedServer, HostSettings } from "../plan/host-decisions.ts";
 import type { Store } from "../plan/store.ts";
 import type { ToolChoice } from "../plan/tools.ts";
-import type { LibraryTexts } from "../render/lib/library-resource.ts";
+import type { LibrarySums } from "../render/lib/library-resource.ts";
 import { hasEnvironment } from "../render/moon/moon-env.ts";
 import { bazelRemoteGiB, formatBytes } from "../stacks/bytes.ts";
 import type { ToolName } from "../stacks/versions.ts";
 import { BazelRemote } from "./bazel-remote.ts";
 import type { BazelRemoteContainer } from "./bazel-remote-container.ts";
 import { CargoRegistry } from "./cargo-registry.ts";
-import type { HostContext } from "./host-resource.ts";
+import type { HostConnection } from "./host-resource.ts";
 import { HostTools } from "./host-tools.ts";
 import { MoonWorkspace } from "./moon-workspace.ts";
 import { Proof } from "./proof.ts";
@@ -20,9 +20,9 @@ import { Sccache } from "./sccache.ts";
 
 /** Everything known of one host before its first resource is declared. */
 export interface BuildHostArgs {
-  readonly host: HostContext;
+  readonly host: HostConnection;
   /** sha256 of each text of ours that is on the host. */
-  readonly library: LibraryTexts;
+  readonly library: LibrarySums;
   /** For each tool that the stack enables: the installed one, or which to push. */
   readonly tools: Partial<Record<ToolName, ToolChoice>>;
   /** What every resource script is rendered from. */
@@ -53,7 +53,7 @@ export interface HostS3 {
 
 /** What a component of a host's tier is made from. */
 export interface TierArgs {
-  readonly host: HostContext;
+  readonly host: HostConnection;
   readonly input: BuildHostArgs["input"];
   /** The store behind the caches, where parts of it come from resources; default the input's. */
   readonly store?: pulumi.Input<Store> | undefined;

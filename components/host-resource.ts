@@ -5,15 +5,15 @@ import { generationFor } from "../plan/generation.ts";
 import type { Store } from "../plan/store.ts";
 
 /** What every resource of one host shares. */
-export interface HostContext {
+export interface HostConnection {
   /** The host's name in the stack. */
   readonly name: string;
   /** The stack that owns what it applies. */
   readonly owner: string;
   /** Argv prefix that runs `sh -s -- WORDS` on the host. */
   readonly prefix: readonly string[];
-  /** Which machine and user that is, see {@link reachPlace}: what was applied there is removed when it changes. */
-  readonly place: string;
+  /** Which machine and user that is, see hostAddress in host/reach.ts: what was applied there is removed when it changes. */
+  readonly address: string;
   /** What the host's ledgers said when the program probed it. */
   readonly observed: Observed;
   /** Epoch seconds of this run: the generation of a resource that has no ledger. */
@@ -28,7 +28,7 @@ export interface Ownership {
 
 /** One resource of a host: a readable script that its library runs with `apply` or `remove`. */
 export interface HostResourceArgs {
-  readonly host: HostContext;
+  readonly host: HostConnection;
   /** The ledger's name on the host, and the last part of the Pulumi name. */
   readonly resource: string;
   /** Renders the whole script for an owner and generation. */
@@ -43,7 +43,7 @@ export interface HostResourceArgs {
  * Declares one resource of a host as a `command.local.Command` whose `stdin` is the script, so that `preview --diff`
  * shows the changed lines of the very files. Drift and a change of owner become a warning with the diff.
  *
- * Another place means another host: the old one is cleaned first. The same place by other options of ssh does not.
+ * Another address means another host: the old one is cleaned first. The same address by other options of ssh does not.
  * @see https://www.pulumi.com/registry/packages/command/api-docs/local/command/
  */
 export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResourceOptions): local.Command {
@@ -57,7 +57,7 @@ export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResource
       create: "apply",
       delete: "remove",
       stdin: args.script({ owner: host.owner, generation }),
-      triggers: [host.place],
+      triggers: [host.address],
       logging: args.logging ?? local.Logging.None,
       addPreviousOutputInEnv: false,
     },
@@ -79,7 +79,7 @@ export function overStore<T = string>(
 }
 
 /** What a person should know before this resource changes: drift with its diff, another stack's ownership, notes. */
-export function warningsFor(host: HostContext, resource: string): string[] {
+export function warningsFor(host: HostConnection, resource: string): string[] {
   const ledger = host.observed.ledgers[resource];
   if (ledger === undefined) return [];
   const warnings: string[] = [];

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Probe } from "../host/facts.ts";
 import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
-import { reachPlace, reachPrefix } from "../host/reach.ts";
-import { hostText } from "../host/texts.ts";
+import { hostAddress, reachPrefix } from "../host/reach.ts";
+import { scriptText } from "../host/scripts.ts";
 import { decideHost } from "../plan/host-decisions.ts";
 import { localIssues } from "../plan/host-issues.ts";
-import { STAND_IN } from "../plan/placeholder-facts.ts";
-import { LIBRARY_TEXTS, type LibraryTexts } from "../render/lib/library-resource.ts";
+import { PLACEHOLDER_FACTS } from "../plan/placeholder-facts.ts";
+import { LIBRARY_SCRIPTS, type LibrarySums } from "../render/lib/library-resource.ts";
 import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { BuildHostArgs } from "./build-host.ts";
@@ -76,7 +76,7 @@ function describeUnreachable(known: Omit<HostDescription, "probe">, message: str
     return { message, declared: true, box: describeHost({ ...known, probe }) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const probe = declaredFacts(name, { ...host, facts: STAND_IN });
+    const probe = declaredFacts(name, { ...host, facts: PLACEHOLDER_FACTS });
     return { message, declared: false, box: describeHost({ ...known, probe }) };
   }
 }
@@ -103,7 +103,7 @@ export function describeHost({ probe, ...description }: HostDescription): BuildH
   const nowSeconds = Math.floor(Date.now() / 1000);
   return {
     ...decisions,
-    host: { name, owner, prefix: reachPrefix(host), place: reachPlace(host), observed, nowSeconds },
+    host: { name, owner, prefix: reachPrefix(host), address: hostAddress(host), observed, nowSeconds },
     library,
     arch: facts.arch,
     proof: stack.proof,
@@ -112,9 +112,9 @@ export function describeHost({ probe, ...description }: HostDescription): BuildH
 }
 
 /** Sums of the texts as they lie in this checkout. */
-export function librarySums(): LibraryTexts {
-  const sum = (name: string) => createHash("sha256").update(hostText(name)).digest("hex");
-  return Object.fromEntries(LIBRARY_TEXTS.map((name) => [name, sum(name)])) as LibraryTexts;
+export function librarySums(): LibrarySums {
+  const sum = (name: string) => createHash("sha256").update(scriptText(name)).digest("hex");
+  return Object.fromEntries(LIBRARY_SCRIPTS.map((name) => [name, sum(name)])) as LibrarySums;
 }
 
 function messageOf(reason: unknown): string {

@@ -5,7 +5,7 @@ import type { Store } from "../plan/store.ts";
 import { s3CredentialsScript, s3OwnCredentialsScript } from "../render/s3/s3-credentials.ts";
 import type { StackConfig } from "../stacks/types.ts";
 import type { HostS3, TierArgs } from "./build-host.ts";
-import { type HostContext, hostResource, type Ownership } from "./host-resource.ts";
+import { type HostConnection, hostResource, type Ownership } from "./host-resource.ts";
 import { keysMark, type S3KeyInputs, stackKeys } from "./s3-keys.ts";
 import { S3Server } from "./s3-server.ts";
 
@@ -101,6 +101,6 @@ function withBucket<S extends Store & { kind: "s3" }>(
 }
 
 /** Keys that the host made change only when their file is lost or edited: with the number of that resource. */
-function ownKeysMark(host: HostContext): string {
+function ownKeysMark(host: HostConnection): string {
   return String(generationFor(host.observed.ledgers["s3-credentials"], host.owner, host.nowSeconds));
 }

@@ -3,7 +3,7 @@ import { shellWord } from "../stacks/shell.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { type DeclaredHost, declaredProbe, type Probe, parseProbe } from "./facts.ts";
 import { reachPrefix, runScript, type ScriptResult, sshTarget } from "./reach.ts";
-import { hostText } from "./texts.ts";
+import { scriptText } from "./scripts.ts";
 
 /** A probe takes well under a second; a host that has not answered by then does not answer, seconds. */
 export const PROBE_TIMEOUT_SECONDS = 60;
@@ -54,7 +54,7 @@ export function probeScript(host: HostConfig): string {
   // docker is asked as the login user, who is not the one that sudo makes of it
   const login = host.reach.kind === "ssh" && host.reach.sudo ? "WARMBOX_LOGIN=1\n" : "";
   const scope = host.scope === "system" ? `${named}WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n` : "";
-  return `${login}${scope}${hostText("warmbox.sh", "probe.sh")}\nprobe ${words.join(" ")} </dev/null\n`;
+  return `${login}${scope}${scriptText("warmbox.sh", "probe.sh")}\nprobe ${words.join(" ")} </dev/null\n`;
 }
 
 /** Where a host's caches and daemons are, as host/scripts/probe.sh takes it. */

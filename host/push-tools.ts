@@ -18,7 +18,7 @@ import { obtainTool } from "../tools/obtain.ts";
 import { startProgress } from "../tools/progress.ts";
 import { scopePaths } from "./paths.ts";
 import type { PushedTool } from "./pushed-tools.ts";
-import { hostText } from "./texts.ts";
+import { scriptText } from "./scripts.ts";
 
 /** What the resource's standard input says. */
 export type PushManifest = {
@@ -36,38 +36,38 @@ export type PushManifest = {
 
 /** Makes the host have exactly the manifest's tools; one round trip where it has them already. */
 export async function applyTools(manifest: PushManifest): Promise<void> {
-  const answers = await converse(manifest, ["check"]);
-  const lacking = manifest.tools.filter((tool) => answers.includes(`@@lack ${keyOf(tool)}`));
-  if (lacking.length === 0) return;
-  const parcels: Parcel[] = [];
-  for (const pushed of lacking) parcels.push(await pack(manifest, pushed, answers.includes("@@gzip")));
-  await converse(manifest, ["begin", ...parcels.map((parcel) => parcel.call), "finish"], parcels);
+  const answers = await runSession(manifest, ["check"]);
+  const missing = manifest.tools.filter((tool) => answers.includes(`@@lack ${keyOf(tool)}`));
+  if (missing.length === 0) return;
+  const uploads: Upload[] = [];
+  for (const pushed of missing) uploads.push(await pack(manifest, pushed, answers.includes("@@gzip")));
+  await runSession(manifest, ["begin", ...uploads.map((upload) => upload.call), "finish"], uploads);
 }
 
 /** Removes what `applyTools` put there, unless it was changed since or belongs to another stack now. */
 export async function removeTools(manifest: PushManifest): Promise<void> {
-  await converse(manifest, ["remove"]);
+  await runSession(manifest, ["remove"]);
 }
 
 /** One binary ready to go: the shell call that receives it, and its bytes once the host asks for them. */
-type Parcel = { key: string; call: string; bytes: number; open: () => Readable };
+type Upload = { key: string; call: string; bytes: number; open: () => Readable };
 
-async function pack(manifest: PushManifest, pushed: PushedTool, zipped: boolean): Promise<Parcel> {
+async function pack(manifest: PushManifest, pushed: PushedTool, zipped: boolean): Promise<Upload> {
   const { tool, source } = pushed;
-  const found = await obtainTool(tool, { arch: manifest.arch, source });
+  const binary = await obtainTool(tool, { arch: manifest.arch, source });
   const call = (...words: (string | number)[]) =>
-    `receive ${[keyOf(pushed), found.sha256, ...words].map(shellWord).join(" ")}`;
-  const parcel = (bytes: number, how: string, open: () => Readable) => ({
+    `receive ${[keyOf(pushed), binary.sha256, ...words].map(shellWord).join(" ")}`;
+  const upload = (bytes: number, how: string, open: () => Readable) => ({
     key: keyOf(pushed),
     call: call(bytes, how),
     bytes,
     open,
   });
   if (isThisMachine(manifest.prefix))
-    return { ...parcel(0, "copy", () => Readable.from([])), call: call(0, "copy", found.path) };
-  if (!zipped) return parcel((await stat(found.path)).size, "raw", () => createReadStream(found.path));
-  const packed = await zip(found);
-  return parcel(packed.length, "gzip", () => Readable.from(slices(packed)));
+    return { ...upload(0, "copy", () => Readable.from([])), call: call(0, "copy", binary.path) };
+  if (!zipped) return upload((await stat(binary.path)).size, "raw", () => createReadStream(binary.path));
+  const packed = await zip(binary);
+  return upload(packed.length, "gzip", () => Readable.from(slices(packed)));
 }
 
 /** The plain prefix of a local host; any other may lead to another file system. */
@@ -83,46 +83,50 @@ async function zip({ path }: ObtainedTool): Promise<Buffer> {
 const SLICE = 256 * 1024;
 
 function* slices(bytes: Buffer): Generator<Buffer> {
-  for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
+  for (let start = 0; start < bytes.length; start += SLICE) yield bytes.subarray(start, start + SLICE);
 }
 
 function keyOf({ tool, version }: PushedTool): string {
   return `${tool}/${version}`;
 }
 
-/** Runs the calls on the host in one session, sends each parcel when it is asked for, returns the `@@` lines. */
-async function converse(manifest: PushManifest, calls: string[], parcels: Parcel[] = []): Promise<string[]> {
+/** Runs the calls on the host in one session, sends each upload when it is asked for, returns the `@@` lines. */
+async function runSession(
+  manifest: PushManifest,
+  calls: string[],
+  uploads: Upload[] = [],
+): Promise<string[]> {
   const [program, ...args] = manifest.prefix as [string, ...string[]];
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = new Promise<number>((done, fail) => {
+  const ended = new Promise<number>((resolve, reject) => {
     child.on("error", (error) =>
-      fail(new Error(`warmbox: ${manifest.host}-tools: ${program}: ${error.message}`)),
+      reject(new Error(`warmbox: ${manifest.host}-tools: ${program}: ${error.message}`)),
     );
-    child.on("close", (code) => done(code ?? 70));
+    child.on("close", (code) => resolve(code ?? 70));
   });
   child.stdin.on("error", () => {}); // the host ended first; its exit code says why
   child.stdin.write(await sessionScript(manifest, calls));
-  const unsent = new Set(parcels.filter((parcel) => parcel.bytes > 0));
+  const unsent = new Set(uploads.filter((upload) => upload.bytes > 0));
   if (unsent.size === 0) child.stdin.end();
   const answers: string[] = [];
   const listening = (async () => {
     for await (const line of createInterface({ input: child.stdout })) {
       answers.push(line);
-      const parcel = [...unsent].find((p) => line === `@@send ${p.key}`);
-      if (!parcel) continue;
-      await send(parcel, child.stdin, manifest.host);
-      unsent.delete(parcel);
+      const upload = [...unsent].find((p) => line === `@@send ${p.key}`);
+      if (!upload) continue;
+      await send(upload, child.stdin, manifest.host);
+      unsent.delete(upload);
       if (unsent.size === 0) child.stdin.end();
     }
   })();
   const code = await ended;
   await listening;
-  if (code !== 0) throw new Failed(code);
+  if (code !== 0) throw new SessionError(code);
   return answers;
 }
 
 /** The host's script ended with this code and has said why. */
-class Failed extends Error {
+class SessionError extends Error {
   readonly code: number;
   constructor(code: number) {
     super(`ended with ${code}`);
@@ -130,19 +134,19 @@ class Failed extends Error {
   }
 }
 
-async function send(parcel: Parcel, to: NodeJS.WritableStream, host: string): Promise<void> {
-  const progress = startProgress(`${host}: pushing ${parcel.key.replace("/", " ")}`);
+async function send(upload: Upload, to: NodeJS.WritableStream, host: string): Promise<void> {
+  const progress = startProgress(`${host}: pushing ${upload.key.replace("/", " ")}`);
   const mebi = (bytes: number) => Math.ceil(bytes / 1024 ** 2);
-  let done = 0;
+  let sentBytes = 0;
   const counted = async function* (source: AsyncIterable<Buffer>) {
     for await (const piece of source) {
       yield piece;
-      done += piece.length;
-      progress.count(mebi(done), mebi(parcel.bytes), "MiB");
+      sentBytes += piece.length;
+      progress.count(mebi(sentBytes), mebi(upload.bytes), "MiB");
     }
   };
-  await pipeline(parcel.open(), counted, to, { end: false }).catch(() => {});
-  progress.end(`${mebi(done)} of ${mebi(parcel.bytes)} MiB sent`);
+  await pipeline(upload.open(), counted, to, { end: false }).catch(() => {});
+  progress.end(`${mebi(sentBytes)} of ${mebi(upload.bytes)} MiB sent`);
 }
 
 /** The whole script: settings, the functions, and a last line that calls them (why last: see push-tools.sh). */
@@ -154,7 +158,7 @@ async function sessionScript(manifest: PushManifest, calls: string[]): Promise<s
     `root="${root}" library="${share}/warmbox.sh" state="${state}"`,
     `keys=${shellWord(tools.map(keyOf).join(" "))}`,
   ];
-  const functions = hostText("push-tools.sh");
+  const functions = scriptText("push-tools.sh");
   return `${settings.join("\n")}\n${functions}\nsession() {\n${calls.join("\n")}\nexit\n}\nsession\n`;
 }
 
@@ -170,7 +174,7 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.me
   try {
     await main(process.argv[2]);
   } catch (error) {
-    if (!(error instanceof Failed)) console.error((error as Error).message);
-    process.exitCode = error instanceof Failed ? error.code : 1;
+    if (!(error instanceof SessionError)) console.error((error as Error).message);
+    process.exitCode = error instanceof SessionError ? error.code : 1;
   }
 }

@@ -67,7 +67,7 @@ export function sshTarget(reach: Extract<HostConfig["reach"], { kind: "ssh" }>):
 }
 
 /** Names the machine and user that a host is: what another one had applied does not count there. */
-export function reachPlace({ reach }: Pick<HostConfig, "reach">): string {
+export function hostAddress({ reach }: Pick<HostConfig, "reach">): string {
   if (reach.kind === "local") return "this machine";
   return `${sshTarget(reach)}${reach.port === undefined ? "" : `:${reach.port}`}${reach.sudo ? " as root" : ""}`;
 }

@@ -3,7 +3,7 @@
 #   sh host/send-library.sh PREFIX... apply|remove
 # PREFIX... leads to a shell on the host. There the programs are files below "$wb_sent", which is removed at the end.
 # Pulumi has only their sha256: it would carry 120 KB of each host through every preview several times, and keep them twice.
-# A program is joined from its files as host/texts.ts joins it.
+# A program is joined from its files as host/scripts.ts joins it.
 # The path of this file is fixed: the state of each applied stack names it, and `destroy` runs what the state names.
 # A script that is cut on its way changes nothing: before its last line it only reads.
 set -eu

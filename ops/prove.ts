@@ -1,7 +1,7 @@
 import { inspectOne } from "../components/inspect.ts";
 import { reachPrefix } from "../host/reach.ts";
+import { scriptText } from "../host/scripts.ts";
 import { parseSections, type Section, wordOf, wordsOf } from "../host/sections.ts";
-import { hostText } from "../host/texts.ts";
 import { hasOpenStatus } from "../plan/status-access.ts";
 import { type ProofTier, proofScript, proofTiers } from "../render/lib/proof-resource.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
@@ -108,7 +108,7 @@ async function proveHost(
   const { input } = await inspectOne(stack, name, host);
   const progress = new Progress((text) => tell(`${name}: ${text}\n`));
   const lines: string[] = [];
-  const script = proofScript(hostText("prove.sh"), input);
+  const script = proofScript(scriptText("prove.sh"), input);
   const { stderr } = await streamScript(
     reachPrefix(host),
     script,

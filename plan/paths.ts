@@ -8,7 +8,7 @@ export type HostPaths = ScopePaths & {
   /** warmbox's programs: `rustc-wrapper`, `warmbox-run`. */
   bin: string;
   /** Wrappers that `warmbox-run` puts before the real programs on PATH: `moon`. */
-  front: string;
+  wrappers: string;
   /** Run scripts of the `process` service kind. */
   run: string;
   /** The one CARGO_HOME of all builds. */
@@ -30,7 +30,7 @@ export function hostPaths(
     home,
     cargoHome: below(home, host.cargo.home ?? cargoHome),
     bin: `${paths.share}/bin`,
-    front: `${paths.share}/front`,
+    wrappers: `${paths.share}/front`,
     run: `${paths.share}/run`,
   };
 }

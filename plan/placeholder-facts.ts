@@ -5,7 +5,7 @@ import type { DeclaredFacts } from "../stacks/types.ts";
  * Facts of no machine: large enough that any sizes of a stack fit. Nothing that follows from them is shown or applied;
  * they only tell which resources a host has.
  */
-export const STAND_IN: DeclaredFacts = {
+export const PLACEHOLDER_FACTS: DeclaredFacts = {
   arch: "x86_64",
   memTotal: gib(4096),
   cpus: 64,

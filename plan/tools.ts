@@ -26,7 +26,7 @@ export type ToolChoice =
 /** What `chooseTools` must know of the machine and of its stack entry. */
 export type ToolFacts = Pick<HostFacts, "arch" | "libc" | "tools" | "user">;
 /** @see ToolFacts */
-export type ToolWishes = Pick<HostConfig, "tools" | "scope">;
+export type ToolRequest = Pick<HostConfig, "tools" | "scope">;
 
 /** The tools that hosts get, in the order they are obtained. */
 export const HOST_TOOLS: readonly HostTool[] = ["sccache", "bazel-remote", "moon"];
@@ -34,14 +34,19 @@ export const HOST_TOOLS: readonly HostTool[] = ["sccache", "bazel-remote", "moon
 /** Decides on every host tool; the caller leaves out those its stack does not enable. */
 export function chooseTools(
   facts: ToolFacts,
-  wishes: ToolWishes,
+  request: ToolRequest,
   options: JudgeOptions,
 ): Record<HostTool, ToolChoice> {
-  const choose = (tool: HostTool) => chooseTool(tool, facts, wishes, options);
+  const choose = (tool: HostTool) => chooseTool(tool, facts, request, options);
   return { sccache: choose("sccache"), "bazel-remote": choose("bazel-remote"), moon: choose("moon") };
 }
 
-function chooseTool(tool: HostTool, facts: ToolFacts, wishes: ToolWishes, options: JudgeOptions): ToolChoice {
+function chooseTool(
+  tool: HostTool,
+  facts: ToolFacts,
+  wishes: ToolRequest,
+  options: JudgeOptions,
+): ToolChoice {
   const source = wishes.tools[tool];
   if (source.kind !== "auto") return chooseOwn(tool, source, facts, wishes, options);
   const installed = facts.tools[tool];
@@ -65,7 +70,7 @@ export function pushedS3Server(scope: HostConfig["scope"]): Extract<ToolChoice, 
 function push(
   tool: ToolName,
   source: ToolSource,
-  wishes: Pick<ToolWishes, "scope">,
+  wishes: Pick<ToolRequest, "scope">,
   reason: string,
 ): Extract<ToolChoice, { kind: "push" }> {
   const version = sourceVersion(tool, source);
@@ -83,7 +88,7 @@ export function pushedPath(scope: HostConfig["scope"], tool: ToolName, version: 
 }
 
 /** Why an installed file cannot be used whatever its version; null if it can. */
-function objection(tool: HostTool, path: string, facts: ToolFacts, { scope }: ToolWishes): string | null {
+function objection(tool: HostTool, path: string, facts: ToolFacts, { scope }: ToolRequest): string | null {
   if (path.includes("/warmbox/tools/")) return `${path} is warmbox's own`;
   if (path.includes("/shims/"))
     return `${path} is not used: what a shim starts depends on the folder it runs in`;
@@ -101,7 +106,7 @@ function chooseOwn(
   tool: HostTool,
   source: Exclude<ToolSource, { kind: "auto" }>,
   facts: ToolFacts,
-  wishes: ToolWishes,
+  wishes: ToolRequest,
   options: JudgeOptions,
 ): ToolChoice {
   const place = source.kind === "release" ? source.url : source.path;

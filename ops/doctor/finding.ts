@@ -20,7 +20,7 @@ export type Finding = {
   symptom: keyof typeof SYMPTOMS;
   /** What is wrong, in a sentence. */
   cause: string;
-  /** The very line or value that was seen, with its place. */
+  /** The very line or value that was seen, with its address. */
   evidence: string[];
   /** The command that mends it, for the operator's shell in the project's folder. */
   mend: string;

@@ -1,4 +1,4 @@
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { BAZEL_REMOTE_SHARE, INDEX_ENTRY } from "../../plan/constants.ts";
 import { scriptPath } from "../../plan/paths.ts";
 import { hasOpenStatus } from "../../plan/status-access.ts";
@@ -91,7 +91,7 @@ export function liveSteps(input: ResourceInput, from?: string): Step[] {
     path: scriptPath(paths, ask),
     mode: "0755",
     check: "sh",
-    text: hostText("bin/http-get.sh"),
+    text: scriptText("bin/http-get.sh"),
   };
   if (!hasOpenStatus(input.host)) return [client];
   return [

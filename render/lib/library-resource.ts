@@ -9,16 +9,16 @@ import { DELIMITER, resourceLines, type Step, scopeLines } from "./script.ts";
 export type LibraryInput = Pick<ResourceInput, "owner" | "generation" | "host" | "paths" | "plan" | "tools">;
 
 /** Texts of `host/` that are on every host; `host/send-library.sh` sends them. */
-export const LIBRARY_TEXTS = ["prove.sh", "supervise.sh", "warmbox.sh"] as const;
+export const LIBRARY_SCRIPTS = ["prove.sh", "supervise.sh", "warmbox.sh"] as const;
 
 /** sha256 of each of them, hexadecimal. */
-export type LibraryTexts = Record<(typeof LIBRARY_TEXTS)[number], string>;
+export type LibrarySums = Record<(typeof LIBRARY_SCRIPTS)[number], string>;
 
 /**
  * Script of the `library` resource, the first of each host: it reads the library from what was sent with it, and lets
- * it put itself and the other texts into place. What was sent must be what was previewed: `texts`.
+ * it put itself and the other sums into place. What was sent must be what was previewed: `sums`.
  */
-export function libraryScript(input: LibraryInput, texts: LibraryTexts): string {
+export function libraryScript(input: LibraryInput, sums: LibrarySums): string {
   const { paths } = input;
   const head = {
     resource: "library",
@@ -26,9 +26,9 @@ export function libraryScript(input: LibraryInput, texts: LibraryTexts): string 
     generation: input.generation,
     scope: input.host.scope,
     home: paths.home,
-    before: sameTexts(texts),
+    before: checksumGuard(sums),
   };
-  const sent = (name: (typeof LIBRARY_TEXTS)[number], mode: string) =>
+  const sent = (name: (typeof LIBRARY_SCRIPTS)[number], mode: string) =>
     ({ do: "put-sent", path: scriptPath(paths, `${paths.share}/${name}`), mode, name, check: "sh" }) as const;
   const body: Step[] = [
     sent("warmbox.sh", "0644"),
@@ -39,8 +39,8 @@ export function libraryScript(input: LibraryInput, texts: LibraryTexts): string 
   return `${scopeLines(head)}. "$wb_sent/warmbox.sh"\n${resourceLines(head, body)}`;
 }
 
-function sameTexts(texts: LibraryTexts): string {
-  const sums = LIBRARY_TEXTS.map((name) => `${texts[name]}  ${name}\n`);
+function checksumGuard(texts: LibrarySums): string {
+  const sums = LIBRARY_SCRIPTS.map((name) => `${texts[name]}  ${name}\n`);
   return `(cd "$wb_sent" && sha256sum -c >/dev/null 2>&1) <<'${DELIMITER}' || {
 ${sums.join("")}${DELIMITER}
 echo "warmbox: the library's texts have changed since they were previewed; next: run up again" >&2
@@ -81,7 +81,7 @@ export function warmboxRunText(input: LibraryInput): string {
     envPath: hasEnvironment(input) ? `${paths.config}/env` : undefined,
     active: plan.agents.active,
     stateDir: paths.queue,
-    frontDirs: [paths.front],
+    wrapperDirs: [paths.wrappers],
     toolDirs: [...folder(tools.moon), `${paths.cargoHome}/bin`],
   });
 }

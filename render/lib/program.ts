@@ -1,4 +1,4 @@
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { shellWord } from "../../stacks/shell.ts";
 
 /** The lines `NAME=@` with which a program of host/scripts/bin/ begins. */
@@ -10,7 +10,7 @@ const HEAD_LINE = /^(\w+)=@$/gm;
  */
 export function program(name: string, values: Readonly<Record<string, string | number>>): string {
   const missing = new Set(Object.keys(values));
-  const text = hostText(`bin/${name}.sh`).replace(HEAD_LINE, (_, key: string) => {
+  const text = scriptText(`bin/${name}.sh`).replace(HEAD_LINE, (_, key: string) => {
     const value = values[key];
     if (value === undefined) throw new Error(`bin/${name}.sh: its head has ${key}, which has no value`);
     missing.delete(key);

@@ -1,4 +1,4 @@
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { hasOpenStatus } from "../../plan/status-access.ts";
 import { credentialsPath, pathsSeenBy } from "../../plan/store.ts";
 import { bazelRemoteGiB, gib } from "../../stacks/bytes.ts";
@@ -78,7 +78,7 @@ function moonWords(input: ProofInput): Words {
     concurrency: moonEnvironment(input).MOON_CONCURRENCY ?? "",
     env: `${paths.config}/env`,
     ...(hasOpenStatus(host) ? { http: remote.http_address } : {}),
-    http_get: hostText("bin/http-get.sh"),
+    http_get: scriptText("bin/http-get.sh"),
     grpc: grpcUrl(remote),
     MaxSize: Number(bazelRemoteGiB(plan.bazelRemote.max_size, "floor")) * gib(1),
     GOMEMLIMIT,

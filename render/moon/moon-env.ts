@@ -7,7 +7,7 @@ import type { HostConfig } from "../../stacks/types.ts";
 export type MoonEnvInput = {
   plan: Pick<CachePlan, "maxTasks">;
   host: Pick<HostConfig, "moon" | "bazel-remote" | "cargo" | "scope">;
-  paths: Pick<HostPaths, "home" | "cargoHome" | "front">;
+  paths: Pick<HostPaths, "home" | "cargoHome" | "wrappers">;
 };
 
 /**
@@ -61,7 +61,7 @@ const FIRST_LINE =
 
 /**
  * File that a POSIX shell sources: login and interactive shells, cron jobs, CI steps, agent launchers. It also puts our
- * front of moon before the others on PATH, once.
+ * wrappers of moon before the others on PATH, once.
  */
 export function moonEnvFile(input: MoonEnvInput): string {
   const moon = input.host.moon.enabled ? moonLines(input) : [];
@@ -69,7 +69,7 @@ export function moonEnvFile(input: MoonEnvInput): string {
 }
 
 function moonLines(input: MoonEnvInput): string[] {
-  const front = shellWord(input.paths.front);
+  const front = shellWord(input.paths.wrappers);
   return [
     ...Object.entries(moonEnvironment(input)).map(([name, value]) => `export ${name}=${shellWord(value)}`),
     `case ":$PATH:" in *:${front}:*) ;; *) export PATH=${front}:"$PATH" ;; esac`,

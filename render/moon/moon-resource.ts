@@ -20,14 +20,14 @@ export function moonScript(input: ResourceInput): string {
   const blocks = host.moon.workspaces.filter(({ remote_block }) => remote_block && host.moon.enabled);
   return resourceScript(head(input, "moon"), [
     { do: "put", path: envPath, mode: "0644", check: "sh", text: moonEnvFile(input) },
-    ...(host.moon.enabled ? [frontStep(input)] : []),
+    ...(host.moon.enabled ? [wrapperStep(input)] : []),
     ...(host.scope === "system" ? systemSteps(input) : userSteps(input)),
     ...blocks.map(({ path }) => workspaceBlock(input, path)),
   ]);
 }
 
 /** moon as sessions find it: it refuses a mode that moon would misread, and is ended when its server hangs. */
-function frontStep({ host, paths, tools, store }: ResourceInput): Step {
+function wrapperStep({ host, paths, tools, store }: ResourceInput): Step {
   const text = moonWrapper({
     moonPath: tools.moon,
     httpGetPath: `${paths.bin}/http-get`,
@@ -35,7 +35,7 @@ function frontStep({ host, paths, tools, store }: ResourceInput): Step {
     remoteHost: grpcUrl(host["bazel-remote"]),
     store: store.kind !== "none",
   });
-  return { do: "put", path: scriptPath(paths, `${paths.front}/moon`), mode: "0755", check: "sh", text };
+  return { do: "put", path: scriptPath(paths, `${paths.wrappers}/moon`), mode: "0755", check: "sh", text };
 }
 
 /** After the distribution's own files, so that ours win. */

@@ -9,7 +9,7 @@ export interface WarmboxRun {
   /** Absolute directory of the queue. One place for all sessions: XDG_RUNTIME_DIR differs between login and cron. */
   readonly stateDir: string;
   /** Directories put before PATH: our fronts (`moon`). */
-  readonly frontDirs: readonly string[];
+  readonly wrapperDirs: readonly string[];
   /** Directories put after PATH, for cron's and ssh's short one: where cargo and the tools are. */
   readonly toolDirs: readonly string[];
 }
@@ -36,7 +36,7 @@ export function warmboxRun(options: WarmboxRun): string {
     active: options.active,
     queue: options.stateDir,
     environment_file: options.envPath ?? "",
-    path_before: options.frontDirs.map((dir) => `${dir}:`).join(""),
+    path_before: options.wrapperDirs.map((dir) => `${dir}:`).join(""),
     path_after: options.toolDirs.map((dir) => `:${dir}`).join(""),
     tick_seconds: QUEUE_TICK_SECONDS,
     ticket_limit: TICKET_LIMIT_SECONDS,

@@ -10,7 +10,7 @@ type Need = { next: string; suites: readonly string[] };
 /** Suites that boot containers or take the network away. */
 const AS_ROOT = ["test/systemd/", "test/fleet/", "test/docker/", "test/s3/systemd.heavy", "test/e2e/local"];
 const IN_EVERY_SHELL = [
-  ...["test/host/library/", "test/host/probe", "test/host/texts", "test/client/"],
+  ...["test/host/library/", "test/host/probe", "test/host/scripts.test", "test/client/"],
   ...["test/setup-tools/push-tools", "test/ops/scripts"],
   ...["test/render/script.", "test/render/proof-resource", "test/s3/scripts"],
 ];

@@ -1,6 +1,6 @@
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { type MoonWrapper, moonWrapper } from "../../render/moon/moon-wrapper.ts";
 import { toolPath } from "../tools.ts";
 import { daemon, freePort, type Home, makeHome, run, SHELLS, start, until } from "./box.ts";
@@ -14,7 +14,7 @@ interface MoonBox extends Home {
   readonly http: number;
   /** Starts bazel-remote. */
   serve(): ReturnType<typeof daemon>;
-  /** Runs the one task through the front. */
+  /** Runs the one task through the wrappers. */
   moon(words?: string[], env?: Record<string, string>): ReturnType<typeof run>;
 }
 
@@ -25,11 +25,11 @@ interface MoonBoxOptions {
   readonly wrapper?: Partial<MoonWrapper>;
 }
 
-/** A real bazel-remote, a real moon with our front, and a workspace with one task. */
+/** A real bazel-remote, a real moon with our wrappers, and a workspace with one task. */
 async function moonBox(task: string, options: MoonBoxOptions = {}): Promise<MoonBox> {
   const home = await makeHome();
   const [http, grpc] = [await freePort(), await freePort()];
-  const httpGetPath = await home.file("bin/http-get", hostText("bin/http-get.sh"), 0o755);
+  const httpGetPath = await home.file("bin/http-get", scriptText("bin/http-get.sh"), 0o755);
   const moonPath = await toolPath("moon");
   const bazelRemote = await toolPath("bazel-remote");
   const remoteHost = `grpc://127.0.0.1:${grpc}`;
@@ -217,7 +217,7 @@ describe("an answer is an answer", () => {
 });
 
 describe("S3 behind the server", () => {
-  /** bazel-remote in front of a real S3 server, which is started by the test. */
+  /** bazel-remote in wrappers of a real S3 server, which is started by the test. */
   async function s3Box(wrapper: Partial<MoonWrapper> = {}) {
     const port = await freePort();
     const config = async (home: Home) => {

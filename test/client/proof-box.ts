@@ -2,7 +2,7 @@ import { appendFile, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { parseProof, type TierProof } from "../../ops/prove.ts";
 import type { ProofTier } from "../../render/lib/proof-resource.ts";
 import { toolPath } from "../tools.ts";
@@ -53,7 +53,7 @@ export async function proofBox(): Promise<ProofBox> {
     cargo_home: `${box.dir}/.cargo`,
     env,
     http: `127.0.0.1:${http}`,
-    http_get: hostText("bin/http-get.sh"),
+    http_get: scriptText("bin/http-get.sh"),
     grpc: url,
     MaxSize: String(5 * GIB),
     moon,
@@ -79,7 +79,7 @@ export async function proofBox(): Promise<ProofBox> {
       });
     },
     prove: async (shell = ["sh"], extra = {}, change = (text) => text) => {
-      const text = change(hostText("prove.sh"));
+      const text = change(scriptText("prove.sh"));
       const call = Object.entries(words).map(([name, value]) => quoted(`${name}=${value}`));
       const said = await run([...shell, "-s", "--"], {
         env: {

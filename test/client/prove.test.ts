@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { parseProof, proofReport } from "../../ops/prove.ts";
 import { daemon, freePort, run, SHELLS } from "./box.ts";
 import { CACHE_SIZE, causeOf, GIB, type ProofBox, proofBox, states, tier } from "./proof-box.ts";
@@ -242,7 +242,7 @@ test("everything together has one limit, and what was at work then is named", {
   await new Promise<void>((done) => hung.listen(0, "127.0.0.1", done));
   onTestFinished(() => void hung.close());
   await address(box, `grpc://127.0.0.1:${(hung.address() as AddressInfo).port}`);
-  const text = hostText("prove.sh");
+  const text = scriptText("prove.sh");
   const limit = Number(/^PV_LIMIT_SECONDS=(\d+)/m.exec(text)?.[1]);
   expect(limit + 2, "a second until a hung program is killed, and one for the rest").toBeLessThanOrEqual(30);
   const start = Date.now();

@@ -21,7 +21,7 @@ async function queueBox(
     "env",
     "export MOON_REMOTE_HOST=grpc://127.0.0.1:9092\nexport MOON_CACHE=read-write\nexport MOON_CONCURRENCY=2\n",
   );
-  const text = warmboxRun({ envPath, active: 2, stateDir: queue, frontDirs: [], toolDirs: [], ...more });
+  const text = warmboxRun({ envPath, active: 2, stateDir: queue, wrapperDirs: [], toolDirs: [], ...more });
   const script = await home.file("bin/warmbox-run", withShell(text, shell), 0o755);
   const env = { PATH: home.env.PATH ?? "", HOME: home.dir };
   return {

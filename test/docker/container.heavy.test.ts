@@ -20,7 +20,7 @@ import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { dockerReach } from "../../components/bazel-remote-container.ts";
 import { probeScript } from "../../host/probe.ts";
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { hostScript } from "../../ops/host-script.ts";
 import { parseStatus } from "../../ops/status/parse.ts";
 import { hostPaths } from "../../plan/paths.ts";
@@ -58,7 +58,7 @@ beforeEach(async () => {
   home = mkdtempSync("/var/tmp/warmbox-docker-home-");
   const share = join(home, ".local/share/warmbox");
   mkdirSync(share, { recursive: true });
-  for (const name of ["warmbox.sh", "supervise.sh"]) writeFileSync(join(share, name), hostText(name));
+  for (const name of ["warmbox.sh", "supervise.sh"]) writeFileSync(join(share, name), scriptText(name));
   input = await inputOf("local");
 });
 afterEach(async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cleanEnv, reachPlace, reachPrefix, runScript } from "../../host/reach.ts";
+import { cleanEnv, hostAddress, reachPrefix, runScript } from "../../host/reach.ts";
 import { hostOf } from "../plan/machine.ts";
 
 const LOCAL = reachPrefix(hostOf());
@@ -25,11 +25,11 @@ describe("reachPrefix", () => {
   });
 
   test("a host's place is its machine and user, not ssh's options", () => {
-    const place = (over: object) => reachPlace(hostOf({ reach: { kind: "ssh", host: "forge", ...over } }));
+    const place = (over: object) => hostAddress(hostOf({ reach: { kind: "ssh", host: "forge", ...over } }));
     expect(place({})).toBe("forge");
     expect(place({ multiplex: false })).toBe("forge");
     expect(place({ user: "ci", port: 2222 })).toBe("ci@forge:2222");
-    expect(reachPlace(hostOf())).toBe("this machine");
+    expect(hostAddress(hostOf())).toBe("this machine");
   });
 
   test("does not depend on who runs it", () => {

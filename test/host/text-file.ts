@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 
 /** One folder for the tests of a file, which vitest runs in a process of its own. */
 let folder: string | undefined;
@@ -16,7 +16,7 @@ afterAll(() => {
 export function hostTextFile(name: string): string {
   folder ??= mkdtempSync(join(tmpdir(), "warmbox-texts-"));
   const file = files.get(name) ?? join(folder, name);
-  if (!files.has(name)) writeFileSync(file, hostText(name));
+  if (!files.has(name)) writeFileSync(file, scriptText(name));
   files.set(name, file);
   return file;
 }

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { librarySums } from "../../components/inspect.ts";
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { hostPaths } from "../../plan/paths.ts";
 import { bazelRemoteFilesScript } from "../../render/bazel-remote/bazel-remote-container.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote/bazel-remote-resource.ts";
 import { cargoScript } from "../../render/cargo/cargo-resource.ts";
-import { LIBRARY_TEXTS, libraryScript, warmboxRunText } from "../../render/lib/library-resource.ts";
+import { LIBRARY_SCRIPTS, libraryScript, warmboxRunText } from "../../render/lib/library-resource.ts";
 import { DELIMITER, resourceScript, type ScriptHead, type Step } from "../../render/lib/script.ts";
 import { moonScript } from "../../render/moon/moon-resource.ts";
 import { sccacheScript } from "../../render/sccache/sccache-resource.ts";
@@ -35,7 +35,7 @@ function sentEcho(input: ReturnType<typeof boxInput>): string {
   const folder = mkdtempSync(join(tmpdir(), "warmbox-render-"));
   copyFileSync(join(HOST, "send-library.sh"), join(folder, "send-library.sh"));
   mkdirSync(join(folder, "scripts"));
-  for (const name of LIBRARY_TEXTS) writeFileSync(join(folder, "scripts", name), `${ECHO}\n`);
+  for (const name of LIBRARY_SCRIPTS) writeFileSync(join(folder, "scripts", name), `${ECHO}\n`);
   const sent = sentLibrary(libraryScript(input, SUMS), folder);
   rmSync(folder, { recursive: true });
   return sent;
@@ -169,11 +169,11 @@ done
     const { stdout } = await run(["sh", script], { env: { PATH, HOME: home } });
     const sums = [...stdout.matchAll(/^([0-9a-f]{64}) {2}(.+)$/gm)].map(([, sum, name]) => [name, sum]);
     expect(Object.fromEntries(sums)).toEqual(SUMS);
-    expect(Object.keys(SUMS)).toEqual([...LIBRARY_TEXTS]);
+    expect(Object.keys(SUMS)).toEqual([...LIBRARY_SCRIPTS]);
   });
 
   it("sends texts that no line of theirs ends early, leaves nothing here, and ends as the host does", async () => {
-    for (const name of LIBRARY_TEXTS) expect(hostText(name).split("\n"), name).not.toContain(DELIMITER);
+    for (const name of LIBRARY_SCRIPTS) expect(scriptText(name).split("\n"), name).not.toContain(DELIMITER);
     const here = await temporaryDirectory();
     const prefix = ["sh", "-c", 'tail -n 1; echo "$0"; exit 7'];
     const words = [join(HOST, "send-library.sh"), ...prefix, "apply"];
@@ -223,7 +223,7 @@ describe("every resource", () => {
   it("one that is cut on its way to the host changes nothing, wherever the cut is", async () => {
     const home = await temporaryDirectory();
     await run(["mkdir", "-p", `${home}/.local/share/warmbox`]);
-    await fileOf(home, ".local/share/warmbox/warmbox.sh", hostText("warmbox.sh"));
+    await fileOf(home, ".local/share/warmbox/warmbox.sh", scriptText("warmbox.sh"));
     const tree = () => run(["find", home, "-printf", "%p %y %m %i %T@\\n"]);
     const before = await tree();
     const cut = [...cuts(sccacheScript(input)), ...cuts(bazelRemoteFilesScript(contained))];

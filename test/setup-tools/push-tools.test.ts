@@ -16,13 +16,13 @@ import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PushManifest } from "../../host/push-tools.ts";
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { pushedPath } from "../../plan/tools.ts";
 import { sourceVersion } from "../../stacks/versions.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../../host/push-tools.ts");
 const LIBRARY = ".local/share/warmbox/warmbox.sh";
-const TEXT = hostText("warmbox.sh");
+const TEXT = scriptText("warmbox.sh");
 
 /** A way to a host that breaks after 3 MB. */
 const BREAKING_LINK = `

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseTools, pushedPath, type ToolFacts, type ToolWishes } from "../../plan/tools.ts";
+import { chooseTools, pushedPath, type ToolFacts, type ToolRequest } from "../../plan/tools.ts";
 import { judge, PINNED, VERSION_RULES } from "../../stacks/versions.ts";
 
 const sha256 = "ab".repeat(32);
@@ -151,7 +151,10 @@ function facts(tools: Partial<ToolFacts["tools"]> = {}, more: Partial<ToolFacts>
   return { arch: "x86_64", libc: "glibc", user, ...more, tools: { ...none, ...tools } };
 }
 
-function wishes(tools: Partial<ToolWishes["tools"]> = {}, scope: ToolWishes["scope"] = "user"): ToolWishes {
+function wishes(
+  tools: Partial<ToolRequest["tools"]> = {},
+  scope: ToolRequest["scope"] = "user",
+): ToolRequest {
   const auto = { kind: "auto" as const };
   return { scope, tools: { sccache: auto, "bazel-remote": auto, moon: auto, ...tools } };
 }
@@ -188,7 +191,7 @@ describe("chooseTools", () => {
     });
   });
 
-  const unusable: [string, ToolFacts["tools"]["sccache"], ToolWishes["scope"], string][] = [
+  const unusable: [string, ToolFacts["tools"]["sccache"], ToolRequest["scope"], string][] = [
     [
       "our own, so that it stays ours",
       { path: "/home/ann/.local/share/warmbox/tools/sccache/0.19.0/sccache", version: "0.19.0" },

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { librarySums } from "../../components/inspect.ts";
-import { hostText } from "../../host/texts.ts";
+import { scriptText } from "../../host/scripts.ts";
 import { bazelRemoteScript } from "../../render/bazel-remote/bazel-remote-resource.ts";
 import { libraryScript } from "../../render/lib/library-resource.ts";
 import { sccacheScript } from "../../render/sccache/sccache-resource.ts";
@@ -15,7 +15,7 @@ import { bootContainer, type Container } from "./container.ts";
 import { USER } from "./rootfs.ts";
 
 /** The library and the resource scripts on a host with systemd: the service kinds that this machine itself has not. */
-const LIBRARY = hostText("warmbox.sh");
+const LIBRARY = scriptText("warmbox.sh");
 const SUMS = librarySums();
 const SIZES = { "bazel-remote": "3GiB", sccache: "700MiB" };
 const LARGER = { ...SIZES, "bazel-remote": "4GiB" };

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { hostText, partsOf } from "../../host/texts.ts";
+import { partsOf, scriptText } from "../../host/scripts.ts";
 import { run } from "../render/daemon.ts";
 import { SCRIPTS } from "./sent.ts";
 import { hostTextFile } from "./text-file.ts";
@@ -27,7 +27,7 @@ describe("a text in parts", () => {
   it.each(NAMES)("%s is what it needs and its parts, one after another, and nothing else", (name) => {
     const parts = partsOf(name);
     expect(parts.length).toBeGreaterThan(1);
-    expect(hostText(name)).toBe(sources(name).map(fileOf).join(""));
+    expect(scriptText(name)).toBe(sources(name).map(fileOf).join(""));
     expect(readdirSync(join(SCRIPTS, name.replace(".sh", ""))).length).toBe(parts.length);
     expect(existsSync(join(SCRIPTS, name)), "a file of that name, which nothing would read").toBe(false);
   });
@@ -52,13 +52,13 @@ describe("a text in parts", () => {
 
 it("a shared file is joined once, before the first program that needs it", () => {
   expect(sources("warmbox.sh")).toContain("lib/paths.sh");
-  expect(hostText("warmbox.sh", "supervise.sh", "warmbox.sh")).toBe(
-    hostText("warmbox.sh") + hostText("supervise.sh"),
+  expect(scriptText("warmbox.sh", "supervise.sh", "warmbox.sh")).toBe(
+    scriptText("warmbox.sh") + scriptText("supervise.sh"),
   );
 });
 
 it("a text in one file is that file", () => {
   expect(partsOf("supervise.sh")).toEqual([]);
-  expect(hostText("supervise.sh")).toBe(readFileSync(join(SCRIPTS, "supervise.sh"), "utf8"));
-  expect(() => hostText("nobody.sh")).toThrow("nobody.sh");
+  expect(scriptText("supervise.sh")).toBe(readFileSync(join(SCRIPTS, "supervise.sh"), "utf8"));
+  expect(() => scriptText("nobody.sh")).toThrow("nobody.sh");
 });

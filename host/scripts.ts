@@ -13,7 +13,7 @@ const SCRIPTS = new URL("scripts/", import.meta.url);
  *
  * @param names what each is called on a host, and below host/scripts/ where it is one file
  */
-export function hostText(...names: string[]): string {
+export function scriptText(...names: string[]): string {
   const files = names.flatMap((name) => {
     const parts = partsOf(name);
     const own = parts.length > 0 ? parts : [name];
