@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { startCommandPlugin } from "./components/early-plugin.ts";
 import { inspectFleet } from "./components/inspect.ts";
 import { readStack } from "./stacks/config.ts";
+import { readProject } from "./stacks/project.ts";
+import { stackFiles } from "./stacks/stack-file.ts";
 
 // Pulumi notes the whole stack of each resource, and its runner looks every frame up in source maps. Node strips types in
 // place, so the places are true without that work.
@@ -20,7 +22,14 @@ function presentKeys(): string[] {
 
 const config = new pulumi.Config();
 const declared = await Promise.resolve()
-  .then(() => readStack((key) => config.get(key), presentKeys()))
+  .then(() =>
+    readStack(
+      (key) => config.get(key),
+      presentKeys(),
+      stackFiles(readProject(import.meta.dirname)),
+      pulumi.getStack(),
+    ),
+  )
   .catch(refuse);
 startCommandPlugin();
 const inspecting = inspectFleet(declared, pulumi.getStack());

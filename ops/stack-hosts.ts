@@ -1,10 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { parse as parseYaml } from "yaml";
-import { readStack } from "../stacks/config.ts";
+import { dirname } from "node:path";
 import { UserError } from "../stacks/errors.ts";
 import { readProject } from "../stacks/project.ts";
 import { DEFAULT_STACK, selectedStack } from "../stacks/selected-stack.ts";
+import { readStackFile } from "../stacks/stack-file.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 
 /** A stack as its file declares it, with the hosts that the flags select. */
@@ -34,28 +32,9 @@ export async function stackHosts(
 ): Promise<StackHosts> {
   const project = readProject(ROOT, env);
   const stack = flags.stack ?? env.PULUMI_STACK ?? selectedStack(project, env) ?? DEFAULT_STACK;
-  const file = join(project.stackDirectory, `Pulumi.${stack}.yaml`);
-  const text = await readFile(file, "utf8").catch(() => {
-    throw new UserError(
-      "usage",
-      `the stack ${stack} has no file ${file}; next: name a stack that has one with --stack NAME`,
-    );
-  });
-  const config = parseStackFile(text);
+  const config = readStackFile(project, stack);
   return { stack, config, hosts: selectedHosts(config, stack, flags.host) };
 }
-
-/** The stack in the text of its file. @throws ConfigError with every issue */
-export function parseStackFile(text: string): StackConfig {
-  const { config = {} } = (parseYaml(text) ?? {}) as { config?: Record<string, unknown> };
-  const keys = Object.keys(config).filter((key) => key.startsWith(PREFIX));
-  return readStack(
-    (key) => config[PREFIX + key],
-    keys.map((key) => key.slice(PREFIX.length)),
-  );
-}
-
-const PREFIX = "warmbox:";
 
 function selectedHosts(config: StackConfig, stack: string, only: string | undefined): StackHosts["hosts"] {
   const hosts = Object.entries(config.hosts).map(([name, host]) => ({ name, host }));

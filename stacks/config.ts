@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { inheritedKeys, type RawStack, resolveExtends, type StackFiles } from "./extends.ts";
 import { ConfigError, type Issue, issuesOf, issueText, keyPath, nearest } from "./issue.ts";
-import { boolean, doc, object, rule } from "./schema/fields.ts";
+import { boolean, doc, object, rule, text } from "./schema/fields.ts";
 import { CACHE_ROOT, hostSchema } from "./schema/host.ts";
 import { gcsSchema, s3Schema } from "./schema/store.ts";
 import type { HostConfig, StackConfig } from "./types.ts";
@@ -10,6 +11,12 @@ export { ConfigError } from "./issue.ts";
 const HOST_NAME = "a host name of letters, digits and dashes, at most 63";
 
 const fields = object({
+  extends: doc(
+    text("the name of a stack", "write the name of another stack, such as local").exactOptional(),
+    {
+      what: "Another stack, whose configuration this one takes over and overlays with its own keys: groups are merged key by key, lists and groups with a `kind` are replaced. Secrets are not taken over.",
+    },
+  ),
   hosts: doc(
     z
       .record(
@@ -62,7 +69,7 @@ const oneDoorEach = rule(fields, ["hosts"], ({ hosts }, add) => {
 export const stackSchema = rule(oneDoorEach, ["s3", "gcs", "hosts"], ({ s3, gcs, hosts }, add) => {
   if (s3 && gcs) add(["gcs"], "one store: s3 or gcs", "remove one of the two");
   if (s3?.kind !== "embedded") return;
-  if (s3.host !== undefined && !(s3.host in hosts))
+  if (s3.host !== undefined && !Object.hasOwn(hosts, s3.host))
     add(
       ["s3", "host"],
       `one of the hosts ${Object.keys(hosts).join(", ")}`,
@@ -101,7 +108,7 @@ export function portsOf(host: HostConfig): [key: string, port: number][] {
 }
 
 /** Top-level configuration keys of a stack, below `warmbox:`; each is one object or value. */
-export const stackConfigKeys = ["hosts", "proof", "s3", "gcs"] as const;
+export const stackConfigKeys = ["extends", ...inheritedKeys] as const;
 
 /** Secrets of a stack, set by `pulumi config set --secret KEY`; read with `requireSecret`, never part of StackConfig. */
 export const stackSecretKeys = ["s3AccessKeyId", "s3SecretAccessKey"] as const;
@@ -121,19 +128,40 @@ export function parseStackConfig(raw: unknown, also: Issue[] = []): StackConfig 
 /**
  * Reads and checks a stack's configuration, without importing Pulumi.
  *
- * @param get the value of one of {@link stackConfigKeys}; text is read as JSON where it is some, as Pulumi writes it
- * @param present names of all keys set below `warmbox:`: one that is not ours is refused, its value unread, for it may
+ * @param get the value of one of {@link stackConfigKeys}; text is read as JSON if it is JSON, as Pulumi writes it
+ * @param present names of all keys set below `warmbox:`; an unknown one is refused and its value not read, since it may
  *   be a misspelt secret
+ * @param files the stacks that this one may extend
+ * @param stack its own name, which it may not extend
  * @throws {ConfigError} see {@link parseStackConfig}
  */
-export function readStack(get: (key: string) => unknown, present: readonly string[]): StackConfig {
-  const raw: Record<string, unknown> = {};
-  for (const key of stackConfigKeys) {
-    const value = plain(get(key));
-    if (value !== undefined) raw[key] = value;
-  }
-  const known: readonly string[] = [...stackConfigKeys, ...stackSecretKeys];
-  return parseStackConfig(raw, present.filter((key) => !known.includes(key)).map(strangeKey));
+export function readStack(
+  get: (key: string) => unknown,
+  present: readonly string[],
+  files: StackFiles = { names: () => [], read: () => undefined },
+  stack?: string,
+): StackConfig {
+  const own: RawStack = Object.fromEntries(
+    stackConfigKeys.map((key) => [key, plain(get(key))] as const).filter(([, value]) => value !== undefined),
+  );
+  const { raw, issue: refused } = resolveExtends(own, files, stack === undefined ? [] : [stack]);
+  const keys: readonly string[] = [...stackConfigKeys, ...stackSecretKeys];
+  const strange = present.filter((key) => !keys.includes(key)).map(strangeKey);
+  if (refused !== undefined) throw new ConfigError([refused, ...strange]); // what is missing would be reported twice
+  return parseStackConfig(raw, [...strange, ...prototypeHost(raw.hosts)]);
+}
+
+/** Zod passes over this one name, so that the host would be missing without a word. */
+function prototypeHost(hosts: unknown): Issue[] {
+  if (typeof hosts !== "object" || hosts === null || !Object.hasOwn(hosts, "__proto__")) return [];
+  return [
+    {
+      path: keyPath(["hosts", "__proto__"]),
+      got: '"__proto__"',
+      expected: HOST_NAME,
+      next: "write another name",
+    },
+  ];
 }
 
 /** Pulumi keeps a scalar as text (`"true"`) and everything else as JSON; what is neither is a issueText of the schema's. */

@@ -15,12 +15,14 @@ import { PLUGINS_VARIABLE } from "../plugins/launcher.ts";
 import { findPulumi } from "./cli.ts";
 import { clearInterrupted } from "./interrupted.ts";
 import { passphraseVariables } from "./passphrase.ts";
-import { ensureStack } from "./stack.ts";
+import { checkStackFile, chosenStack, ensureStack } from "./stack.ts";
 
 /** Commands that work on a stack, so that it is chosen or made before. */
 const ON_A_STACK = ["up", "update", "preview", "pre", "destroy", "down", "refresh"];
 /** It works on a stack too, and a stack that has only its file yet has no place for a secret. */
 const CONFIG = "config";
+/** Of these, the ones that run the project's program, which reads the stack's file. */
+const RUNNING_THE_PROGRAM = ["up", "update", "preview", "pre"];
 /** Of these, the ones that ask before they change something. */
 const ASKING = ["up", "update", "destroy", "down", "refresh"];
 const ALIASES: Readonly<Record<string, string>> = { update: "up", pre: "preview", down: "destroy" };
@@ -33,21 +35,24 @@ export async function runPulumi(
 ): Promise<number> {
   const folder = spelledFolder(root, env);
   const variables: NodeJS.ProcessEnv = { ...env, ...quietVariables(env), PWD: folder };
-  const cli = await findPulumi(variables);
-  await ensureCommandPlugin(cli, variables);
   const project = readProject(folder, variables);
   Object.assign(variables, homeVariables(project, variables));
-  Object.assign(variables, passphraseVariables(project, variables));
   const command = args[0] ?? "";
-  if (ON_A_STACK.includes(command)) {
-    const stack = ensureStack(project, cli, ALIASES[command] ?? command, args.slice(1), variables);
-    if (stack !== undefined) clearInterrupted({ project, stack, cli: cli.path, env: variables });
-  } else if (command === CONFIG) {
-    ensureStack(project, cli, CONFIG, args.slice(1), variables);
+  const stack = isOnStack(command) ? chosenStack(project, args.slice(1), variables) : undefined;
+  if (stack !== undefined && RUNNING_THE_PROGRAM.includes(command))
+    checkStackFile(project, stack.bare, args.slice(1));
+  const cli = await findPulumi(variables);
+  await ensureCommandPlugin(cli, variables);
+  Object.assign(variables, passphraseVariables(project, variables));
+  if (stack !== undefined) {
+    ensureStack(project, cli, ALIASES[command] ?? command, stack, variables);
+    if (command !== CONFIG) clearInterrupted({ project, stack: stack.bare, cli: cli.path, env: variables });
   }
   const words = withoutQuestions(withLazyPlugins(args), isInteractive(variables));
   return await inForeground([cli.path, ...words], { cwd: folder, env: variables, hangUp: "interrupt" });
 }
+
+const isOnStack = (command: string): boolean => ON_A_STACK.includes(command) || command === CONFIG;
 
 /** Pulumi's own notion: a terminal on both ends, and no CI. */
 function isInteractive(env: NodeJS.ProcessEnv): boolean {

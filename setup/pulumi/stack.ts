@@ -1,11 +1,19 @@
 /** Chooses the stack a command works on, and makes it in the backend when only its file is there. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { join, relative } from "node:path";
 import { UserError } from "../../stacks/errors.ts";
-
 import { fileBackend, type Project } from "../../stacks/project.ts";
 import { DEFAULT_STACK, selectedStack } from "../../stacks/selected-stack.ts";
+import {
+  declarationOf,
+  exampleNames,
+  holdsSecureSetting,
+  makeStackFile,
+  readStackFile,
+  stackFile,
+  stackNames,
+} from "../../stacks/stack-file.ts";
 import type { PulumiCli } from "./cli.ts";
 
 /** The value of --stack among a command's arguments, in any spelling Pulumi takes. */
@@ -22,59 +30,93 @@ export function namedStack(args: readonly string[]): string | undefined {
 /** Which commands may make a stack. */
 const MAKING = ["up", "preview", "refresh", "config"];
 
+/** The stack that a command works on, and how it was chosen. */
+export type ChosenStack = {
+  /** As it was given, which may name an organization and a project too. */
+  readonly name: string;
+  readonly bare: string;
+  readonly isNamed: boolean;
+  readonly isSelected: boolean;
+};
+
 /**
- * Sees to it that the stack the command names, or the selected one, exists; says in a line what it made. Returns its
- * bare name, or undefined where the arguments lead elsewhere (--cwd) or only ask for help.
+ * The stack that the command names, else the selected one, else {@link DEFAULT_STACK}; undefined if the arguments lead
+ * to another folder (--cwd) or only ask for help.
  */
-export function ensureStack(
+export function chosenStack(
   project: Project,
-  cli: PulumiCli,
-  command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-): string | undefined {
+): ChosenStack | undefined {
   if (args.some((arg) => ["--help", "-h", "-C", "--cwd"].includes(arg) || arg.startsWith("--cwd="))) {
     return undefined;
   }
   const named = namedStack(args) ?? env.PULUMI_STACK;
-  const noted = selectedStack(project, env);
-  const name = named ?? noted ?? selectedStack(physical(project), env) ?? DEFAULT_STACK;
-  const selected = named !== undefined || noted !== undefined;
-  const bare = name.split("/").at(-1) ?? name;
+  const selected = selectedStack(project, env);
+  const name = named ?? selected ?? selectedStack(physical(project), env) ?? DEFAULT_STACK;
+  return {
+    name,
+    bare: name.split("/").at(-1) ?? name,
+    isNamed: named !== undefined,
+    isSelected: named !== undefined || selected !== undefined,
+  };
+}
+
+/** Flags that give a stack another configuration than its file's. */
+const OTHER_CONFIG = /^(-c|--config|--config-file)(=|$)/;
+
+/**
+ * Refuses a wrong stack file before the engine starts, with the words of the program itself. A file that holds secrets
+ * among its settings is left to the program, since only Pulumi can decrypt them.
+ */
+export function checkStackFile(project: Project, stack: string, args: readonly string[]): void {
+  if (project.name !== "warmbox") return; // the launcher also runs in the tests' own projects
+  if (args.some((arg) => OTHER_CONFIG.test(arg)) || declarationOf(project, stack) === undefined) return;
+  if (!holdsSecureSetting(project, stack)) readStackFile(project, stack);
+}
+
+/** Makes sure that a stack exists, with its file; reports in a line each what it made. */
+export function ensureStack(
+  project: Project,
+  cli: PulumiCli,
+  command: string,
+  { name, bare, isNamed, isSelected }: ChosenStack,
+  env: NodeJS.ProcessEnv,
+): void {
   if (existsInBackend(project, cli, bare, env)) {
-    if (!selected) pulumi(cli, ["stack", "select", name], project, env);
-    return bare;
+    ensureFile(project, bare);
+    if (!isSelected) pulumi(cli, ["stack", "select", name], project, env);
+    return;
   }
   demandStackFile(project, bare, command);
-  pulumi(
-    cli,
-    ["stack", "init", name, ...(selected && named !== undefined ? ["--no-select"] : [])],
-    project,
-    env,
-  );
+  ensureFile(project, bare);
+  pulumi(cli, ["stack", "init", name, ...(isNamed ? ["--no-select"] : [])], project, env);
   process.stderr.write(`warmbox: made the stack ${name} in ${project.backend || "the backend"}\n`);
-  return bare;
+}
+
+/** A stack without a file gets the example of its name, if there is one. */
+function ensureFile(project: Project, stack: string): void {
+  if (existsSync(stackFile(project, stack)) || !exampleNames(project).includes(stack)) return;
+  const file = makeStackFile(project, stack, stack);
+  if (file === undefined) return;
+  const [made, example] = [file, join(project.stackDirectory, "examples", `${stack}.yaml`)].map((path) =>
+    relative(project.root, path),
+  );
+  process.stderr.write(`warmbox: made ${made} from ${example}; it is yours to edit\n`);
 }
 
 function demandStackFile(project: Project, name: string, command: string): void {
-  if (!MAKING.includes(command)) {
+  const next = `Next: name one that has a file: ${stackNames(project).join(", ") || "there is none yet"}`;
+  if (!MAKING.includes(command))
     throw new UserError(
       "config",
-      `there is no stack ${name} in ${project.backend}: nothing to ${command}. ${known(project)}`,
+      `there is no stack ${name} in ${project.backend}: nothing to ${command}. ${next}`,
     );
-  }
-  if (name === DEFAULT_STACK || existsSync(join(project.stackDirectory, `Pulumi.${name}.yaml`))) return;
+  if (name === DEFAULT_STACK || declarationOf(project, name) !== undefined) return;
   throw new UserError(
     "config",
-    `there is no stack ${name}: neither in ${project.backend || "the backend"} nor as ${join(project.stackDirectory, `Pulumi.${name}.yaml`)}. ${known(project)}`,
+    `there is no stack ${name}: neither in ${project.backend || "the backend"} nor as ${stackFile(project, name)}. ${next}, or make one: ./warmbox init --stack ${name}`,
   );
-}
-
-function known(project: Project): string {
-  const names = existsSync(project.stackDirectory)
-    ? readdirSync(project.stackDirectory).flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
-    : [];
-  return `Next: name one that has a file: ${names.join(", ") || "there is none yet"}`;
 }
 
 /** The project under its folder's own path: a stack that was selected there counts when it is reached by a link too. */

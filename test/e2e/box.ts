@@ -110,14 +110,8 @@ async function copyProject(to: string): Promise<void> {
   for (const path of listed.stdout.split("\0").filter((path) => path !== "")) {
     mkdirSync(dirname(join(to, path)), { recursive: true });
     cpSync(join(REPOSITORY, path), join(to, path), { verbatimSymlinks: true });
-    if (/^stacks\/Pulumi\..*\.yaml$/.test(path)) forgetPassphrase(join(to, path));
   }
   symlinkSync(join(REPOSITORY, "node_modules"), join(to, "node_modules"));
-}
-
-/** Where this checkout has been used, its stack files name a passphrase that the box has not. */
-function forgetPassphrase(file: string): void {
-  writeFileSync(file, readFileSync(file, "utf8").replace(/^encryptionsalt: .*\n?/m, ""));
 }
 
 function boxEnvironment(home: string): Record<string, string> {

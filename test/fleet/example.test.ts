@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseStackConfig } from "../../stacks/config.ts";
 
-test("the example, stacks/Pulumi.fleet.yaml, is valid as it stands", () => {
-  const text = readFileSync(new URL("../../stacks/Pulumi.fleet.yaml", import.meta.url), "utf8");
+test("the example, stacks/examples/fleet.yaml, is valid as it stands", () => {
+  const text = readFileSync(new URL("../../stacks/examples/fleet.yaml", import.meta.url), "utf8");
   const { config } = parse(text);
   const { hosts } = parseStackConfig({ hosts: config["warmbox:hosts"] });
   expect(Object.keys(hosts)).toEqual(["forge-1", "forge-2", "forge-3"]);

@@ -129,7 +129,7 @@ describe("flags that cannot be meant are one clear error", () => {
     const { err, code } = await run("--stack none");
     expect({ err, code }).toEqual({
       err: expect.stringMatching(
-        /^plan: the stack none has no file .*Pulumi\.none\.yaml; next: name a stack that has one with --stack NAME\n$/,
+        /^plan: the stack none has no file .*Pulumi\.none\.yaml; next: name a stack that has one with --stack NAME: .*local.*\n$/,
       ),
       code: 2,
     });

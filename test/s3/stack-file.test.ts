@@ -1,15 +1,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { parse } from "yaml";
 import { readStack } from "../../stacks/config.ts";
+import { parseStackText } from "../../stacks/stack-file.ts";
 
-const FILE = readFileSync(join(import.meta.dirname, "../../stacks/Pulumi.s3.yaml"), "utf8");
+const example = (name: string) =>
+  readFileSync(join(import.meta.dirname, `../../stacks/examples/${name}.yaml`), "utf8");
+const FILE = example("s3");
 
 function stackOf(text: string) {
-  const config: Record<string, unknown> = parse(text).config;
-  const keys = Object.keys(config).map((key) => key.replace("warmbox:", ""));
-  return readStack((key) => config[`warmbox:${key}`], keys);
+  const raw = parseStackText(text, "s3.yaml");
+  const files = { names: () => ["local"], read: () => parseStackText(example("local"), "local.yaml") };
+  return readStack((key) => raw[key], Object.keys(raw), files, "s3");
 }
 
 it("needs no account as it is", () => {

@@ -24,14 +24,14 @@ import { demandPrograms } from "../../setup/dev/prerequisites.ts";
 import { ensureCommandPlugin } from "../../setup/plugins/install.ts";
 import { shellWords } from "../../setup/plugins/language/options.ts";
 import { installLauncher, isLauncher, launcherText } from "../../setup/plugins/launcher.ts";
-import { findPulumi } from "../../setup/pulumi/cli.ts";
+import { findPulumi, type PulumiCli } from "../../setup/pulumi/cli.ts";
 import { downloadCli } from "../../setup/pulumi/cli-obtain.ts";
 import { passphraseVariables } from "../../setup/pulumi/passphrase.ts";
 import { withoutQuestions } from "../../setup/pulumi/run.ts";
-import { ensureStack, namedStack } from "../../setup/pulumi/stack.ts";
+import { chosenStack, ensureStack, namedStack } from "../../setup/pulumi/stack.ts";
 import { reachable, rememberUnreachable, worthAsking } from "../../setup/pulumi/vendor.ts";
 import { PULUMI_VERSION } from "../../setup/pulumi/versions.ts";
-import { readProject, spelledFolder } from "../../stacks/project.ts";
+import { type Project, readProject, spelledFolder } from "../../stacks/project.ts";
 import { selectedStack } from "../../stacks/selected-stack.ts";
 import { olderThan } from "../../tools/versions.ts";
 
@@ -118,6 +118,16 @@ describe("stack", () => {
     expect(namedStack(args)).toBe(expected);
   });
 
+  const ensure = (
+    project: Project,
+    cli: PulumiCli,
+    command: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv,
+  ): void => {
+    const chosen = chosenStack(project, args, env);
+    if (chosen !== undefined) ensureStack(project, cli, command, chosen, env);
+  };
   const project = () => {
     put(
       "project/Pulumi.yaml",
@@ -171,45 +181,60 @@ describe("stack", () => {
     expect(spelledFolder(real, { PWD: join(root, "gone") })).toBe(real);
     inBackend("s3");
     select({ stack: "s3" }); // under the folder's own path
-    ensureStack({ ...project(), root: link }, cli(), "up", [], env);
+    ensure({ ...project(), root: link }, cli(), "up", [], env);
     expect(calls()).toEqual(["stack select s3 --non-interactive"]); // so that Pulumi knows it under the link's too
   });
 
   test("with none selected, local is made and selected", () => {
-    ensureStack(project(), cli(), "up", [], env);
+    ensure(project(), cli(), "up", [], env);
     expect(calls()).toEqual(["stack init local --non-interactive"]);
     expect(told()).toBe("warmbox: made the stack local in file://~\n");
   });
 
   test("with none selected and local there, it is selected", () => {
     inBackend("local");
-    ensureStack(project(), cli(), "up", [], env);
+    ensure(project(), cli(), "up", [], env);
     expect(calls()).toEqual(["stack select local --non-interactive"]);
   });
 
   test("a named one with a file is made, without being selected", () => {
     put("project/stacks/Pulumi.s3.yaml", "config: {}\n");
-    ensureStack(project(), cli(), "preview", ["--stack", "s3"], env);
+    ensure(project(), cli(), "preview", ["--stack", "s3"], env);
     expect(calls()).toEqual(["stack init s3 --no-select --non-interactive"]);
+  });
+
+  test("one without a file gets the example of its name, also if only the backend has it", () => {
+    put("project/stacks/examples/local.yaml", "# example\nconfig: {}\n");
+    inBackend("local");
+    ensure(project(), cli(), "up", ["--stack", "local"], env);
+    expect(readFileSync(join(root, "project/stacks/Pulumi.local.yaml"), "utf8")).toBe(
+      "# example\nconfig: {}\n",
+    );
+    expect(told()).toBe(
+      "warmbox: made stacks/Pulumi.local.yaml from stacks/examples/local.yaml; it is yours to edit\n",
+    );
+    put("project/stacks/Pulumi.local.yaml", "# mine\n");
+    ensure(project(), cli(), "up", ["--stack", "local"], env);
+    expect(readFileSync(join(root, "project/stacks/Pulumi.local.yaml"), "utf8")).toBe("# mine\n");
   });
 
   test("one that is there costs no call of the CLI", () => {
     inBackend("s3");
-    ensureStack(project(), cli(), "up", ["--stack", "s3"], env);
+    ensure(project(), cli(), "up", ["--stack", "s3"], env);
     select({ stacks: { "file://~": "organization/demo/s3" } });
-    ensureStack(project(), cli(), "up", [], env);
+    ensure(project(), cli(), "up", [], env);
     expect(calls()).toEqual([]);
   });
 
   test("a named one that is nowhere is an error that lists what there is", () => {
     put("project/stacks/Pulumi.s3.yaml", "config: {}\n");
-    expect(() => ensureStack(project(), cli(), "up", ["--stack", "s4"], env)).toThrow(
+    expect(() => ensure(project(), cli(), "up", ["--stack", "s4"], env)).toThrow(
       `there is no stack s4: neither in file://~ nor as ${root}/project/stacks/Pulumi.s4.yaml. Next: name one that has a file: s3`,
     );
   });
 
   test("destroy makes no stack", () => {
-    expect(() => ensureStack(project(), cli(), "destroy", [], env)).toThrow(
+    expect(() => ensure(project(), cli(), "destroy", [], env)).toThrow(
       "there is no stack local in file://~: nothing to destroy",
     );
     expect(calls()).toEqual([]);
@@ -220,7 +245,7 @@ describe("stack", () => {
       ...cli(),
       path: program("bin/pulumi", `echo "$@" >> '${root}/calls'; echo '[{"name":"org/demo/s3"}]'`),
     };
-    ensureStack({ ...project(), backend: "s3://b" }, asked, "up", ["--stack", "s3"], env);
+    ensure({ ...project(), backend: "s3://b" }, asked, "up", ["--stack", "s3"], env);
     expect(calls()).toEqual(["stack ls --json --non-interactive"]);
   });
 

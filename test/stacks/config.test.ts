@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
-import { parse } from "yaml";
 import { ConfigError, parseStackConfig, readStack, stackConfigKeys } from "../../stacks/config.ts";
+import { parseStackText, stackFiles } from "../../stacks/stack-file.ts";
 
 /** The whole report for one host named box. */
 function report(box: unknown, rest: Record<string, unknown> = {}): string {
@@ -547,7 +548,7 @@ describe("readStack, on Pulumi's own Config", () => {
     return { asked, read: () => readStack(get, Object.keys(config)) };
   }
   const KEYS =
-    "no such key; there are hosts, proof, s3, gcs and the secrets s3AccessKeyId, s3SecretAccessKey";
+    "no such key; there are extends, hosts, proof, s3, gcs and the secrets s3AccessKeyId, s3SecretAccessKey";
 
   it("reads its keys and no others, so that no secret is read", () => {
     const { asked, read: run } = read({ hosts: '{"this":{}}', proof: "false", s3SecretAccessKey: "hush" });
@@ -594,19 +595,19 @@ describe("readStack, on Pulumi's own Config", () => {
   });
 });
 
-describe("stack files of this project", () => {
-  const dir = new URL("../../stacks/", import.meta.url);
-  const files = readdirSync(dir).filter((name) => /^Pulumi\..*\.yaml$/.test(name));
+describe("the example stacks", () => {
+  const project = { stackDirectory: join(import.meta.dirname, "../../stacks") };
 
-  it("are there", () => {
-    expect(files).toContain("Pulumi.local.yaml");
+  it.each(["local", "s3", "fleet"])("%s is right", (name) => {
+    const files = {
+      ...stackFiles(project),
+      read: (stack: string) => parseStackText(exampleText(stack), stack),
+    };
+    const raw = parseStackText(exampleText(name), name);
+    const stack = readStack((key) => raw[key], Object.keys(raw), files, name);
+    expect(Object.keys(stack.hosts).length).toBeGreaterThan(0);
   });
 
-  it.each(files)("%s is right", (file) => {
-    const { config } = parse(readFileSync(new URL(file, dir), "utf8")) as { config: Record<string, unknown> };
-    const present = Object.keys(config).map((key) => key.replace(/^warmbox:/, ""));
-    expect(Object.keys(readStack((key) => config[`warmbox:${key}`], present).hosts).length).toBeGreaterThan(
-      0,
-    );
-  });
+  const exampleText = (name: string) =>
+    readFileSync(join(project.stackDirectory, "examples", `${name}.yaml`), "utf8");
 });

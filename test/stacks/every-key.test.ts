@@ -100,7 +100,7 @@ it.each(VALUES)(
       if (faults.length > 0) refused++;
       for (const fault of faults) {
         const shown = JSON.stringify({ at: path.join("."), ...fault });
-        expect(fault.path, shown).toMatch(/^warmbox:(hosts|proof|s3|gcs)/);
+        expect(fault.path, shown).toMatch(/^warmbox:(extends|hosts|proof|s3|gcs)/);
         expect(fault.got, shown).not.toBe("");
         expect(fault.expected, shown).toMatch(/^\S.{5,}/);
         expect(fault.expected, shown).not.toMatch(/invalid|expected|received|NaN|undefined/i); // the library's own words
