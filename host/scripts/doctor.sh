@@ -2,6 +2,7 @@
 # Run as: sh -s, with warmbox.sh, probe.sh, status.sh (for their functions and sections) and this text on
 # stdin, and at its end
 #   doctor sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 grpc=127.0.0.1:9092 workspace=DIR </dev/null
+# Follows: warmbox.sh probe.sh status.sh
 # Output is framed as the probe's. Values of variables and settings that are keys or tokens stay here.
 
 DO_SESSION_SECONDS=10 # a shell that starts takes milliseconds
@@ -107,7 +108,7 @@ do_daemon() {
 
 # Ports that process $1 listens on.
 do_listening() {
-  # shellcheck disable=SC2012 # the links' targets are wanted
+  # shellcheck disable=SC2012,SC2046 # the links' targets are wanted; a word more where there is IPv6
   ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p' |
     awk 'FNR == NR { mine[$1]; next } $4 == "0A" && ($10 in mine) { n = split($2, at, ":"); print at[n] }' - /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6) |
     while read -r do_hex; do echo $((0x$do_hex)); done

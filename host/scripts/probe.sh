@@ -2,6 +2,7 @@
 # Output: a line `@@warmbox SECTION [WORDS]`, then that section's lines, each after a `|`.
 # Run as: sh -s, with warmbox.sh (host/scripts/warmbox/) and this text on stdin, and at its end one call such as
 #   probe sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 [docker=yes] </dev/null
+# Follows: warmbox.sh
 # An empty DIR means the tool's default below HOME; docker is asked only where the stack wants it. Nothing is written, nothing is downloaded.
 
 pr_tab='	'
@@ -262,7 +263,7 @@ pr_ledgers() {
 # was put.
 pr_applied() {
   if [ ! -r "$pr_at/$1/ledger" ]; then return; fi
-  while IFS=$pr_tab read -r pr_kind pr_path pr_path pr_mode pr_sha pr_rest; do
+  while IFS=$pr_tab read -r pr_kind pr_path pr_path _ pr_sha _; do
     if [ "$pr_kind" != put ] || [ ! -r "$pr_at/$1/objects/$pr_sha" ]; then continue; fi
     pr_value=$(sed -n "/^$2/{s///;s/[^0-9].*//;p;q;}" "$pr_at/$1/objects/$pr_sha")
     if [ -n "$pr_value" ]; then pr_fact "$1 $pr_value" && return; fi
@@ -353,6 +354,7 @@ pr_sccache_stats() {
 
 pr_listens() {
   pr_hex=$(printf ':%04X' "$1" 2>/dev/null)
+  # shellcheck disable=SC2046 # a word more where there is IPv6
   awk -v port="$pr_hex" '$4 == "0A" && substr($2, length($2) - 4) == port { hit = 1 } END { exit !hit }' \
     /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6)
 }

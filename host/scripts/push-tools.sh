@@ -6,6 +6,7 @@
 # A binary arrives on the standard input that this script came from. That works in every shell because the
 # sender waits for `@@send` before its first byte: whatever a shell reads ahead, there is nothing to read yet.
 # For the same reason the call is the script's last line, and ends in `exit`.
+# Set by the caller: host owner generation scope root library state keys
 
 LC_ALL=C
 export LC_ALL

@@ -1,6 +1,7 @@
 # What a host's caches hold and do now, in one run: raw, judged by ops/status/. Nothing is written or started.
 # Run as: sh -s, with warmbox.sh, probe.sh (for their functions) and this text on stdin, and at its end
 #   status sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 </dev/null
+# Follows: warmbox.sh probe.sh
 # Output is framed as the probe's.
 
 status() {
@@ -59,7 +60,7 @@ st_cgroups() {
 st_services() {
   for st_ledger in "$path_state"/*/ledger; do
     [ -r "$st_ledger" ] || continue
-    while IFS=$pr_tab read -r st_what st_target st_name st_kind st_file st_rest; do
+    while IFS=$pr_tab read -r st_what _ st_name st_kind st_file _; do
       [ "$st_what" = service ] || continue
       pr_section "service $st_name $st_kind"
       case $st_kind in

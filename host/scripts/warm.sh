@@ -59,7 +59,10 @@ wa_environment() {
   done
   export PATH
   [ "$wa_cargo" = "$HOME/.cargo" ] || export CARGO_HOME="$wa_cargo"
-  if [ -r "$wa_env" ]; then . "$wa_env"; fi
+  if [ -r "$wa_env" ]; then
+    # shellcheck disable=SC1090 # the host's own file
+    . "$wa_env"
+  fi
   case ${MOON_CACHE-} in off | read) MOON_CACHE=read-write && export MOON_CACHE ;; esac # else it would store nothing
   wa_queue=
   if [ -x "$wa_share/bin/warmbox-run" ]; then wa_queue=$wa_share/bin/warmbox-run; fi
@@ -139,6 +142,7 @@ wa_run() {
   wa_n=${wa_done:-0} wa_alone=
   while [ $wa_n -lt $wa_steps ]; do
     wa_n=$((wa_n + 1))
+    wa_command=''
     eval "wa_command=\$wa_step_$wa_n"
     wa_one || return 0
     [ -z "$wa_alone" ] || continue # not done: the next run fills what this one could not

@@ -26,24 +26,21 @@ export async function runTests(root: string, args: readonly string[]): Promise<n
   return code || (suites.length > 0 ? INCOMPLETE : 0);
 }
 
-/** Format and lint, types, then words, names and lengths; all run, so that one report shows all. */
+/** Format and lint, types, shell programs, then words, names and lengths; all run, so that one report shows all. */
 export async function runCheck(root: string, args: readonly string[]): Promise<number> {
   const biome = await step("format and lint", () =>
     node(root, "@biomejs/biome/bin/biome", ["check", ...args]),
   );
   const types = await step("types", () => node(root, "typescript/bin/tsc", ["--noEmit"]));
-  const measures = await step("words, names and lengths", () =>
-    inForeground([process.execPath, join(root, "setup/dev/measures/main.ts")], {
-      cwd: root,
-      env: process.env,
-    }),
-  );
-  return biome || types || measures;
+  const shell = await step("shell programs", () => own(root, "setup/dev/shell/main.ts"));
+  const measures = await step("words, names and lengths", () => own(root, "setup/dev/measures/main.ts"));
+  return biome || types || shell || measures;
 }
 
 /** Rewrites the files in the project's format, with the fixes that are safe. */
 export async function runFormat(root: string, args: readonly string[]): Promise<number> {
-  return await node(root, "@biomejs/biome/bin/biome", ["check", "--write", ...args]);
+  const biome = await node(root, "@biomejs/biome/bin/biome", ["check", "--write", ...args]);
+  return biome || (await own(root, "setup/dev/shell/main.ts", "--write"));
 }
 
 async function step(name: string, work: () => Promise<number>): Promise<number> {
@@ -54,6 +51,13 @@ async function step(name: string, work: () => Promise<number>): Promise<number> 
     `${name}: ${code === 0 ? "ok" : "failed"} in ${Math.round((Date.now() - began) / 1000)} s\n`,
   );
   return code;
+}
+
+async function own(root: string, program: string, ...args: readonly string[]): Promise<number> {
+  return await inForeground([process.execPath, join(root, program), ...args], {
+    cwd: root,
+    env: process.env,
+  });
 }
 
 async function node(root: string, program: string, args: readonly string[]): Promise<number> {

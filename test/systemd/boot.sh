@@ -7,8 +7,8 @@ set -eu
 rootfs=$1 base=$2
 shift 2
 for bind; do
-	set -- "$@" "--bind-ro=$bind"
-	shift
+  set -- "$@" "--bind-ro=$bind"
+  shift
 done
 
 # nspawn keeps its locks below /run; the machine's own /run stays untouched.
@@ -27,10 +27,10 @@ read -r _
 rebooted=133 # nspawn --keep-unit: "start me again"
 code=$rebooted
 while [ "$code" -eq "$rebooted" ]; do
-	code=0
-	systemd-nspawn --directory="$base/root" --boot --register=no --keep-unit --link-journal=no \
-		--machine=warmbox-test "$@" \
-		--network-namespace-path=/proc/self/ns/net --resolv-conf=off --timezone=off --console=read-only \
-		systemd.log_color=0 </dev/null || code=$?
+  code=0
+  systemd-nspawn --directory="$base/root" --boot --register=no --keep-unit --link-journal=no \
+    --machine=warmbox-test "$@" \
+    --network-namespace-path=/proc/self/ns/net --resolv-conf=off --timezone=off --console=read-only \
+    systemd.log_color=0 </dev/null || code=$?
 done
 exit "$code"

@@ -5,7 +5,7 @@
 #     conf=/…/config env=/…/env http=127.0.0.1:9090 grpc=grpc://127.0.0.1:9092 MaxSize=5368709120 moon=/…/moon …
 # A word that is left out is a tier, or a size, that the stack does not have. Beside the sizes:
 #   store=URL      the S3 behind both caches; keys=FILE its credentials, where they are in a file
-#   http_get=TEXT  the program of render/lib/http-get.ts; bazel_remote=PROGRAM and bazel_remote_conf=FILE of tier 2
+#   http_get=TEXT  the program of host/scripts/bin/http-get.sh; bazel_remote=PROGRAM and bazel_remote_conf=FILE of tier 2
 # All work is done in one temporary directory, which goes. It ends within PV_LIMIT_SECONDS and a second.
 # Output: `@@warmbox prove TIER proved|failed|skipped` for every tier asked for, then `|fact …`, `|warn …`, `|cause …`,
 # `|next …` lines; last `@@warmbox end`. Before them, `@@warmbox ended TIER` as each tier is through.
@@ -58,10 +58,10 @@ prove() {
 
 # Takes the words into pv_NAME; one that nobody says is empty.
 pv_words() {
-  for pv_word in sccache port max_cache_size wrapper env http grpc MaxSize moon cargo_home http_get conf cache \
-    jobs concurrency GOMEMLIMIT GOGC store keys bazel_remote bazel_remote_conf; do
-    eval "pv_$pv_word=''"
-  done
+  pv_sccache='' pv_port='' pv_max_cache_size='' pv_wrapper='' pv_env='' pv_http='' pv_grpc='' pv_MaxSize='' pv_moon=''
+  # shellcheck disable=SC2034 # read by name
+  pv_cargo_home='' pv_http_get='' pv_conf='' pv_cache='' pv_jobs='' pv_concurrency='' pv_GOMEMLIMIT='' pv_GOGC=''
+  pv_store='' pv_keys='' pv_bazel_remote='' pv_bazel_remote_conf=''
   for pv_word; do
     pv_value=${pv_word#*=}
     eval "pv_${pv_word%%=*}=\$pv_value"
@@ -86,5 +86,8 @@ pv_session() {
   export PATH
   [ -z "$pv_cargo_home" ] || [ "$pv_cargo_home" = "$HOME/.cargo" ] || export CARGO_HOME="$pv_cargo_home"
   unset RUSTC RUSTC_WRAPPER CARGO_BUILD_RUSTC_WRAPPER CARGO_INCREMENTAL CARGO_TARGET_DIR CARGO_BUILD_JOBS RUSTFLAGS CI
-  if [ -n "$pv_env" ] && [ -r "$pv_env" ]; then . "$pv_env"; fi
+  if [ -n "$pv_env" ] && [ -r "$pv_env" ]; then
+    # shellcheck disable=SC1090 # the host's own file
+    . "$pv_env"
+  fi
 }
