@@ -1,9 +1,11 @@
 /** The box of the tiers bench: the workspace as a git repository, its worktrees, and both caches emptied at will. */
+
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PINNED } from "../stacks/versions.ts";
-import type { Box, Finished } from "../test/e2e/box.ts";
+import type { Box } from "../test/e2e/box.ts";
 import { addWorktree, demand } from "../test/e2e/workspace.ts";
+import type { Finished } from "../test/support/process.ts";
 
 /** What sccache did for one phase, in calls of rustc. */
 export interface Calls {

@@ -2,8 +2,12 @@ import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { scriptText } from "../../host/scripts.ts";
 import { type MoonWrapper, moonWrapper } from "../../render/moon/moon-wrapper.ts";
+import { daemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
+import { run, start } from "../support/process.ts";
+import { until } from "../support/until.ts";
 import { toolPath } from "../tools.ts";
-import { daemon, freePort, type Home, makeHome, run, SHELLS, start, until } from "./box.ts";
+import { type Home, makeHome, SHELLS } from "./box.ts";
 import { withShell } from "./sccache.ts";
 
 const LIMIT_MS = 180_000;
@@ -83,8 +87,8 @@ const QUICK = { tickSeconds: 1, answerSeconds: 1 };
 const HALF_DONE = "echo run >>runs; sleep 2\n";
 const started = (box: MoonBox) =>
   until(
-    async () => (await readFile(`${box.workspace}/runs`, "utf8").catch(() => "")) !== "",
     "the task runs",
+    async () => (await readFile(`${box.workspace}/runs`, "utf8").catch(() => "")) !== "",
   );
 
 test.each(SHELLS)(
@@ -137,9 +141,9 @@ test.each(["SIGTERM", "SIGHUP"] as const)(
     await box.serve();
     const moon = start([box.front, "run", "w:t"], { env: box.env, cwd: box.workspace });
     await started(box);
-    await until(async () => (await processes(real)).length > 0, "the front has told its watcher of moon");
+    await until("the front has told its watcher of moon", async () => (await processes(real)).length > 0);
     moon.child.kill(signal);
-    await until(async () => (await processes(real)).length === 0, "moon is gone");
+    await until("moon is gone", async () => (await processes(real)).length === 0);
     await moon.done; // its output is closed: the task is gone as well
   },
 );

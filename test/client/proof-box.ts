@@ -5,8 +5,10 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { scriptText } from "../../host/scripts.ts";
 import { parseProof, type TierProof } from "../../ops/prove.ts";
 import type { ProofTier } from "../../render/lib/proof-resource.ts";
+import { daemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
+import { run } from "../support/process.ts";
 import { toolPath } from "../tools.ts";
-import { daemon, freePort, run } from "./box.ts";
 import { type CargoBox, cargoBox } from "./sccache.ts";
 
 export const GIB = 1024 ** 3;

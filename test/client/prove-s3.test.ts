@@ -1,10 +1,12 @@
 /** The proof with S3 behind tiers 1 and 2: the real server, and both real tools in front of it. */
+
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { s3Credentials } from "../../plan/store.ts";
+import { daemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
 import { toolPath } from "../tools.ts";
-import { daemon, freePort } from "./box.ts";
 import { causeOf, type ProofBox, proofBox, states, tier } from "./proof-box.ts";
 
 const LIMIT_MS = 120_000;

@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { scriptText } from "../../host/scripts.ts";
 import { parseProof, proofReport } from "../../ops/prove.ts";
-import { daemon, freePort, run, SHELLS } from "./box.ts";
+import { daemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
+import { run } from "../support/process.ts";
+import { SHELLS } from "./box.ts";
 import { CACHE_SIZE, causeOf, GIB, type ProofBox, proofBox, states, tier } from "./proof-box.ts";
 
 const LIMIT_MS = 120_000;

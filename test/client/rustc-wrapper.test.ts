@@ -2,8 +2,12 @@ import { once } from "node:events";
 import { chmod, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { daemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
+import { run } from "../support/process.ts";
+import { until } from "../support/until.ts";
 import { toolPath } from "../tools.ts";
-import { daemon, freePort, run, SHELLS, until } from "./box.ts";
+import { SHELLS } from "./box.ts";
 import { type CargoBox, cargoBox } from "./sccache.ts";
 
 const LIMIT_MS = 120_000;
@@ -135,7 +139,7 @@ test("a server killed in the middle of a build fails nothing", { timeout: LIMIT_
   endServerOf(box);
   await box.file("project/one/src/lib.rs", slowCrate(2));
   const built = builds(box);
-  await until(async () => (await box.stats()).requests >= 4, "a compile under way");
+  await until("a compile under way", async () => (await box.stats()).requests >= 4);
   server.kill("SIGKILL");
   await built;
 });
@@ -170,8 +174,8 @@ test.each(["SIGKILL", "SIGTERM"])(
     case $(tr '\\0' ' ' <$p/cmdline) in "$1 "*"--crate-name one "*) kill -s "$2" "\${p#/proc/}" && exit 0 ;; esac
   done 2>/dev/null; exit 1`;
     const words = ["sh", "-c", clients, "sh", box.sccache, signal.replace("SIG", "")];
-    await until(async () => (await box.stats()).requests >= 4, "a compile under way");
-    await until(async () => (await run(words)).code === 0, "its client is there");
+    await until("a compile under way", async () => (await box.stats()).requests >= 4);
+    await until("its client is there", async () => (await run(words)).code === 0);
     expect(await built).toContain("warmbox: sccache: the client was ended (signal ");
   },
 );
@@ -215,7 +219,7 @@ test("the guard and its file end with the build", { timeout: LIMIT_MS }, async (
   const box = await cargoBox();
   await box.serve();
   await builds(box);
-  await until(async () => (await readdir(`${box.dir}/run`)).length === 0, "the build's file is gone");
+  await until("the build's file is gone", async () => (await readdir(`${box.dir}/run`)).length === 0);
 });
 
 test("exit code, output and standard input of a direct call", { timeout: LIMIT_MS }, async () => {

@@ -1,7 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { rustcWrapper } from "../../render/cargo/rustc-wrapper.ts";
+import { daemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
+import { type Finished, run } from "../support/process.ts";
 import { toolPath } from "../tools.ts";
-import { daemon, freePort, type Home, makeHome, run, type Said } from "./box.ts";
+import { type Home, makeHome } from "./box.ts";
 
 /** What `--show-stats` counts for Rust. */
 export interface Stats {
@@ -20,7 +23,7 @@ export interface CargoBox extends Home {
   serve(): Promise<ChildProcess>;
   stats(): Promise<Stats>;
   /** Deletes `target` and builds. */
-  build(env?: Record<string, string>): Promise<Said>;
+  build(env?: Record<string, string>): Promise<Finished>;
 }
 
 const MAX_SIZE = 64 * 1024 * 1024;

@@ -1,14 +1,20 @@
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { type WarmboxRun, warmboxRun } from "../../render/moon/warmbox-run.ts";
-import { type Home, makeHome, type RunOptions, run, SHELLS, start, until } from "./box.ts";
+import { type ProcessOptions, run, start } from "../support/process.ts";
+import { until } from "../support/until.ts";
+import { type Home, makeHome, SHELLS } from "./box.ts";
 import { withShell } from "./sccache.ts";
 
 interface QueueBox extends Home {
   readonly script: string;
   readonly queue: string;
-  run(words: readonly string[], options?: RunOptions): ReturnType<typeof run>;
-  start(words: readonly string[], options?: RunOptions, argv?: readonly string[]): ReturnType<typeof start>;
+  run(words: readonly string[], options?: ProcessOptions): ReturnType<typeof run>;
+  start(
+    words: readonly string[],
+    options?: ProcessOptions,
+    argv?: readonly string[],
+  ): ReturnType<typeof start>;
 }
 
 async function queueBox(
@@ -56,7 +62,7 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
     const started = [];
     for (const name of ["a", "b", "c", "d", "e", "f"]) {
       started.push(box.start(["--", ...noting(log, name, "sleep 0.7")]));
-      await until(async () => (await seen(name)) || (await waits(box, name)), `ticket of ${name}`);
+      await until(`ticket of ${name}`, async () => (await seen(name)) || (await waits(box, name)));
     }
     const said = await Promise.all(started.map(({ done }) => done));
     expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0, 0]);
@@ -75,12 +81,11 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
   test("a killed holder frees its place", async () => {
     const box = await queueBox(shell, { active: 1 });
     const holder = box.start(["--", "sleep", "100"]);
-    await until(
-      async () => (await box.run(["--status"])).stdout.includes("builds\tsleep 100"),
-      "the holder runs",
+    await until("the holder runs", async () =>
+      (await box.run(["--status"])).stdout.includes("builds\tsleep 100"),
     );
     const next = box.start(["echo", "my turn"]);
-    await until(() => next.stderr().includes("waiting, place 1"), "the next one waits");
+    await until("the next one waits", () => next.stderr().includes("waiting, place 1"));
     expect((await box.run(["--status"])).stdout).toMatch(
       /builds\tsleep 100\n.*waits, place 1\techo my turn\n1 of at most 1 at once, 1 waiting\n$/,
     );
@@ -93,12 +98,12 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
     const box = await queueBox(shell, { active: 1 });
     // the parent goes on as `sleep`, which reaps nobody
     const parent = box.start([], {}, ["sh", "-c", '"$0" true & exec sleep 100', box.script]);
-    await until(async () => {
+    await until("a zombie", async () => {
       const [child = ""] = (
         await readFile(`/proc/${parent.child.pid}/task/${parent.child.pid}/children`, "utf8")
       ).split(" ");
       return child !== "" && /\) Z /.test(await readFile(`/proc/${child}/stat`, "utf8").catch(() => ""));
-    }, "a zombie");
+    });
     expect(await box.run(["echo", "my turn"])).toEqual({ code: 0, stdout: "my turn\n", stderr: "" });
     parent.child.kill("SIGKILL");
     await parent.done;
@@ -107,12 +112,11 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
   test("one that stops to wait leaves the queue", async () => {
     const box = await queueBox(shell, { active: 1 });
     const holder = box.start(["--", "sleep", "100"]);
-    await until(
-      async () => (await box.run(["--status"])).stdout.includes("1 of at most 1"),
-      "the holder runs",
+    await until("the holder runs", async () =>
+      (await box.run(["--status"])).stdout.includes("1 of at most 1"),
     );
     const waiting = box.start(["--", "true"]);
-    await until(() => waiting.stderr().includes("waiting"), "the second waits");
+    await until("the second waits", () => waiting.stderr().includes("waiting"));
     waiting.child.kill("SIGTERM");
     expect((await waiting.done).code).toBe(143);
     expect((await box.run(["--status"])).stdout).toContain("1 of at most 1");
@@ -177,9 +181,8 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
   test("an old number, an odd one and dead tickets change no order", async () => {
     const box = await queueBox(shell, { active: 1 });
     const holder = box.start(["--", "sleep", "100"]);
-    await until(
-      async () => (await box.run(["--status"])).stdout.startsWith(`${holder.child.pid}\t`),
-      "it runs",
+    await until("it runs", async () =>
+      (await box.run(["--status"])).stdout.startsWith(`${holder.child.pid}\t`),
     );
     const [name = ""] = (await readdir(box.queue)).filter((one) => one.startsWith("ticket."));
     // a number that a shell could take for an octal one, and tickets of nobody above and below it
@@ -192,7 +195,7 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
     ])
       await writeFile(`${box.queue}/${dead}`, "1 2 of a process that is gone\n");
     const next = box.start(["--", "true"]);
-    await until(() => next.stderr().includes("waiting, place 1"), "the next one waits");
+    await until("the next one waits", () => next.stderr().includes("waiting, place 1"));
     expect((await readdir(box.queue)).filter((one) => /^ticket\.0{10}\d\d\./.test(one))).toEqual([
       `ticket.000000000089.${holder.child.pid}`,
       `ticket.000000000090.${next.child.pid}`,
@@ -217,7 +220,7 @@ test("a mode of the call wins, and an empty remote; a wrong word is refused", as
 test("a wrong mode is refused at once, not after a wait", async () => {
   const box = await queueBox(["sh"], { active: 1 });
   const holder = box.start(["--", "sleep", "100"]);
-  await until(async () => (await box.run(["--status"])).stdout.includes("sleep 100"), "the holder runs");
+  await until("the holder runs", async () => (await box.run(["--status"])).stdout.includes("sleep 100"));
   const wrong = await box.run(["true"], { env: { ...box.env, MOON_CACHE: "read-only" } });
   expect(wrong).toMatchObject({ code: 64, stdout: "" });
   expect(wrong.stderr).not.toContain("waiting");

@@ -4,7 +4,7 @@
  * (run-flags.ts). The scripts before and after it run as they are. Not proven here: what the plugin makes of the same
  * arguments, and pulling the image of bazel-remote's authors.
  */
-import { execFile } from "node:child_process";
+
 import {
   chmodSync,
   mkdirSync,
@@ -33,10 +33,10 @@ import {
 import { bazelRemoteScript } from "../../render/bazel-remote/bazel-remote-resource.ts";
 import { gib, mib } from "../../stacks/bytes.ts";
 import { boxInput } from "../render/box.ts";
-import { freePort } from "../render/daemon.ts";
-import { demand, type Outcome } from "../systemd/command.ts";
+import { freePort } from "../support/free-port.ts";
+import { demand, type Finished, run } from "../support/process.ts";
+import { until } from "../support/until.ts";
 import { bootContainer } from "../systemd/container.ts";
-import { until } from "../systemd/until.ts";
 import { toolPath } from "../tools.ts";
 import { type Engine, makeImage, startEngine } from "./engine.ts";
 import { runFlags } from "./run-flags.ts";
@@ -64,7 +64,7 @@ beforeEach(async () => {
 afterEach(async () => {
   const left = (await engine.docker("ps", "--all", "--quiet")).split("\n").filter(Boolean);
   if (left.length > 0) await engine.docker("rm", "--force", ...left);
-  await sent(bazelRemoteScript(processInput()), "remove"); // a process that a failed test left
+  await send(bazelRemoteScript(processInput()), "remove"); // a process that a failed test left
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -105,19 +105,12 @@ function processInput() {
   return { ...without, generation: input.generation + 1 };
 }
 
-function sent(script: string, word: "apply" | "remove", shell = ["/bin/sh"]): Promise<Outcome> {
-  const [program = "", ...words] = shell;
-  return new Promise((done) => {
-    const options = { env: { ...engine.env, HOME: home }, timeout: 120_000 };
-    const child = execFile(program, [...words, "-s", "--", word], options, (error, stdout, stderr) => {
-      done({ code: typeof error?.code === "number" ? error.code : error ? 1 : 0, stdout, stderr });
-    });
-    child.stdin?.end(script);
-  });
+function send(script: string, word: "apply" | "remove", shell = ["/bin/sh"]): Promise<Finished> {
+  return run([...shell, "-s", "--", word], { env: { ...engine.env, HOME: home }, stdin: script });
 }
 
 async function applied(script: string): Promise<string> {
-  const { code, stderr } = await sent(script, "apply");
+  const { code, stderr } = await send(script, "apply");
   if (code !== 0) throw new Error(`apply ended with ${code}:\n${stderr}`);
   return stderr;
 }
@@ -158,7 +151,7 @@ async function inspected(of = input) {
 /** What the library says of the difference between ledgers and host, as the probe asks it. */
 async function drift(): Promise<string> {
   const script = `. "$HOME/.local/share/warmbox/warmbox.sh"\nobserve\n`;
-  return (await sent(script, "apply")).stdout;
+  return (await send(script, "apply")).stdout;
 }
 
 describe("bazel-remote in a container", () => {
@@ -214,7 +207,7 @@ describe("bazel-remote in a container", () => {
   it("is a service that status knows", async () => {
     await up();
     const asked = hostScript(input.host, ["warmbox.sh", "probe.sh", "status.sh"], "status");
-    const { stdout } = await sent(asked, "apply");
+    const { stdout } = await send(asked, "apply");
     const { services } = parseStatus(stdout, input.host);
     expect(services["bazel-remote"]).toMatchObject({
       kind: "container",
@@ -260,7 +253,7 @@ describe("bazel-remote in a container", () => {
     await engine.docker("rm", "--force", input.container.name);
     expect(await drift()).toContain("-state running");
     const next = { ...input, generation: input.generation + 1 };
-    const { code, stderr } = await sent(bazelRemoteContainerScript(next), "apply");
+    const { code, stderr } = await send(bazelRemoteContainerScript(next), "apply");
     expect(code).toBe(78);
     expect(stderr).toMatch(
       /No such container: warmbox-local-box-bazel-remote; next: .*\.\/warmbox up --refresh/,
@@ -269,7 +262,7 @@ describe("bazel-remote in a container", () => {
 
   it("the probe finds the server where its client has it, and as who logs in", async () => {
     const probed = async (host: ContainerInput["host"]) =>
-      (await sent(probeScript(host), "apply")).stdout
+      (await send(probeScript(host), "apply")).stdout
         .split("\n")
         .filter((line) => line.startsWith("|docker"));
     const host = { ...input.host, service: "docker" } as const;
@@ -290,7 +283,7 @@ describe("bazel-remote in a container", () => {
     chmodSync(input.paths.bazelRemoteConfig, 0o644);
     await engine.docker("create", ...runFlags(bazelRemoteContainer(input), image));
     await engine.docker("start", input.container.name);
-    const { code, stderr } = await sent(bazelRemoteContainerScript(input), "apply");
+    const { code, stderr } = await send(bazelRemoteContainerScript(input), "apply");
     expect(code).toBe(78);
     expect(stderr).toContain("the 'max_size' flag/key must be set to a value > 0");
     expect(stderr).toContain("service bazel-remote did not start: it keeps ending: failing (ended with 1,");
@@ -328,11 +321,11 @@ describe("what it may not do", () => {
       ...input,
       container: { ...input.container, user: `${user}:${user}`, given: false },
     };
-    const ran = await sent(bazelRemoteFilesScript(of), "apply", shell);
+    const ran = await send(bazelRemoteFilesScript(of), "apply", shell);
     expect(ran).toMatchObject({ code: 0 });
     await engine.docker("create", ...runFlags(bazelRemoteContainer(of), image));
     await engine.docker("start", of.container.name);
-    expect(await sent(bazelRemoteContainerScript(of), "apply", shell)).toMatchObject({ code: 0 });
+    expect(await send(bazelRemoteContainerScript(of), "apply", shell)).toMatchObject({ code: 0 });
     expect(statSync(join(of.plan.bazelRemote.dir, "cas.v2"))).toMatchObject({ uid: user, gid: user });
   });
 
@@ -377,7 +370,7 @@ describe("taking turns", () => {
     expect(said).toContain("is held by a container of warmbox: stopping it");
     expect((await inspected()).State.Status).toBe("exited");
     expect(await held()).toBe("hello world\n");
-    await sent(bazelRemoteContainerScript(input), "remove");
+    await send(bazelRemoteContainerScript(input), "remove");
     await engine.docker("rm", input.container.name);
     expect(await held()).toBe("hello world\n");
   });
@@ -397,10 +390,10 @@ describe("taking turns", () => {
 
   it("remove leaves nothing running, and the cache where it was not made by warmbox", async () => {
     await up();
-    await sent(bazelRemoteContainerScript(input), "remove");
+    await send(bazelRemoteContainerScript(input), "remove");
     expect((await inspected()).State).toMatchObject({ Status: "exited", ExitCode: 0 });
     await engine.docker("rm", input.container.name);
-    expect((await sent(bazelRemoteFilesScript(input), "remove")).code).toBe(0);
+    expect((await send(bazelRemoteFilesScript(input), "remove")).code).toBe(0);
     await demand(["test", "!", "-e", input.paths.bazelRemoteConfig]);
   });
 });

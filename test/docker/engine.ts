@@ -5,6 +5,7 @@
  * It runs in a mount and a PID namespace, so one SIGKILL ends the daemon, containerd and every container, and leaves no
  * mount. The network is this machine's: containers of the host network listen where the tests ask.
  */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
@@ -20,8 +21,8 @@ import {
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { demand } from "../systemd/command.ts";
-import { until } from "../systemd/until.ts";
+import { demand, failIfEnded, outputOf } from "../support/process.ts";
+import { until } from "../support/until.ts";
 import { toolPath } from "../tools.ts";
 
 /** Debian's packages of the daemon; what they depend on beyond these is asked of ldd. */
@@ -49,7 +50,7 @@ export async function startEngine(): Promise<Engine> {
   const path = `${join(tree, "usr/bin")}:${join(tree, "usr/sbin")}:${process.env.PATH ?? ""}`;
   const env = { PATH: path, DOCKER_HOST: `unix://${base}/docker.sock`, HOME: base };
   const daemon = launch(base, group, env);
-  const log = collect(daemon);
+  const log = outputOf(daemon);
   const docker = (...words: string[]) => demand(["docker", ...words], { env });
   const stop = async () => {
     await kill(daemon);
@@ -60,7 +61,7 @@ export async function startEngine(): Promise<Engine> {
     await until(
       "the docker daemon",
       () =>
-        ended(daemon, log) ||
+        failIfEnded("dockerd", daemon, log) ||
         docker("version").then(
           () => true,
           () => false,
@@ -148,21 +149,6 @@ export async function makeImage(engine: Engine): Promise<string> {
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
-}
-
-function collect(child: ChildProcess): () => string {
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (more: string) => {
-      text += more;
-    });
-  }
-  return () => text;
-}
-
-function ended({ exitCode, signalCode }: ChildProcess, log: () => string): false {
-  if (exitCode === null && signalCode === null) return false;
-  throw new Error(`dockerd ended (${exitCode ?? signalCode}); it said:\n${log()}`);
 }
 
 /** SIGKILL to the first process of the PID namespace, which goes with it; unshare, above it, then ends by itself. */

@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { cargoBox } from "../client/sccache.ts";
-import { freePort } from "../free-port.ts";
-import { daemon, temporaryDirectory } from "../render/daemon.ts";
+import { daemon } from "../support/daemon.ts";
+import { temporaryDirectory } from "../support/files.ts";
+import { freePort } from "../support/free-port.ts";
 import { toolPath } from "../tools.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/how-it-works.md"), "utf8");

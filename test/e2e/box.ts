@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
@@ -14,19 +13,13 @@ import {
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { freePort } from "../free-port.ts";
+import { freePort } from "../support/free-port.ts";
+import { demand, type Finished, run } from "../support/process.ts";
 
-export { freePort } from "../free-port.ts";
+/** A first `up` may build tools; only a hang takes longer. */
+const COMMAND_LIMIT_SECONDS = 3_600;
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
-
-/** What a finished command left behind. */
-export interface Finished {
-  readonly code: number;
-  /** stdout and stderr as a person would have seen them, in order of arrival. */
-  readonly output: string;
-  readonly stdout: string;
-}
 
 /** A machine of the test's own: an empty HOME, ports nobody uses, and a copy of the project. */
 export interface Box {
@@ -54,15 +47,16 @@ export async function makeBox(): Promise<Box> {
   const [sccache, http, grpc] = await Promise.all([freePort(), freePort(), freePort()]);
   const ports = { sccache, http, grpc };
   const env = boxEnvironment(home);
-  const run = (argv: readonly string[], cwd: string, extra = {}) => finish(argv, cwd, { ...env, ...extra });
+  const command = (argv: readonly string[], cwd: string, extra = {}) =>
+    run(argv, { cwd, env: { ...env, ...extra }, timeoutSeconds: COMMAND_LIMIT_SECONDS });
   return {
     home,
     project,
     env,
     ports,
     stack: (name, host, proof = false) => writeStack(project, name, ports, host, proof),
-    warmbox: (...args) => run([process.execPath, "setup/run.mjs", ...args], project),
-    run,
+    warmbox: (...args) => command([process.execPath, "setup/run.mjs", ...args], project),
+    run: command,
     remove: () => rmSync(root, { recursive: true, force: true }),
   };
 }
@@ -102,12 +96,9 @@ function entry(root: string, path: string, visit: (path: string) => void): strin
 }
 
 async function copyProject(to: string): Promise<void> {
-  const listed = await finish(
-    ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-    REPOSITORY,
-    process.env as Record<string, string>,
-  );
-  for (const path of listed.stdout.split("\0").filter((path) => path !== "")) {
+  const listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+  const paths = await demand(listing, { cwd: REPOSITORY });
+  for (const path of paths.split("\0").filter((path) => path !== "")) {
     mkdirSync(dirname(join(to, path)), { recursive: true });
     cpSync(join(REPOSITORY, path), join(to, path), { verbatimSymlinks: true });
   }
@@ -150,23 +141,4 @@ function writeStack(
   // Each `up` of a test is followed by its own look at the host; the proof has tests of its own.
   const config = { config: { "warmbox:hosts": { box: merged }, "warmbox:proof": proof } };
   writeFileSync(join(project, "stacks", `Pulumi.${name}.yaml`), `${JSON.stringify(config, null, 2)}\n`);
-}
-
-async function finish(argv: readonly string[], cwd: string, env: Record<string, string>): Promise<Finished> {
-  const [command = "", ...args] = argv;
-  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  let stdout = "";
-  // setEncoding: a character may be cut between two chunks
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-    output += chunk;
-    stdout += chunk;
-  });
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-    output += chunk;
-  });
-  return await new Promise((done, fail) => {
-    child.once("error", fail);
-    child.once("close", (code) => done({ code: code ?? -1, output, stdout }));
-  });
 }

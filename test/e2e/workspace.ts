@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Box, Finished } from "./box.ts";
+import type { Finished } from "../support/process.ts";
+import type { Box } from "./box.ts";
 
 const FIXTURE = resolve(import.meta.dirname, "../fixtures/workspace");
 

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { command, demand } from "../systemd/command.ts";
+import { demand, run } from "../support/process.ts";
 import { deadAddress, type Fleet, makeFleet, otherKnownHosts, stateOf } from "./hosts.ts";
 
 /** Three hosts over ssh: all at once, one dead, some refused, and a connection that is cut. */
@@ -36,9 +36,9 @@ beforeAll(async () => {
 afterAll(() => fleet?.end());
 beforeEach(() => know());
 
-const run = (...words: string[]) => fleet.operator.warmbox(...words, "--stack", STACK);
+const warmbox = (...words: string[]) => fleet.operator.warmbox(...words, "--stack", STACK);
 const runs = async (...words: string[]): Promise<string> => {
-  const { code, output } = await run(...words);
+  const { code, output } = await warmbox(...words);
   if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}:\n${output}`);
   return output;
 };
@@ -62,7 +62,7 @@ describe("three hosts", () => {
     // both hosts are busy until a change waits on each: one after the other, the second would never come to wait
     const waits = (user: string) =>
       `until ls -l /proc/[0-9]*/fd/8 2>/dev/null | grep -q ${lock(user)}; do sleep 0.1; done`;
-    const ended = run("up", "--skip-preview");
+    const ended = warmbox("up", "--skip-preview");
     const held = `exec 5<${lock("two")} 6<${lock("three")}; flock 5; flock 6; ${waits("two")}; ${waits("three")}`;
     await fleet.container.demand(["timeout", "50", "bash", "-c", held]);
     expect((await ended).code).toBe(0);
@@ -93,7 +93,7 @@ describe("three hosts", () => {
     const seen = await runs("preview");
     expect(seen).toMatch(/warning: hosts\.three: three \(user .*\) could not be asked/);
     expect(seen).not.toMatch(/to delete|to replace|three.*update/);
-    const done = await run("up");
+    const done = await warmbox("up");
     expect(done.code).not.toBe(0);
     expect(done.output).toMatch(/error: hosts\.three: three/);
     expect(done.output).toMatch(/port 9: Connection refused/);
@@ -115,7 +115,7 @@ describe("three hosts", () => {
   it("one that cannot be changed does not stop the others", async () => {
     await fleet.container.demand(["chown", "-R", "root", "/home/three/.config/sccache"]);
     hosts({ one: one(), two: two("1GiB"), three: three("2GiB") });
-    const done = await run("up");
+    const done = await warmbox("up");
     expect(done.code).not.toBe(0);
     expect(done.output).toMatch(/cannot write \/home\/three\/\.config\/sccache\/config/);
     expect(done.output).toMatch(/two-sccache updated/);
@@ -191,7 +191,7 @@ describe("a connection that is cut in the middle of an apply", () => {
     const folder = join(fleet.operator.connections);
     const pids = await Promise.all(
       readdirSync(folder).map(async (socket) => {
-        const { stderr } = await command([
+        const { stderr } = await run([
           "ssh",
           "-F",
           "none",
@@ -229,7 +229,7 @@ describe("a connection that is cut in the middle of an apply", () => {
    */
   async function cutAt(point: string, size: number, cut: () => Promise<void>): Promise<number> {
     hosts({ one: one(`${size}GiB`), two: two("1GiB"), three: three("2GiB") });
-    const ended = run("up", "--skip-preview");
+    const ended = warmbox("up", "--skip-preview");
     const there = point.replaceAll("SIZE", `${size}`);
     const stop = `until ${applying} && ${there}; do sleep 0.01; done; pkill -STOP -u one -x sh; ${applying}`;
     await fleet.container.demand(["timeout", "60", "sh", "-c", stop]);

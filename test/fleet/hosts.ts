@@ -1,7 +1,8 @@
 /** Hosts of a fleet: users of one booted container, each reached by the real ssh as a machine of its own. */
+
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { demand } from "../systemd/command.ts";
+import { demand } from "../support/process.ts";
 import { bootContainer, type Container } from "../systemd/container.ts";
 import { USER } from "../systemd/rootfs.ts";
 import { makeOperator, type Operator, type SshAlias } from "./operator.ts";

@@ -1,9 +1,10 @@
 /** The operator's side of a fleet: a box to run warmbox in, whose `ssh` knows the test's hosts and nobody else's. */
+
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Box, makeBox } from "../e2e/box.ts";
-import { command } from "../systemd/command.ts";
+import { run } from "../support/process.ts";
 
 /** One way in: an alias of ssh's configuration and what it stands for. */
 export type SshAlias = {
@@ -50,7 +51,7 @@ export async function makeOperator(): Promise<Operator> {
   box.env.PATH = `${folder}/bin:${box.env.PATH}`;
   const hangUp = async (): Promise<void> => {
     for (const socket of readdirSync(join(folder, "mux")))
-      await command(["ssh", "-F", "none", "-O", "exit", "-S", join(folder, "mux", socket), "host"]);
+      await run(["ssh", "-F", "none", "-O", "exit", "-S", join(folder, "mux", socket), "host"]);
   };
   return {
     ...box,

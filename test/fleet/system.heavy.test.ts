@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { demand } from "../systemd/command.ts";
+import { demand } from "../support/process.ts";
 import { USER } from "../systemd/rootfs.ts";
 import { type Fleet, makeFleet } from "./hosts.ts";
 

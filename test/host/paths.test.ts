@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { pathsScript, scopePaths } from "../../host/paths.ts";
-import { run } from "../render/daemon.ts";
+import { run } from "../support/process.ts";
 
 describe("host/scripts/lib/paths.sh", () => {
   it("is written from host/paths.ts; a changed table is written with npm test -- -u test/host/paths.test.ts", () =>

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { partsOf, scriptText } from "../../host/scripts.ts";
-import { run } from "../render/daemon.ts";
+import { run } from "../support/process.ts";
 import { SCRIPTS } from "./sent.ts";
 import { hostTextFile } from "./text-file.ts";
 

@@ -16,9 +16,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { Finding } from "../../ops/doctor/finding.ts";
-import { type Box, freePort, listing, makeBox } from "../e2e/box.ts";
+import { type Box, listing, makeBox } from "../e2e/box.ts";
 import { demand, makeRepository, session } from "../e2e/workspace.ts";
 import { fillCache, unfillCache } from "../large-cache.ts";
+import { freePort } from "../support/free-port.ts";
 import { killService } from "../support/service.ts";
 
 /**

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
-import { type Box, freePort, makeBox } from "../e2e/box.ts";
+import { type Box, makeBox } from "../e2e/box.ts";
 import { addWorktree, demand, makeRepository, session } from "../e2e/workspace.ts";
+import { freePort } from "../support/free-port.ts";
 import { killService } from "../support/service.ts";
 
 const HOST = {

@@ -1,11 +1,10 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { HostWarmed } from "../../ops/warm.ts";
-import { type Box, freePort, listing, makeBox } from "../e2e/box.ts";
+import { type Box, listing, makeBox } from "../e2e/box.ts";
 import {
   addWorktree,
   demand,
@@ -15,7 +14,9 @@ import {
   session,
 } from "../e2e/workspace.ts";
 import { notUploaded } from "../s3/box.ts";
-import { killService } from "../support/service.ts";
+import { freePort } from "../support/free-port.ts";
+import { killService, processEnd } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const REPOSITORY = "src/workspace";
 
@@ -141,6 +142,7 @@ it("a run that is cut leaves no worktree and no process, and the next one goes o
   });
   const ended = new Promise((done) => child.once("exit", done));
   await until(
+    "the step's pid",
     () =>
       existsSync(join(box.home, "step.pid")) &&
       readFileSync(join(box.home, "step.pid"), "utf8").endsWith("\n"),
@@ -148,18 +150,11 @@ it("a run that is cut leaves no worktree and no process, and the next one goes o
   const step = Number(readFileSync(join(box.home, "step.pid"), "utf8"));
   child.kill("SIGINT");
   await ended;
-  await until(() => !existsSync(`/proc/${step}`));
+  await processEnd(step);
   expect((await demand(box, ["git", "worktree", "list"], repository)).stdout).not.toContain("/warm/");
   writeFileSync(join(box.home, "quick"), "");
   expect((await warm()).workspaces[0]?.steps).toHaveLength(1);
 });
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    if (tries > 600) throw new Error(`never: ${holds}`);
-    await sleep(100);
-  }
-}
 
 it("each cache whose directory was made anew is filled again, also where sessions only read", async () => {
   declare(undefined, { cache: "read" });
@@ -211,13 +206,16 @@ it("ends on the host when nobody listens any more, as where a connection was cut
   });
   const ended = new Promise((done) => child.once("exit", done));
   const pidFile = join(box.home, "step.pid");
-  await until(() => existsSync(pidFile) && readFileSync(pidFile, "utf8").endsWith("\n"));
+  await until("the step's pid", () => existsSync(pidFile) && readFileSync(pidFile, "utf8").endsWith("\n"));
   const step = Number(readFileSync(pidFile, "utf8"));
   child.kill("SIGTERM");
   await ended;
-  await until(() => !existsSync(`/proc/${step}`));
+  await processEnd(step);
   const states = join(box.home, ".cache/warmbox/warm");
-  await until(() => !readdirSync(states).some((name) => existsSync(join(states, name, "tree"))));
+  await until(
+    "the checkouts' removal",
+    () => !readdirSync(states).some((name) => existsSync(join(states, name, "tree"))),
+  );
 });
 
 it("fills a new store from what the local caches have: a host with empty ones gets all of it from there", async () => {

@@ -14,9 +14,11 @@ import { sccacheScript } from "../../render/sccache/sccache-resource.ts";
 import { gib, mib } from "../../stacks/bytes.ts";
 import { sentLibrary } from "../host/sent.ts";
 import { fillCache } from "../large-cache.ts";
+import { fileOf, temporaryDirectory } from "../support/files.ts";
+import { freePort } from "../support/free-port.ts";
+import { run } from "../support/process.ts";
 import { toolPath } from "../tools.ts";
 import { boxInput } from "./box.ts";
-import { fileOf, freePort, run, temporaryDirectory } from "./daemon.ts";
 
 /** A whole host of the `process` kind in a HOME of its own, with free ports. */
 async function box(home: string): Promise<ResourceInput> {

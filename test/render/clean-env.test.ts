@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { cleanEnv, DAEMON_PATH } from "../../render/lib/clean-env.ts";
-import { run } from "./daemon.ts";
+import { run } from "../support/process.ts";
 
 it("hands a daemon what is listed and nothing else", async () => {
   const value = "it's $HOME\\";

@@ -8,8 +8,9 @@ import {
   unshown,
 } from "../../render/lib/proof-resource.ts";
 import { hostTextFile } from "../host/text-file.ts";
+import { fileOf, temporaryDirectory } from "../support/files.ts";
+import { run } from "../support/process.ts";
 import { boxInput } from "./box.ts";
-import { fileOf, run, temporaryDirectory } from "./daemon.ts";
 
 const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
 const LIBRARY = hostTextFile("warmbox.sh");

@@ -29,8 +29,11 @@ import {
 } from "../../render/sccache/sccache-run.ts";
 import { gib, mib } from "../../stacks/bytes.ts";
 import { HAS_IPV6 } from "../ipv6.ts";
+import { daemon } from "../support/daemon.ts";
+import { fileOf, temporaryDirectory } from "../support/files.ts";
+import { freePort } from "../support/free-port.ts";
+import { run } from "../support/process.ts";
 import { toolPath } from "../tools.ts";
-import { daemon, fileOf, freePort, run, temporaryDirectory } from "./daemon.ts";
 import { sample } from "./sample.ts";
 
 const MINUTES = 60_000;

@@ -14,8 +14,9 @@ import { DELIMITER, resourceScript, type ScriptHead, type Step } from "../../ren
 import { moonScript } from "../../render/moon/moon-resource.ts";
 import { sccacheScript } from "../../render/sccache/sccache-resource.ts";
 import { HOST, sentLibrary } from "../host/sent.ts";
+import { fileOf, temporaryDirectory } from "../support/files.ts";
+import { run } from "../support/process.ts";
 import { boxInput } from "./box.ts";
-import { fileOf, run, temporaryDirectory } from "./daemon.ts";
 
 const HEAD: ScriptHead = { resource: "moon", owner: "local", generation: 3, scope: "user" };
 const PATH = process.env.PATH ?? "";

@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Box, type Finished, freePort, makeBox } from "../e2e/box.ts";
+import { type Box, makeBox } from "../e2e/box.ts";
+import { freePort } from "../support/free-port.ts";
+import type { Finished } from "../support/process.ts";
 
 /** Two boxes at one path, one after the other, as two hosts have: sccache's keys hold the paths of what is built. */
 export interface S3Box extends Box {

@@ -2,6 +2,7 @@
  * GCS behind both caches, configuration only: both daemons start on it and serve from their disks. No Google is asked;
  * what a bucket there makes of it is not shown.
  */
+
 import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,8 +13,10 @@ import { bazelRemoteRun } from "../../render/bazel-remote/bazel-remote-run.ts";
 import { sccacheConfig } from "../../render/sccache/sccache-config.ts";
 import { sccacheRun } from "../../render/sccache/sccache-run.ts";
 import { gib, mib } from "../../stacks/bytes.ts";
-import { daemon, freePort, run } from "../render/daemon.ts";
 import { sample } from "../render/sample.ts";
+import { daemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
+import { run } from "../support/process.ts";
 import { toolPath } from "../tools.ts";
 
 const PATH = process.env.PATH ?? "";

@@ -23,7 +23,8 @@ import { bytes } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { hostTextFile } from "../host/text-file.ts";
 import { boxInput } from "../render/box.ts";
-import { daemon, freePort } from "../render/daemon.ts";
+import { daemon } from "../support/daemon.ts";
+import { freePort } from "../support/free-port.ts";
 import { toolPath } from "../tools.ts";
 import { commandLinesHolding, filesHolding, keysIn } from "./keys.ts";
 

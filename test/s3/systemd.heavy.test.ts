@@ -45,7 +45,7 @@ describe.each(["user", "system"] as const)(
 
     const apply = async (text: string) => {
       const words = ["sh", "-s", "--", "apply"];
-      expect(await container.run(words, { user: owner, input: text, timeoutSeconds: 120 })).toMatchObject({
+      expect(await container.run(words, { user: owner, stdin: text, timeoutSeconds: 120 })).toMatchObject({
         code: 0,
         stderr: "",
       });

@@ -10,7 +10,7 @@ export async function http(
 ): Promise<{ code: number; body: string }> {
   const script = 'exec 3<>"/dev/tcp/127.0.0.1/$1" && cat >&3 && cat <&3';
   const head = `${request} HTTP/1.0\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
-  const { stdout } = await container.run(["bash", "-c", script, "bash", `${port}`], { input: head + body });
+  const { stdout } = await container.run(["bash", "-c", script, "bash", `${port}`], { stdin: head + body });
   const [, code = "0"] = /^HTTP\/1\.\d (\d+)/.exec(stdout) ?? [];
   return { code: Number(code), body: stdout.slice(stdout.indexOf("\r\n\r\n") + 4) };
 }

@@ -1,7 +1,8 @@
 /** A cgroup (v2) of the machine for one container, and its removal. */
+
 import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "./until.ts";
+import { until } from "../support/until.ts";
 
 /** Where a new cgroup named after `id` would lie: in the machine's v2 tree, be it all there is or beside v1. */
 export function testCgroup(id: string): string {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { command, demand } from "./command.ts";
+import { demand, run } from "../support/process.ts";
 import { bootContainer, type Container } from "./container.ts";
 import { HOSTNAME, USER, USER_ID } from "./rootfs.ts";
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => container?.stop());
 
 const ssh = (...words: string[]) =>
-  command(["ssh", "-F", container.ssh.config, "-o", "BatchMode=yes", container.ssh.host, ...words]);
+  run(["ssh", "-F", container.ssh.config, "-o", "BatchMode=yes", container.ssh.host, ...words]);
 
 test("the user logs in by key, has a manager of its own and may sudo without a password", async () => {
   expect(await ssh("id -un; sudo -n id -un; systemctl --user is-system-running; hostname")).toEqual({
@@ -31,7 +31,7 @@ test("a script on stdin, as hosts are reached, with and without sudo", async () 
     ["sudo -n sh", "root"],
   ] as const) {
     const argv = ["ssh", "-F", container.ssh.config, container.ssh.host, "--", `${shell} -s -- WORD`];
-    expect(await demand(argv, { input: 'echo "$1 $(id -un)"\nexit 0\n' })).toBe(`WORD ${name}\n`);
+    expect(await demand(argv, { stdin: 'echo "$1 $(id -un)"\nexit 0\n' })).toBe(`WORD ${name}\n`);
   }
 });
 
@@ -43,7 +43,7 @@ test("an unknown and a changed host key are refused", async () => {
     await demand(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(directory, "key")]);
     const key = readFileSync(join(directory, "key.pub"), "utf8");
     const attempt = (known: string) =>
-      command([
+      run([
         ...[
           "ssh",
           "-F",
@@ -90,8 +90,8 @@ test("without linger the user's manager ends with the last session", async () =>
 test("input, exit code and both streams of a command come through", async () => {
   const argv = ["sh", "-c", "cat; echo wrong >&2; exit 9"];
   const outcome = { stdout: "given", stderr: "wrong\n", code: 9 };
-  expect(await container.run(argv, { input: "given" })).toEqual(outcome);
-  expect(await container.run(argv, { input: "given", user: USER })).toEqual(outcome);
+  expect(await container.run(argv, { stdin: "given" })).toEqual(outcome);
+  expect(await container.run(argv, { stdin: "given", user: USER })).toEqual(outcome);
 });
 
 test("the machine's own network is not reached", async () => {

@@ -8,19 +8,27 @@
  * boot starts clean. v1 holds the memory and cpu controllers there, so MemoryHigh= and CPUQuota= are accepted but not
  * enforced in the container; everything else of a unit is real.
  */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  demand,
+  type Finished,
+  failIfEnded,
+  outputOf,
+  type ProcessOptions,
+  run,
+} from "../support/process.ts";
+import { until } from "../support/until.ts";
 import { removeCgroup, testCgroup } from "./cgroup.ts";
-import { type CommandOptions, command, demand, type Outcome } from "./command.ts";
 import { rootfs, say } from "./rootfs.ts";
 import { type SshAccess, sshAccess } from "./ssh.ts";
-import { until } from "./until.ts";
 
 /** Who runs a command: default `root`; for another user a PAM session is opened, as a login does. */
-export type RunOptions = CommandOptions & { user?: string };
+export type RunOptions = ProcessOptions & { user?: string };
 
 /** A booted container. `root` is its root directory as seen from here, valid across reboots, until `stop`. */
 export type Container = {
@@ -29,7 +37,7 @@ export type Container = {
   cgroup: string;
   ssh: SshAccess;
   /** Runs `argv` in the container to its end; a session of `user`, a clean environment, no terminal. */
-  run(argv: string[], options?: RunOptions): Promise<Outcome>;
+  run(argv: string[], options?: RunOptions): Promise<Finished>;
   /** `run` that demands exit 0; its stdout. */
   demand(argv: string[], options?: RunOptions): Promise<string>;
   reboot(): Promise<void>;
@@ -53,16 +61,19 @@ export async function bootContainer(bind: Record<string, string> = {}): Promise<
     base,
     ...Object.entries(bind).map(([here, there]) => `${here}:${there}`),
   ]);
-  const log = collect(outer);
+  const log = outputOf(outer);
   const link = `wb${outer.pid}`;
   const stop = async () => {
     await kill(outer);
-    await command(["ip", "link", "delete", link]); // gone with its namespace, but only a moment later
+    await run(["ip", "link", "delete", link]); // gone with its namespace, but only a moment later
     await removeCgroup(cgroup);
     rmSync(base, { recursive: true, force: true });
   };
   try {
-    await until("the container's mounts", () => log().includes("mounted\n") || ended(outer, log));
+    await until(
+      "the container's mounts",
+      () => log().includes("mounted\n") || failIfEnded("the container", outer, log),
+    );
     const root = `/proc/${childOf(outer.pid)}/root${base}/root`;
     const ssh = await sshAccess({ root, link, pid: outer.pid ?? 0, directory: base });
     outer.stdin?.write("boot\n");
@@ -99,22 +110,6 @@ function launch(cgroup: string, words: string[]): ChildProcess {
   );
 }
 
-/** All the container has said so far: for the error of a boot that fails. */
-function collect(child: ChildProcess): () => string {
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (more: string) => {
-      text += more;
-    });
-  }
-  return () => text;
-}
-
-function ended(outer: ChildProcess, log: () => string): false {
-  if (outer.exitCode === null && outer.signalCode === null) return false;
-  throw new Error(`the container ended (exit ${outer.exitCode ?? outer.signalCode}); it said:\n${log()}`);
-}
-
 /** The only child of a process; 0 while there is none. */
 function childOf(pid: number | undefined): number {
   try {
@@ -131,10 +126,10 @@ async function booted(outer: ChildProcess, log: () => string, previousLeader = 0
   await until(
     "systemd in the container",
     async () => {
-      ended(outer, log);
+      failIfEnded("the container", outer, log);
       const leader = leaderOf(outer);
       if (leader === 0 || leader === previousLeader) return false;
-      const { stdout } = await command(inside(leader, ["systemctl", "is-system-running"]));
+      const { stdout } = await run(inside(leader, ["systemctl", "is-system-running"]));
       if (stdout.startsWith("degraded")) say(`container: ${await failedUnits(leader)}`);
       return /^(running|degraded)/.test(stdout);
     },
@@ -143,11 +138,11 @@ async function booted(outer: ChildProcess, log: () => string, previousLeader = 0
 }
 
 const failedUnits = async (leader: number): Promise<string> =>
-  (await command(inside(leader, ["systemctl", "--failed", "--no-legend", "--plain"]))).stdout;
+  (await run(inside(leader, ["systemctl", "--failed", "--no-legend", "--plain"]))).stdout;
 
 async function reboot(outer: ChildProcess, log: () => string): Promise<void> {
   const leader = leaderOf(outer);
-  await command(inside(leader, ["systemctl", "reboot"]));
+  await run(inside(leader, ["systemctl", "reboot"]));
   await booted(outer, log, leader);
 }
 
@@ -168,7 +163,7 @@ function commands(outer: ChildProcess): Pick<Container, "run" | "demand"> {
     return inside(leaderOf(outer), [...transient, ...session, "--", ...argv]);
   };
   return {
-    run: (argv, { user = "root", ...options } = {}) => command(argvFor(argv, user), options),
+    run: (argv, { user = "root", ...options } = {}) => run(argvFor(argv, user), options),
     demand: (argv, { user = "root", ...options } = {}) => demand(argvFor(argv, user), options),
   };
 }

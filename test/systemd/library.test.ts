@@ -8,9 +8,9 @@ import { libraryScript } from "../../render/lib/library-resource.ts";
 import { sccacheScript } from "../../render/sccache/sccache-resource.ts";
 import type { UnitScope } from "../../render/systemd/unit-shared.ts";
 import { sentLibrary } from "../host/sent.ts";
+import { run } from "../support/process.ts";
 import { http, listeners } from "./ask.ts";
 import { type Box, boxOf, installTools, TOOLS } from "./box.ts";
-import { command } from "./command.ts";
 import { bootContainer, type Container } from "./container.ts";
 import { USER } from "./rootfs.ts";
 
@@ -42,7 +42,7 @@ describe.each(["user", "system"] as const)(
     const box = boxOf(scope, SIZES);
 
     const script = (words: string[], text: string) =>
-      container.run(["sh", "-s", "--", ...words], { user: owner, input: text, timeoutSeconds: 120 });
+      container.run(["sh", "-s", "--", ...words], { user: owner, stdin: text, timeoutSeconds: 120 });
     const apply = async (text: string) => {
       const outcome = await script(["apply"], text);
       expect(outcome).toMatchObject({ code: 0, stderr: "" });
@@ -92,7 +92,7 @@ describe.each(["user", "system"] as const)(
       await apply(library);
       const { config, host } = container.ssh; // as hosts are reached
       const overSsh = ["ssh", "-F", config, host, "--", "sh -s -- apply"];
-      expect(await command(overSsh, { input: sccache, timeoutSeconds: 120 })).toMatchObject({
+      expect(await run(overSsh, { stdin: sccache, timeoutSeconds: 120 })).toMatchObject({
         code: 78,
         stderr: expect.stringContaining(`let an administrator run: loginctl enable-linger ${USER}.`),
       });

@@ -2,11 +2,12 @@
  * A small Debian root file system with systemd, made once by debootstrap from the mirror that this machine's own apt
  * uses, and kept under `$XDG_CACHE_HOME/warmbox/test/rootfs-<hash of the recipe>`. About 75 s on 2 cores, 275 MiB.
  */
+
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { demand } from "./command.ts";
+import { demand } from "../support/process.ts";
 
 const SUITE = "bookworm";
 

@@ -1,7 +1,8 @@
 /** The container's sshd as reached from this machine: a veth pair, a key of the ordinary user, the host key known. */
+
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { demand } from "./command.ts";
+import { demand } from "../support/process.ts";
 import { USER, USER_ID } from "./rootfs.ts";
 
 /**

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { UnitScope } from "../../render/systemd/unit-shared.ts";
+import { demand } from "../support/process.ts";
+import { until } from "../support/until.ts";
 import { http, listeners } from "./ask.ts";
 import { type Box, boxOf, installBox, installTools, TOOLS } from "./box.ts";
-import { demand } from "./command.ts";
 import { bootContainer, type Container } from "./container.ts";
 import { USER, USER_ID } from "./rootfs.ts";
-import { until } from "./until.ts";
 
 /**
  * Both units of both scopes on the real daemons, under a real systemd. What they do not show: the effect of MemoryHigh

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -13,15 +12,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { type Finished, start } from "../../support/process.ts";
 import { hostTextFile } from "../text-file.ts";
 import type { Shell } from "./shells.ts";
 
 /** The library as a host has it. */
 export const LIBRARY = hostTextFile("warmbox.sh");
 const SUPERVISOR = hostTextFile("supervise.sh");
-
-/** How a script ended. */
-export type Ended = { code: number; signal: NodeJS.Signals | null; stdout: string; stderr: string };
 
 /** What a path is: kind, mode, owner, bytes (latin1), and what tells whether it was written again. */
 export type Entry = { kind: string; mode: string; owner: string; text: string; identity: string };
@@ -78,29 +75,31 @@ export class TestHost {
     return `. '${LIBRARY}' || exit 69\n${this.preamble}\nresource ${name} owner=${owner} generation=${generation}\n${body}\n"$@"\n`;
   }
 
-  apply(body: string, words?: { name?: string; owner?: string; generation?: number }): Promise<Ended> {
+  apply(body: string, words?: { name?: string; owner?: string; generation?: number }): Promise<Finished> {
     return this.run(this.script(body, words), ["apply"]);
   }
 
-  remove(body: string, words?: { name?: string; owner?: string; generation?: number }): Promise<Ended> {
+  remove(body: string, words?: { name?: string; owner?: string; generation?: number }): Promise<Finished> {
     return this.run(this.script(body, words), ["remove"]);
   }
 
   /** What `observe` prints, as the probe calls it. */
-  observe(): Promise<Ended> {
+  observe(): Promise<Finished> {
     return this.run(`${readFileSync(LIBRARY, "utf8")}\nobserve </dev/null\n`, []);
   }
 
   /** Runs a script from stdin, in a process group of its own. */
-  run(script: string, words: string[]): Promise<Ended> {
+  run(script: string, words: string[]): Promise<Finished> {
     return this.start(script, words).ended;
   }
 
-  start(script: string, words: string[]): { pid: number; ended: Promise<Ended> } {
+  start(script: string, words: string[]): { pid: number; ended: Promise<Finished> } {
     const [program = "", ...rest] = this.shell.argv;
-    const child = spawn(program, [...rest, "-s", "--", ...words], {
+    const { child, done } = start([program, ...rest, "-s", "--", ...words], {
       cwd: this.home,
       detached: true,
+      encoding: "latin1",
+      stdin: script,
       env: {
         HOME: this.home,
         PATH: process.env.PATH ?? "",
@@ -109,24 +108,7 @@ export class TestHost {
         ...this.env,
       },
     });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-    child.stdin.on("error", () => undefined); // a killed shell reads no more
-    child.stdin.end(script);
-    const ended = new Promise<Ended>((done, failed) => {
-      child.on("error", failed);
-      child.on("close", (code, signal) =>
-        done({
-          code: code ?? -1,
-          signal,
-          stdout: Buffer.concat(stdout).toString("latin1"),
-          stderr: Buffer.concat(stderr).toString("latin1"),
-        }),
-      );
-    });
-    return { pid: child.pid ?? 0, ended };
+    return { pid: child.pid ?? 0, ended: done };
   }
 
   /** Everything below HOME; `identity` changes whenever a file or directory is written. */

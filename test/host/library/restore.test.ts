@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type Ended, heredoc, LIBRARY, TestHost } from "./host.ts";
+import type { Finished } from "../../support/process.ts";
+import { heredoc, LIBRARY, TestHost } from "./host.ts";
 import { type Shell, shells } from "./shells.ts";
 
 const CARGO = ".cargo/config.toml";
@@ -21,7 +22,7 @@ function hostOf(shell: Shell): TestHost {
   return host;
 }
 
-const calls = (host: TestHost, ...lines: string[]): Promise<Ended> =>
+const calls = (host: TestHost, ...lines: string[]): Promise<Finished> =>
   host.run(`. '${LIBRARY}' || exit 69\n${lines.join("\n")}\n`, []);
 const files = (host: TestHost) =>
   Object.fromEntries(Object.entries(host.contents()).filter(([path]) => !path.startsWith(".local")));

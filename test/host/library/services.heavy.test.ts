@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { freePort } from "../../free-port.ts";
+import { freePort } from "../../support/free-port.ts";
+import { until } from "../../support/until.ts";
 import { heredoc, TestHost } from "./host.ts";
 import { type Shell, shells } from "./shells.ts";
 
@@ -46,14 +47,6 @@ function alive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function until(what: string, true_: () => boolean | Promise<boolean>) {
-  for (let tries = 0; tries < 600; tries++) {
-    if (await true_()) return;
-    await new Promise((go) => setTimeout(go, 50));
-  }
-  throw new Error(`waited in vain for ${what}`);
 }
 
 async function answers(port: number): Promise<boolean> {
