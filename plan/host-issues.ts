@@ -2,7 +2,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { type Issue, keyPath } from "../stacks/issue.ts";
 import { dirClash } from "../stacks/schema/host.ts";
 import type { HostConfig } from "../stacks/types.ts";
-import { olderVersion } from "../stacks/versions.ts";
+import { isOlder } from "../stacks/versions.ts";
 import type { HostPaths } from "./paths.ts";
 import type { ServiceKind } from "./service-kind.ts";
 
@@ -43,7 +43,7 @@ const FIRST_INCLUDE = "1.94.0";
 function oldCargo({ name, host, facts }: CheckedHost): Issue | undefined {
   const { cargo } = facts.tools;
   if (!host.cargo.enabled || host.cargo.config !== "include") return undefined;
-  if (cargo?.version == null || !olderVersion(cargo.version, FIRST_INCLUDE)) return undefined;
+  if (cargo?.version == null || !isOlder(cargo.version, FIRST_INCLUDE, false)) return undefined;
   return {
     path: keyPath(["hosts", name, "cargo", "config"]),
     got: `include, and ${cargo.path} there is ${cargo.version}`,

@@ -6,7 +6,8 @@
 import { spawn } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureNode, ensurePackages, runsTypeScript, userError, withoutNpms } from "./node/bootstrap.mjs";
+import { userError } from "../tools/base.mjs";
+import { ensureNode, runsTypeScript, withoutNpms } from "./node/bootstrap.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -40,8 +41,9 @@ async function main(args) {
     throw userError("missing", "warmbox runs on Linux and macOS; on Windows use WSL");
   const node = runsTypeScript() ? process.execPath : await ensureNode(ROOT);
   process.env.PATH = [dirname(node), ...withoutNpms(process.env.PATH)].join(delimiter);
-  await ensurePackages(ROOT);
   if (node !== process.execPath) return await handOver(node, args);
+  const { ensurePackages } = await import("./node/packages.ts");
+  await ensurePackages(ROOT);
   const { runCommand } = await import("./main.ts");
   return await runCommand(args);
 }

@@ -2,6 +2,9 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { UserError } from "./errors.ts";
 
 /** One project folder. */
 export type Project = {
@@ -13,17 +16,32 @@ export type Project = {
   backend: string;
 };
 
-/** Reads Pulumi.yaml. PULUMI_BACKEND_URL wins over the file, as it does for Pulumi. */
+/** Reads Pulumi.yaml. PULUMI_BACKEND_URL wins over the file, as it does for Pulumi. @throws UserError "config" */
 export function readProject(root: string, env: NodeJS.ProcessEnv = process.env): Project {
-  const text = readFileSync(join(root, "Pulumi.yaml"), "utf8");
-  const scalar = (pattern: RegExp): string => pattern.exec(text)?.[1]?.replace(/^(["'])(.*)\1$/, "$2") ?? "";
+  const file = join(root, "Pulumi.yaml");
+  const { name, stackConfigDir, backend } = parseProject(file);
   return {
     root,
-    name: scalar(/^name:[ \t]*(\S+)/m),
-    stackDirectory: join(root, scalar(/^stackConfigDir:[ \t]*(\S+)/m)),
-    backend:
-      env.PULUMI_BACKEND_URL || scalar(/^backend:[ \t]*(?:#.*)?\n(?:[ \t]+.*\n)*?[ \t]+url:[ \t]*(\S+)/m),
+    name: name ?? "",
+    stackDirectory: join(root, stackConfigDir ?? ""),
+    backend: env.PULUMI_BACKEND_URL || (backend?.url ?? ""),
   };
+}
+
+/** https://www.pulumi.com/docs/iac/concepts/projects/project-file/ */
+const projectSchema = z.object({
+  name: z.string().optional(),
+  stackConfigDir: z.string().optional(),
+  backend: z.object({ url: z.string().optional() }).nullish(),
+});
+
+function parseProject(file: string): z.infer<typeof projectSchema> {
+  try {
+    return projectSchema.parse(parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
+    throw new UserError("config", `${file} cannot be read as a Pulumi project:\n${reason}`);
+  }
 }
 
 /**

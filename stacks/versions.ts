@@ -1,3 +1,4 @@
+import { coerce, gte, lt, parse, type SemVer } from "semver";
 import type { ToolSource } from "./types.ts";
 
 /**
@@ -142,14 +143,14 @@ export type JudgeOptions = { s3: boolean };
 
 /** Judges one version of a tool. `version` may be null or free text, e.g. a tool that has no --version. */
 export function judge(tool: HostTool, version: string | null, { s3 }: JudgeOptions): Judgement {
-  const parts = versionParts(version ?? "");
-  if (version === null || parts === null) {
+  const parsed = parseVersion(version ?? "");
+  if (version === null || parsed === null) {
     return {
       verdict: "unknown",
       reason: `${tool} does not say which version it is${version ? ` (${version})` : ""}`,
     };
   }
-  const rule = VERSION_RULES[tool].find((r) => (r.only !== "s3" || s3) && within(parts, r));
+  const rule = VERSION_RULES[tool].find((r) => (r.only !== "s3" || s3) && within(parsed, r));
   if (!rule) {
     const reason = `${tool} ${version} has not been run with warmbox, which was made with ${PINNED[tool]}`;
     return { verdict: "unknown", reason };
@@ -157,40 +158,26 @@ export function judge(tool: HostTool, version: string | null, { s3 }: JudgeOptio
   return { verdict: rule.verdict, reason: `${tool} ${version}: ${rule.reason} (${rule.link})` };
 }
 
-/** Whether a version comes before another; false for a word that is none. */
-export function olderVersion(version: string, than: string): boolean {
-  const [one, other] = [versionParts(version), versionParts(than)];
-  return one !== null && other !== null && compare(one, other) < 0;
-}
-
-function within(parts: Parts, rule: VersionRule): boolean {
-  return (
-    (rule.from === undefined || compare(parts, must(rule.from)) >= 0) &&
-    (rule.before === undefined || compare(parts, must(rule.before)) < 0)
+/**
+ * A version as semver orders it; null for a text that is none. `0.4.0~pre6` and `2.0.0-rc.1` come before their release,
+ * a distribution's `-4` is dropped, and a missing last number is 0, as in Go's versions.
+ */
+export function parseVersion(text: string): SemVer | null {
+  const match = /^v?(\d+\.\d+(?:\.\d+)?)[-~.]?((?:alpha|beta|rc|pre|dev|nightly|canary)[\w.-]*)?/i.exec(
+    text.trim(),
   );
+  const release = coerce(match?.[1]);
+  return release && parse(match?.[2] ? `${release}-${match[2]}` : release.version, { loose: true });
 }
 
-type Parts = { numbers: readonly [number, number, number]; pre: boolean };
-
-/** `0.4.0~pre6` and `2.0.0-rc.1` come before their release; a distribution's `-4` after it does not. */
-function versionParts(text: string): Parts | null {
-  const found = /^v?(\d+)\.(\d+)(?:\.(\d+))?(.*)$/.exec(text.trim());
-  if (!found) return null;
-  const numbers = [Number(found[1]), Number(found[2]), Number(found[3] ?? 0)] as const;
-  return { numbers, pre: /^[-~.]?(alpha|beta|rc|pre|dev|nightly|canary)/i.test(found[4] ?? "") };
+/** Whether a version comes before another; `unknown` is the answer for a text that is no version. */
+export function isOlder(version: string, bound: string, unknown: boolean): boolean {
+  const [left, right] = [parseVersion(version), parseVersion(bound)];
+  return left && right ? lt(left, right) : unknown;
 }
 
-function must(version: string): Parts {
-  const parts = versionParts(version);
-  if (!parts) throw new Error(`versions.ts: ${version} is not a version`);
-  return parts;
-}
-
-function compare(a: Parts, b: Parts): number {
-  for (const i of [0, 1, 2] as const) {
-    if (a.numbers[i] !== b.numbers[i]) return a.numbers[i] - b.numbers[i];
-  }
-  return Number(b.pre) - Number(a.pre);
+function within(version: SemVer, { from, before }: VersionRule): boolean {
+  return (from === undefined || gte(version, from)) && (before === undefined || lt(version, before));
 }
 
 /** The version word of a source: the pinned version, or the checksum where the stack brings its own binary. */

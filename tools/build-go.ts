@@ -1,11 +1,13 @@
 /** Builds a tool from its Go module: a small wrapper module under tools/go pins it and every dependency by go.sum. */
 import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { UserError } from "../stacks/errors.ts";
+import { isOlder } from "../stacks/versions.ts";
 import type { Arch } from "./cache.ts";
 import type { Progress } from "./progress.ts";
 import { environment, run } from "./run.ts";
 import { GO_ARCH } from "./vendor.ts";
-import { GO_VERSION, olderThan } from "./versions.ts";
+import { GO_VERSION } from "./versions.ts";
 
 /** What to build: the folder with go.mod and go.sum, the package, and `-X` settings that name the version. */
 export type GoTool = { module: string; pkg: string; ldflags: string };
@@ -63,17 +65,13 @@ async function useCaches(tool: GoTool, env: NodeJS.ProcessEnv, dir: string): Pro
 
 /** Throws where the `go` on PATH is older than the module asks for. `version` is as `go env GOVERSION` has it. */
 async function demandGoVersion(tool: GoTool, version: string): Promise<void> {
-  const wanted = /^go (\S+)/m.exec(await readFile(join(tool.module, "go.mod"), "utf8"))?.[1];
-  const found = /^go(\d+\.\d+(?:\.\d+)?)/.exec(version)?.[1];
-  if (!wanted || !found || !olderThan(padded(found), padded(wanted))) return;
-  throw new Error(
-    `go on PATH is ${found}, needed is ${GO_VERSION} or newer. Next: install it, https://go.dev/dl/`,
+  const minimum = /^go (\S+)/m.exec(await readFile(join(tool.module, "go.mod"), "utf8"))?.[1] ?? "";
+  const installed = version.replace(/^go/, "");
+  if (!isOlder(installed, minimum, false)) return;
+  throw new UserError(
+    "missing",
+    `go on PATH is ${installed}, needed is ${GO_VERSION} or newer. Next: install it, https://go.dev/dl/`,
   );
-}
-
-/** Go leaves the last part out where it is 0. */
-function padded(version: string): string {
-  return version.split(".").length < 3 ? `${version}.0` : version;
 }
 
 async function exists(path: string): Promise<boolean> {

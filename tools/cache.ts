@@ -7,9 +7,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { ToolName } from "../stacks/versions.ts";
+import { cacheDirectory } from "./base.mjs";
 
 /** A processor warmbox has binaries for, as `uname -m` spells it. */
 export type Arch = "x86_64" | "aarch64";
@@ -24,14 +24,6 @@ export function thisArch(): Arch {
   throw new Error(`warmbox: this machine is ${process.arch}; its tools exist for x86_64 and aarch64 only`);
 }
 
-/** `${XDG_CACHE_HOME:-~/.cache}/warmbox`. */
-export function warmboxCache(env: NodeJS.ProcessEnv = process.env): string {
-  const xdg = env.XDG_CACHE_HOME?.startsWith("/")
-    ? env.XDG_CACHE_HOME
-    : join(env.HOME || homedir(), ".cache");
-  return join(xdg, "warmbox");
-}
-
 /** The directory name of a version: another processor's binary never stands where this one's is looked for. */
 export function versionDir(version: string, arch: Arch): string {
   return arch === thisArch() ? version : `${version}-${arch}`;
@@ -39,7 +31,7 @@ export function versionDir(version: string, arch: Arch): string {
 
 /** Where the cache keeps a tool. */
 export function cachedPath(tool: ToolName, version: string, arch: Arch): string {
-  return join(warmboxCache(), "tools", tool, versionDir(version, arch), tool);
+  return join(cacheDirectory(), "tools", tool, versionDir(version, arch), tool);
 }
 
 /** Where the operator's own directory of tools, WARMBOX_TOOLS_DIR, would keep it; null when that is unset. */

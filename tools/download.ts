@@ -1,78 +1,127 @@
-/** Downloads over HTTP(S), with a short bound on reaching the host: where there is no internet, that is quick to learn. */
+/** Downloads over HTTP(S), with a short limit on reaching the host: without internet that is quick to learn. */
 import { createWriteStream } from "node:fs";
-import http from "node:http";
-import https from "node:https";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { EnvHttpProxyAgent, Response } from "undici";
+import { UserError } from "../stacks/errors.ts";
 
-/** Time until a host answers, in milliseconds: more than any working link needs, little to lose where there is none. */
-export const ANSWER_MS = 5_000;
+/** Time until a host answers, in milliseconds: more than any working link needs, little to lose without one. */
+const ANSWER_MS = 5_000;
 /** Longest silence in the middle of a download, in milliseconds. */
 const IDLE_MS = 30_000;
 /** Redirects followed: a release page needs one or two. */
 const MAX_REDIRECTS = 5;
+/** Largest file, in bytes: several times the largest release that warmbox uses. */
+const MAX_FILE_BYTES = 1024 ** 3;
+/** Largest text, in bytes: a file of checksums has a few kilobytes. */
+const MAX_TEXT_BYTES = 1024 ** 2;
 
-/** The host could not be reached (as opposed to: it answered, and said no). */
-export class Unreachable extends Error {}
-
-/** Told of bytes as they come: so far, and in all (0: not known). */
+/** Receives the bytes so far, and of the whole (0: unknown). */
 export type OnBytes = (done: number, total: number) => void;
 
-/** Downloads `url` into the file `to`. Throws Unreachable, or an Error with the answer's status. */
-export async function downloadFile(url: string, to: string, onBytes: OnBytes = () => {}): Promise<void> {
-  const response = await request(new URL(url), MAX_REDIRECTS);
-  const total = Number(response.headers["content-length"] ?? 0);
-  let done = 0;
-  response.on("data", (piece: Buffer) => {
-    done += piece.length;
-    onBytes(done, total);
+/**
+ * Downloads `url` into the file `to`.
+ * @throws UserError "unreachable" if the host does not answer or WARMBOX_OFFLINE is set, "failed" for any other answer
+ */
+export async function downloadFile(
+  url: string,
+  to: string,
+  onBytes: OnBytes = () => {},
+  maxBytes: number = MAX_FILE_BYTES,
+): Promise<void> {
+  await request(url, "GET", async (response) => {
+    await pipeline(limited(response, url, maxBytes, onBytes), createWriteStream(to));
   });
-  try {
-    await pipeline(response, createWriteStream(to));
-  } catch (error) {
-    throw new Unreachable(`${url} stopped after ${done} bytes: ${(error as Error).message}`);
-  }
 }
 
-/** Downloads a small text, such as a checksum file. */
+/** Downloads a small text, such as a checksum file. Throws as {@link downloadFile} does. */
 export async function downloadText(url: string): Promise<string> {
-  let text = "";
-  for await (const piece of (await request(new URL(url), MAX_REDIRECTS)).setEncoding("utf8")) text += piece;
-  return text;
+  return await request(url, "GET", async (response) => {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of limited(response, url, MAX_TEXT_BYTES)) pieces.push(piece);
+    return Buffer.concat(pieces).toString("utf8");
+  });
 }
 
-/** True when a host answers at all, whatever it says. */
+/** True if a host answers at all, with whatever status. */
 export async function answers(url: string): Promise<boolean> {
-  return await request(new URL(url), 0, "HEAD").then(
-    (response) => {
-      response.resume();
-      return true;
-    },
-    (error) => !(error instanceof Unreachable),
+  return await request(url, "HEAD", async () => true).catch(
+    (error: UserError) => error.code !== "unreachable",
   );
 }
 
-function request(url: URL, redirects: number, method = "GET"): Promise<http.IncomingMessage> {
-  const library = url.protocol === "https:" ? https : http;
-  return new Promise((done, fail) => {
-    const unreachable = (why: string) => fail(new Unreachable(`${url.host}: ${why}`));
-    // proxyEnv: a company's HTTPS_PROXY and NO_PROXY count here as they do for npm, go and cargo.
-    const agent = new library.Agent({ proxyEnv: process.env, timeout: IDLE_MS });
-    const asked = library.request(url, { agent, method }).end();
-    const bound = setTimeout(() => asked.destroy(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
-    asked.on("timeout", () => asked.destroy(new Error(`silent for ${IDLE_MS} ms`)));
-    asked.on("error", (error) =>
-      unreachable(error.message || (error as NodeJS.ErrnoException).code || "error"),
-    );
-    asked.on("close", () => clearTimeout(bound));
-    asked.on("response", (response) => {
-      clearTimeout(bound);
-      const { statusCode = 0, headers } = response;
-      if (statusCode === 200) return done(response);
-      response.resume();
-      if (statusCode >= 300 && statusCode < 400 && headers.location && redirects > 0) {
-        return done(request(new URL(headers.location, url), redirects - 1));
-      }
-      fail(new Error(`${url.href} answered ${statusCode}`));
-    });
-  });
+/** Sends the request through the user's proxy, as npm, go and cargo do, and hands the answer to `use`. */
+async function request<T>(
+  url: string,
+  method: "GET" | "HEAD",
+  use: (response: Response) => Promise<T>,
+): Promise<T> {
+  const { host } = new URL(url);
+  if (process.env.WARMBOX_OFFLINE)
+    throw new UserError("unreachable", `${host}: not contacted, WARMBOX_OFFLINE is set`);
+  const { EnvHttpProxyAgent } = await import("undici"); // loaded late: most runs download nothing
+  // proxyTunnel: a proxy forwards http itself, as for npm and curl; https is always a tunnel.
+  const agent = new EnvHttpProxyAgent({ bodyTimeout: IDLE_MS, headersTimeout: 0, proxyTunnel: false });
+  try {
+    return await use(await follow(url, method, agent));
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError("unreachable", `${host}: ${causeOf(error)}`, { cause: error });
+  } finally {
+    await agent.destroy();
+  }
+}
+
+async function follow(url: string, method: "GET" | "HEAD", agent: EnvHttpProxyAgent): Promise<Response> {
+  let place = new URL(url);
+  for (let redirects = 0; ; redirects++) {
+    const response = await answerOf(place, method, agent);
+    if (response.status === 200) return response;
+    const target = response.headers.get("location");
+    if (response.status < 300 || response.status >= 400 || !target || redirects === MAX_REDIRECTS)
+      throw new UserError("failed", `${place.href} answered ${response.status}`);
+    await response.body?.cancel();
+    const next = new URL(target, place);
+    // An unencrypted address is left as it was asked for, and nothing leads from an encrypted one to such.
+    if (next.protocol !== "https:" && next.origin !== place.origin)
+      throw new UserError("failed", `${place.href} redirects to ${next.href}, which is not https`);
+    place = next;
+  }
+}
+
+async function answerOf(url: URL, method: "GET" | "HEAD", dispatcher: EnvHttpProxyAgent): Promise<Response> {
+  const { fetch } = await import("undici");
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+  try {
+    return await fetch(url, { method, dispatcher, redirect: "manual", signal: late.signal });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The answer's bytes; fails once there are more than `maxBytes`. */
+function limited(response: Response, url: string, maxBytes: number, onBytes: OnBytes = () => {}): Readable {
+  const total = Number(response.headers.get("content-length") ?? 0);
+  const check = (bytes: number): void => {
+    if (bytes > maxBytes) throw new UserError("failed", `${url} has more than ${maxBytes} bytes`);
+  };
+  async function* pieces() {
+    check(total);
+    let done = 0;
+    for await (const piece of response.body ?? []) {
+      done += piece.length;
+      check(done);
+      onBytes(done, total);
+      yield piece;
+    }
+  }
+  return Readable.from(pieces());
+}
+
+/** fetch reports only "fetch failed"; the reason is in the causes. */
+function causeOf(error: unknown): string {
+  let cause = error as Error & { code?: string };
+  while (cause.cause instanceof Error) cause = cause.cause;
+  return cause.message || cause.code || "error";
 }

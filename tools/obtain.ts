@@ -4,8 +4,10 @@
  */
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { isUserError } from "../stacks/errors.ts";
 import type { ToolSource } from "../stacks/types.ts";
 import { PINNED, sourceVersion, type ToolName } from "../stacks/versions.ts";
+import { cacheDirectory, withLock } from "./base.mjs";
 import { buildSccache } from "./build-cargo.ts";
 import { buildGo, type GoTool } from "./build-go.ts";
 import {
@@ -17,10 +19,7 @@ import {
   store,
   thisArch,
   versionDir,
-  warmboxCache,
 } from "./cache.ts";
-import { Unreachable } from "./download.ts";
-import { withLock } from "./lock.ts";
 import { moonBinary } from "./moon-npm.ts";
 import { type Progress, startProgress } from "./progress.ts";
 import { environment, run } from "./run.ts";
@@ -104,7 +103,7 @@ async function makeTool(
   progress: Progress,
 ): Promise<ObtainedTool> {
   const version = sourceVersion(tool, asked.source);
-  const dir = join(warmboxCache(), "build", `${tool}-${versionDir(version, asked.arch)}`);
+  const dir = join(cacheDirectory(), "build", `${tool}-${versionDir(version, asked.arch)}`);
   const began = Date.now();
   await mkdir(dir, { recursive: true });
   try {
@@ -157,7 +156,7 @@ async function makePinned(tool: ToolName, asked: Asked, dir: string, progress: P
     } catch (error) {
       tried.push(`release: ${(error as Error).message}`);
       // No internet is an ordinary state of affairs; a release with a wrong checksum is not.
-      if (!(error instanceof Unreachable))
+      if (!isUserError(error, "unreachable"))
         process.stderr.write(`warmbox: ${tried[0]}; trying the registry\n`);
     }
   }

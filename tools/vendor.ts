@@ -2,18 +2,18 @@
  * The vendors' own released binaries: seconds instead of minutes, where the internet can be reached.
  * Each is used only with a checksum: the vendor's own, fetched beside it, or one pinned here.
  */
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { isUserError, UserError } from "../stacks/errors.ts";
 import { PINNED, type ToolName } from "../stacks/versions.ts";
-import { type Arch, sha256Of, warmboxCache } from "./cache.ts";
-import { downloadFile, downloadText, Unreachable } from "./download.ts";
+import { type Arch, sha256Of } from "./cache.ts";
+import { downloadFile, downloadText } from "./download.ts";
 import type { Progress } from "./progress.ts";
+import { isWorthAsking, reasonNotToAsk, rememberUnreachable } from "./reachable.ts";
 import { environment, run } from "./run.ts";
 
 /** Where the vendors release. */
 export const VENDOR_URL = "https://github.com";
-/** How long a vendor's host that could not be reached is not asked again, in milliseconds. */
-const REMEMBER_MS = 6 * 60 * 60 * 1000;
 
 /** One released binary. `sum` is a pinned sha256, or the URL of a text that holds the asset's. */
 export type Asset = { url: string; sum: { sha256: string } | { url: string }; packed: "tar.gz" | "plain" };
@@ -62,12 +62,12 @@ export async function fetchAsset(
   progress: Progress,
 ): Promise<string> {
   const host = new URL(asset.url).host;
-  if (await recentlyUnreachable(host)) throw new Unreachable(`${host}: not reachable a short while ago`);
+  if (!isWorthAsking(host)) throw new UserError("unreachable", `${host}: not contacted, ${reasonNotToAsk()}`);
   try {
     const expected = "sha256" in asset.sum ? asset.sum.sha256 : await publishedSum(asset.sum.url, asset.url);
     return await fetchFile(tool, { ...asset, sha256: expected }, dir, progress);
   } catch (error) {
-    if (error instanceof Unreachable) await rememberUnreachable(host);
+    if (isUserError(error, "unreachable")) rememberUnreachable(host);
     throw error;
   }
 }
@@ -114,26 +114,6 @@ async function publishedSum(sumUrl: string, assetUrl: string): Promise<string> {
   const sum = /^[0-9a-f]{64}\b/i.exec(line.trim())?.[0];
   if (!sum) throw new Error(`${sumUrl} holds no sha256 of ${name}`);
   return sum;
-}
-
-const unreachableFile = () => join(warmboxCache(), "tools", ".unreachable.json");
-
-async function unreachableHosts(): Promise<Record<string, number>> {
-  return await readFile(unreachableFile(), "utf8")
-    .then(JSON.parse)
-    .catch(() => ({}));
-}
-
-async function recentlyUnreachable(host: string): Promise<boolean> {
-  return Date.now() - ((await unreachableHosts())[host] ?? 0) < REMEMBER_MS;
-}
-
-async function rememberUnreachable(host: string): Promise<void> {
-  const hosts = { ...(await unreachableHosts()), [host]: Date.now() };
-  const staged = `${unreachableFile()}.${process.pid}`;
-  await mkdir(dirname(staged), { recursive: true });
-  await writeFile(staged, `${JSON.stringify(hosts)}\n`);
-  await rename(staged, unreachableFile());
 }
 
 function mebi(bytes: number): number {

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { baseDirectory } from "../../tools/base.mjs";
+import { writeWhole } from "../../tools/files.ts";
 import type { Hits, HostStatus } from "./parse.ts";
 
 /** Counters of one host at one time. `server` is the process that counted: another one starts from nought. */
@@ -67,9 +68,7 @@ const OLDEST_SECONDS = 30 * 86_400;
 
 /** `${XDG_STATE_HOME:-~/.local/state}/warmbox-status.json`, the operator's own. */
 export function memoryFile(env: NodeJS.ProcessEnv = process.env): string {
-  const xdg = env.XDG_STATE_HOME;
-  const state = xdg?.startsWith("/") ? xdg : join(env.HOME || homedir(), ".local", "state");
-  return join(state, "warmbox-status.json");
+  return join(baseDirectory("state", env), "warmbox-status.json");
 }
 
 /** What the last call saw; nothing where the file is not there or is not ours to understand. */
@@ -86,7 +85,5 @@ export async function readMemory(file: string): Promise<Memory> {
 export async function writeMemory(file: string, memory: Memory): Promise<void> {
   const newest = Math.max(0, ...Object.values(memory).map(({ epochSeconds }) => epochSeconds));
   const kept = Object.entries(memory).filter(([, one]) => newest - one.epochSeconds < OLDEST_SECONDS);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(`${file}.${process.pid}`, `${JSON.stringify(Object.fromEntries(kept), null, 1)}\n`);
-  await rename(`${file}.${process.pid}`, file);
+  writeWhole(file, `${JSON.stringify(Object.fromEntries(kept), null, 1)}\n`);
 }

@@ -3,11 +3,11 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pulumiHome } from "../../stacks/project.ts";
+import { findOnPath } from "../../tools/base.mjs";
 import { startProgress } from "../../tools/progress.ts";
-import { isOnPath } from "../dev/prerequisites.ts";
+import { isReachable, rememberUnreachable } from "../../tools/reachable.ts";
 import type { PulumiCli } from "../pulumi/cli.ts";
-import { RELEASE_HOST, reachable, rememberUnreachable } from "../pulumi/vendor.ts";
-import { COMMAND_PLUGIN_VERSION } from "../pulumi/versions.ts";
+import { COMMAND_PLUGIN_VERSION, RELEASE_HOST } from "../pulumi/versions.ts";
 import { installLauncher, isLauncher } from "./launcher.ts";
 
 const BINARY = "pulumi-resource-command";
@@ -25,8 +25,8 @@ export async function ensureCommandPlugin(
   const path = join(pulumiHome(env), "plugins", `resource-command-v${COMMAND_PLUGIN_VERSION}`, BINARY);
   const isFallback = isLauncher(path);
   if (existsSync(path) && !isFallback) return "released";
-  if (isOnPath(BINARY, env.PATH)) return "released";
-  if ((await reachable(releases)) && (await installReleased(cli, env, releases))) return "released";
+  if (findOnPath(BINARY, env.PATH)) return "released";
+  if ((await isReachable(releases)) && (await installReleased(cli, env, releases))) return "released";
   installLauncher(path, "command-plugin.ts");
   return "fallback";
 }

@@ -1,7 +1,8 @@
 /** The small sh programs under whose names the engine finds the fallback plugins. */
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { shellWord } from "../../stacks/shell.ts";
+import { writeWhole } from "../../tools/files.ts";
 import { COMMAND_PLUGIN_VERSION } from "../pulumi/versions.ts";
 
 /** Begin of a launcher's second line in every version: one that an earlier checkout wrote is rewritten by the next run. */
@@ -42,11 +43,7 @@ export function isLauncher(path: string): boolean {
 export function installLauncher(path: string, name: "language-host.ts" | "command-plugin.ts"): void {
   const text = launcherText(join(import.meta.dirname, name));
   if (read(path) === text) return;
-  mkdirSync(dirname(path), { recursive: true });
-  const staged = `${path}.${process.pid}`;
-  writeFileSync(staged, text);
-  chmodSync(staged, 0o755);
-  renameSync(staged, path);
+  writeWhole(path, text, 0o755);
 }
 
 function read(path: string): string | undefined {

@@ -2,15 +2,15 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../stacks/errors.ts";
+import { isUserError, UserError } from "../../stacks/errors.ts";
+import { findOnPath } from "../../tools/base.mjs";
 import { buildGo } from "../../tools/build-go.ts";
 import { sha256Of, thisArch } from "../../tools/cache.ts";
-import { downloadFile, downloadText, Unreachable } from "../../tools/download.ts";
+import { downloadFile, downloadText } from "../../tools/download.ts";
 import { type Progress, startProgress } from "../../tools/progress.ts";
+import { isReachable, isWorthAsking, rememberUnreachable } from "../../tools/reachable.ts";
 import { GO_VERSION } from "../../tools/versions.ts";
-import { isOnPath } from "../dev/prerequisites.ts";
-import { CHECKSUM_HOST, RELEASE_HOST, reachable, rememberUnreachable, worthAsking } from "./vendor.ts";
-import { PULUMI_VERSION } from "./versions.ts";
+import { CHECKSUM_HOST, PULUMI_VERSION, RELEASE_HOST } from "./versions.ts";
 
 const MIB = 1024 * 1024;
 const PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
@@ -26,7 +26,7 @@ export const refusedRelease = (host: string): string => `${host}#pulumi-${PULUMI
 
 /** Downloads and unpacks the release into `directory`; false where it cannot be had. */
 export async function downloadCli(directory: string, hosts: ReleaseHosts = PULUMI_HOSTS): Promise<boolean> {
-  if (!worthAsking(refusedRelease(hosts.archives)) || !(await reachable(hosts.archives))) return false;
+  if (!isWorthAsking(refusedRelease(hosts.archives)) || !(await isReachable(hosts.archives))) return false;
   const progress = startProgress(`pulumi ${PULUMI_VERSION}`);
   try {
     const archive = await downloadChecked(directory, hosts, progress);
@@ -36,7 +36,7 @@ export async function downloadCli(directory: string, hosts: ReleaseHosts = PULUM
     return existsSync(join(directory, "pulumi"));
   } catch (error) {
     // A wrong checksum says nothing of the host, which has the plugin too: only this release is left alone.
-    rememberUnreachable(error instanceof Unreachable ? hosts.archives : refusedRelease(hosts.archives));
+    rememberUnreachable(isUserError(error, "unreachable") ? hosts.archives : refusedRelease(hosts.archives));
     progress.end(`not downloaded (${(error as Error).message})`);
     return false;
   }
@@ -88,7 +88,7 @@ export async function buildCli(out: string, directory: string): Promise<void> {
 }
 
 function demandGo(): void {
-  if (isOnPath("go")) return;
+  if (findOnPath("go")) return;
   throw new UserError(
     "missing",
     `Pulumi is not installed, its release cannot be downloaded, and go is not on PATH to build it. Next: install Pulumi ${PULUMI_VERSION} or newer (https://www.pulumi.com/docs/install/), or Go ${GO_VERSION} or newer`,

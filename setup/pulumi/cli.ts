@@ -17,14 +17,14 @@ import {
 } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { pulumiHome } from "../../stacks/project.ts";
-import { warmboxCache } from "../../tools/cache.ts";
-import { withLock } from "../../tools/lock.ts";
-import { olderThan } from "../../tools/versions.ts";
+import { isOlder } from "../../stacks/versions.ts";
+import { cacheDirectory, withLock } from "../../tools/base.mjs";
+import { readJson, writeWhole } from "../../tools/files.ts";
+import { isWorthAsking } from "../../tools/reachable.ts";
 import { removeStaged } from "../node/bootstrap.mjs";
 import { installLauncher } from "../plugins/launcher.ts";
 import { buildCli, downloadCli, refusedRelease } from "./cli-obtain.ts";
-import { RELEASE_HOST, worthAsking } from "./vendor.ts";
-import { PULUMI_VERSION } from "./versions.ts";
+import { PULUMI_VERSION, RELEASE_HOST } from "./versions.ts";
 
 /** A CLI that can be run, and whether it is Pulumi's release or our build of it. */
 export type PulumiCli = { path: string; version: string; origin: "installed" | "released" | "built" };
@@ -35,9 +35,9 @@ const LANGUAGE_HOST = "pulumi-language-nodejs";
 export async function findPulumi(env: NodeJS.ProcessEnv = process.env): Promise<PulumiCli> {
   const installed = installedCli(env);
   if (installed) return installed;
-  const home = join(warmboxCache(env), "tools", "pulumi", PULUMI_VERSION);
+  const home = join(cacheDirectory(env), "tools", "pulumi", PULUMI_VERSION);
   const kept = keptCli(home);
-  const worth = worthAsking(RELEASE_HOST) && worthAsking(refusedRelease(RELEASE_HOST));
+  const worth = isWorthAsking(RELEASE_HOST) && isWorthAsking(refusedRelease(RELEASE_HOST));
   if (kept && (kept.origin === "released" || !worth)) return ready(kept);
   return await withLock(
     home,
@@ -85,7 +85,7 @@ async function obtain(home: string, env: NodeJS.ProcessEnv): Promise<PulumiCli> 
 async function copyOrBuild(staged: string, env: NodeJS.ProcessEnv): Promise<void> {
   const extra = env.WARMBOX_TOOLS_DIR && join(env.WARMBOX_TOOLS_DIR, "pulumi", PULUMI_VERSION, "pulumi");
   if (extra && existsSync(extra)) copyFileSync(extra, join(staged, "pulumi"));
-  else await buildCli(join(staged, "pulumi"), join(warmboxCache(env), "build", "pulumi"));
+  else await buildCli(join(staged, "pulumi"), join(cacheDirectory(env), "build", "pulumi"));
 }
 
 /** An installed CLI that is new enough and has its language host; older ones are passed over with a line. */
@@ -98,7 +98,7 @@ function installedCli(env: NodeJS.ProcessEnv): PulumiCli | undefined {
     join(home, "bin"),
     ...wrappersDownloads(join(home, "versions"), env),
   ];
-  const own = join(warmboxCache(env), "tools", "pulumi");
+  const own = join(cacheDirectory(env), "tools", "pulumi");
   const passed = new Set<string>();
   for (const path of places.map((directory) => join(directory, "pulumi"))) {
     if (!existsSync(path)) continue;
@@ -123,14 +123,14 @@ const WRAPPER = /\/pulumi\/run\.js$/;
  */
 function wrappersDownloads(directory: string, env: NodeJS.ProcessEnv): string[] {
   const found = existsSync(directory) ? readdirSync(directory) : [];
-  const usable = found.filter((version) => !olderThan(version, PULUMI_VERSION));
-  const newestFirst = usable.sort((one, other) => (olderThan(one, other) ? 1 : -1));
+  const usable = found.filter((version) => !isOlder(version, PULUMI_VERSION, true));
+  const newestFirst = usable.sort((one, other) => (isOlder(one, other, true) ? 1 : -1));
   const named = [env.PULUMI_VERSION, PULUMI_VERSION].filter((version) => version !== undefined);
   return [...new Set([...named, ...newestFirst])].map((version) => join(directory, version, "bin"));
 }
 
 function lackOf(path: string, version: string, env: NodeJS.ProcessEnv): string | undefined {
-  if (olderThan(version, PULUMI_VERSION))
+  if (isOlder(version, PULUMI_VERSION, true))
     return `it is ${version || "of no known version"}, warmbox needs ${PULUMI_VERSION} or newer`;
   const beside = join(dirname(realpathSync(path)), LANGUAGE_HOST);
   const onPath = (env.PATH ?? "").split(delimiter).map((directory) => join(directory, LANGUAGE_HOST));
@@ -141,16 +141,14 @@ function lackOf(path: string, version: string, env: NodeJS.ProcessEnv): string |
 
 /** `pulumi version` takes half a second, so its answer is kept until the file changes. */
 function versionOf(path: string, env: NodeJS.ProcessEnv): string {
-  const file = join(warmboxCache(env), "engine", "cli-versions.json");
-  const known = readJson(file);
+  const file = join(cacheDirectory(env), "engine", "cli-versions.json");
+  const versions = readJson<Record<string, string>>(file) ?? {};
   const { mtimeMs, size } = statSync(path);
   const key = `${path}:${mtimeMs}:${size}`;
-  const found = known[key];
-  if (found !== undefined) return found;
+  const kept = versions[key];
+  if (kept !== undefined) return kept;
   const version = askVersion(path);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify({ ...known, [key]: version }));
-  renameSync(`${file}.${process.pid}`, file);
+  writeWhole(file, JSON.stringify({ ...versions, [key]: version }));
   return version;
 }
 
@@ -162,13 +160,5 @@ function askVersion(path: string): string {
       .replace(/^v/, "");
   } catch {
     return "";
-  }
-}
-
-function readJson(file: string): Record<string, string> {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch {
-    return {};
   }
 }

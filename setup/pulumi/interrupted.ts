@@ -9,6 +9,7 @@ import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../stacks/errors.ts";
 import { fileBackend, type Project } from "../../stacks/project.ts";
+import { readJson } from "../../tools/files.ts";
 import { COMMAND_TYPE, nameOf, typeOf } from "../plugins/command/names.ts";
 
 /** A lock as Pulumi writes it. */
@@ -115,12 +116,4 @@ function pendingOf(exported: string): Pending[] {
     (JSON.parse(exported) as { deployment: { pending_operations?: Pending[] } }).deployment
       .pending_operations ?? []
   );
-}
-
-function readJson<T>(file: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch {
-    return undefined;
-  }
 }

@@ -4,17 +4,16 @@
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { UserError } from "../../stacks/errors.ts";
 import type { Project } from "../../stacks/project.ts";
+import { baseDirectory } from "../../tools/base.mjs";
 
 const PASSPHRASE_BYTES = 32;
 
 /** `${XDG_CONFIG_HOME:-~/.config}/warmbox/passphrase` */
 export function passphraseFile(env: NodeJS.ProcessEnv = process.env): string {
-  const xdg = env.XDG_CONFIG_HOME;
-  return join(xdg?.startsWith("/") ? xdg : join(env.HOME || homedir(), ".config"), "warmbox", "passphrase");
+  return join(baseDirectory("config", env), "warmbox", "passphrase");
 }
 
 /**

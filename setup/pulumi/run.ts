@@ -8,7 +8,7 @@ import {
   readProject,
   spelledFolder,
 } from "../../stacks/project.ts";
-import { warmboxCache } from "../../tools/cache.ts";
+import { cacheDirectory } from "../../tools/base.mjs";
 import { inForeground } from "../foreground.ts";
 import { ensureCommandPlugin } from "../plugins/install.ts";
 import { PLUGINS_VARIABLE } from "../plugins/launcher.ts";
@@ -116,6 +116,6 @@ function quietVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     [PLUGINS_VARIABLE]: join(dirname(import.meta.dirname), "plugins"),
     PULUMI_PARALLEL: env.PULUMI_PARALLEL ?? PARALLEL,
     PULUMI_SKIP_UPDATE_CHECK: env.PULUMI_SKIP_UPDATE_CHECK ?? "true",
-    NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? join(warmboxCache(env), "node-compile-cache"),
+    NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? join(cacheDirectory(env), "node-compile-cache"),
   };
 }

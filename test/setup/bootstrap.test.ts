@@ -15,17 +15,9 @@ import { Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import {
-  cacheDirectory,
-  ensurePackages,
-  NODE_VERSION,
-  onPath,
-  packagesMatch,
-  removeStaged,
-  runsTypeScript,
-  withLock,
-  withoutNpms,
-} from "../../setup/node/bootstrap.mjs";
+import { NODE_VERSION, removeStaged, runsTypeScript, withoutNpms } from "../../setup/node/bootstrap.mjs";
+import { ensurePackages, packagesMatch } from "../../setup/node/packages.ts";
+import { cacheDirectory, findOnPath, withLock } from "../../tools/base.mjs";
 
 const SETUP = join(import.meta.dirname, "../../setup");
 let root: string;
@@ -82,8 +74,8 @@ test("what npm puts on PATH for its scripts is not taken for what is installed",
 test("a program is found on PATH only if it can be run", () => {
   write("a/tool", "", 0o644);
   write("b/tool", "", 0o755);
-  expect(onPath("tool", `${root}/a:${root}/b`)).toBe(`${root}/b/tool`);
-  expect(onPath("tool", `${root}/a`)).toBeUndefined();
+  expect(findOnPath("tool", `${root}/a:${root}/b`)).toBe(`${root}/b/tool`);
+  expect(findOnPath("tool", `${root}/a`)).toBeUndefined();
 });
 
 test("the lock file names every platform's packages, as npm ci demands, and no host", () => {
@@ -111,7 +103,13 @@ test("a lock that cannot be had is an error and no endless wait", async () => {
     setImmediate(() => this.emit("error", Object.assign(new Error("EACCES"), { code: "EACCES" })));
     return this;
   });
-  await expect(withLock("key", async () => {})).rejects.toThrow(/^the lock .* cannot be taken: EACCES$/);
+  await expect(
+    withLock(
+      "key",
+      async () => {},
+      () => {},
+    ),
+  ).rejects.toThrow(/^the lock .* cannot be taken: EACCES$/);
   listen.mockRestore();
 });
 
@@ -187,7 +185,7 @@ describe("packages", () => {
 
   test("two runs at once install once; one that is killed leaves the other to go on", async () => {
     const path = fakeNpm("sleep 0.3");
-    const script = `import { ensurePackages } from ${JSON.stringify(join(SETUP, "node/bootstrap.mjs"))}; await ensurePackages(${JSON.stringify(root)}, ${JSON.stringify(path)});`;
+    const script = `import { ensurePackages } from ${JSON.stringify(join(SETUP, "node/packages.ts"))}; await ensurePackages(${JSON.stringify(root)}, ${JSON.stringify(path)});`;
     const start = () => spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" });
     const both = [start(), start()];
     const codes = await Promise.all(both.map(async (child) => (await once(child, "exit"))[0]));

@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { findPulumi } from "../../setup/pulumi/cli.ts";
-import { warmboxCache } from "../../tools/cache.ts";
+import { cacheDirectory } from "../../tools/base.mjs";
 
 const ROOT = join(import.meta.dirname, "../..");
 const NOISE = /warning|deprecat|using .* from \$PATH|ExperimentalWarning|a new version of Pulumi/i;
@@ -112,7 +112,7 @@ function environment(): NodeJS.ProcessEnv {
   return {
     HOME: home,
     PATH: process.env.PATH,
-    XDG_CACHE_HOME: dirname(warmboxCache()),
+    XDG_CACHE_HOME: dirname(cacheDirectory()),
     WARMBOX_TOOLS_DIR: process.env.WARMBOX_TOOLS_DIR,
   };
 }

@@ -29,11 +29,11 @@ import { downloadCli } from "../../setup/pulumi/cli-obtain.ts";
 import { passphraseVariables } from "../../setup/pulumi/passphrase.ts";
 import { withoutQuestions } from "../../setup/pulumi/run.ts";
 import { chosenStack, ensureStack, namedStack } from "../../setup/pulumi/stack.ts";
-import { reachable, rememberUnreachable, worthAsking } from "../../setup/pulumi/vendor.ts";
 import { PULUMI_VERSION } from "../../setup/pulumi/versions.ts";
 import { type Project, readProject, spelledFolder } from "../../stacks/project.ts";
 import { selectedStack } from "../../stacks/selected-stack.ts";
-import { olderThan } from "../../tools/versions.ts";
+import { isOlder } from "../../stacks/versions.ts";
+import { isReachable, isWorthAsking, rememberUnreachable } from "../../tools/reachable.ts";
 
 let root: string;
 let env: NodeJS.ProcessEnv;
@@ -164,6 +164,25 @@ describe("stack", () => {
     });
   });
 
+  test.each([
+    ["a flow mapping", "backend: {url: 's3://b?region=x'} # ours\n", "s3://b?region=x"],
+    ["quotes and a comment", 'backend:\n  # where\n  url: "file://~"   # state\n', "file://~"],
+    ["no backend", "", ""],
+    ["an empty one", "backend:\n", ""],
+  ])("the backend is read from YAML in any form: %s", (_form, text, backend) => {
+    put("yaml/Pulumi.yaml", `name: demo\nruntime: nodejs\n${text}`);
+    expect(readProject(join(root, "yaml"), env).backend).toBe(backend);
+  });
+
+  test("a Pulumi.yaml that is none is one clear error", () => {
+    put("yaml/Pulumi.yaml", "name: [demo\n");
+    expect(() => readProject(join(root, "yaml"), env)).toThrow(
+      /Pulumi\.yaml cannot be read as a Pulumi project:/,
+    );
+    put("yaml/Pulumi.yaml", "backend: s3://b\n");
+    expect(() => readProject(join(root, "yaml"), env)).toThrow(/expected object.*\n.*at backend/);
+  });
+
   test("the selected one is read where Pulumi notes it", () => {
     expect(selectedStack(project(), env)).toBeUndefined();
     select({ stacks: { "file://~": "organization/demo/s3", "s3://b": "organization/demo/other" } });
@@ -286,11 +305,14 @@ describe("CLI", () => {
     ["v3.260.1", "3.259.0", false],
     ["4.0.0", "3.259.0", false],
     ["3.258.9", "3.259.0", true],
-    ["3.259.0-alpha.1", "3.259.0", false],
     ["", "3.259.0", true],
     ["dev", "3.259.0", true],
+    ["3.259.0-alpha.1", "3.259.0", true],
+    ["3.260.0-alpha.1", "3.259.0", false],
+    ["1.26", "1.25.11", false],
+    ["1.25.11-4", "1.25.11", false],
   ])("%s is older than %s: %s", (version, bound, expected) => {
-    expect(olderThan(version, bound)).toBe(expected);
+    expect(isOlder(version, bound, true)).toBe(expected);
   });
 
   test("an installed one with its language host is used, and asked for its version once", async () => {
@@ -390,7 +412,7 @@ describe("Pulumi's release", () => {
     const asked = requests.length;
     expect(await download()).toBe(false);
     expect(requests.length).toBe(asked);
-    expect(worthAsking(host)).toBe(true); // the plugin may still be had there
+    expect(isWorthAsking(host)).toBe(true); // the plugin may still be had there
   });
 
   test("is asked for through the user's proxy", async () => {
@@ -404,7 +426,7 @@ describe("Pulumi's release", () => {
     vi.stubEnv("http_proxy", `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
     vi.stubEnv("no_proxy", "");
     vi.stubEnv("NO_PROXY", "");
-    expect(await reachable("http://releases.invalid")).toBe(true);
+    expect(await isReachable("http://releases.invalid")).toBe(true);
     expect(asked).toEqual(["HEAD http://releases.invalid/"]);
     proxy.close();
   });
@@ -414,7 +436,7 @@ describe("Pulumi's release", () => {
     server.close();
     server.closeAllConnections();
     expect(await download()).toBe(false);
-    expect(worthAsking(host)).toBe(false);
+    expect(isWorthAsking(host)).toBe(false);
   });
 
   test("the command plugin is installed by the CLI where the host answers, over a fallback plugin too", async () => {
@@ -513,21 +535,26 @@ describe("fallback plugins", () => {
 test("a host that could not be reached is left alone for six hours", () => {
   vi.stubEnv("WARMBOX_OFFLINE", "");
   const hour = 3_600_000;
-  expect(worthAsking("https://a", 10 * hour)).toBe(true);
+  expect(isWorthAsking("https://a", 10 * hour)).toBe(true);
   rememberUnreachable("https://a", 10 * hour);
-  expect(worthAsking("https://a", 15 * hour)).toBe(false);
-  expect(worthAsking("https://b", 15 * hour)).toBe(true);
-  expect(worthAsking("https://a", 17 * hour)).toBe(true);
+  expect(isWorthAsking("https://a", 15 * hour)).toBe(false);
+  expect(isWorthAsking("https://b", 15 * hour)).toBe(true);
+  expect(isWorthAsking("https://a", 17 * hour)).toBe(true);
   vi.stubEnv("WARMBOX_OFFLINE", "1");
-  expect(worthAsking("https://b", 17 * hour)).toBe(false);
+  expect(isWorthAsking("https://b", 17 * hour)).toBe(false);
 });
 
 test.each([
   ["", []],
   ["--a  --b=1", ["--a", "--b=1"]],
   [`--a="b c" 'd "e' f\\ g ""`, ["--a=b c", 'd "e', "f g", ""]],
+  [`--title="a \\"b\\" \\\\" $x *.ts |`, ['--title=a "b" \\', "$x", "*.ts", "|"]],
 ])("shell words of %j", (line, words) => {
   expect(shellWords(line)).toEqual(words);
+});
+
+test("a quote that is not closed is an error", () => {
+  expect(() => shellWords(`a "b c`)).toThrow(`nodeargs option has an unclosed " in "a \\"b c"`);
 });
 
 test("the closing line names skipped tests only when there are any", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { userError } from "../../setup/node/bootstrap.mjs";
 import { ConfigError } from "../../stacks/config.ts";
 import { exitCodeOf, isUserError, UserError } from "../../stacks/errors.ts";
+import { userError } from "../../tools/base.mjs";
 
 describe("errors that the user can fix", () => {
   const unreachable = new UserError("unreachable", "forge-1 does not answer");

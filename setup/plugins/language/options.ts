@@ -34,28 +34,21 @@ function text(value: Wire | undefined, fallback: string, message: string): strin
   return value;
 }
 
-/** Splits a line into words as a shell does: blanks separate, quotes and backslashes protect. */
+/** One word of a shell's line: bare characters, escaped ones, and quoted parts. */
+const WORD = /(?:[^\s'"\\]|\\[\s\S]?|'[^']*'|"(?:[^"\\]|\\[\s\S])*")+/g;
+
+/**
+ * Splits a line into words as a shell does: blanks separate, quotes and backslashes protect. Nothing is expanded, unlike
+ * in the libraries for this: `$x`, `*` and `|` reach Node as they are.
+ */
 export function shellWords(line: string): string[] {
-  const words: string[] = [];
-  let word: string | undefined;
-  let quote = "";
-  for (let index = 0; index < line.length; index++) {
-    const character = line[index] ?? "";
-    if (quote === "" && /\s/.test(character)) {
-      if (word !== undefined) words.push(word);
-      word = undefined;
-    } else if (character === "\\" && quote !== "'") {
-      word = (word ?? "") + (line[++index] ?? "");
-    } else if (quote === "" && (character === "'" || character === '"')) {
-      quote = character;
-      word ??= "";
-    } else if (character === quote) {
-      quote = "";
-    } else {
-      word = (word ?? "") + character;
-    }
-  }
-  if (quote !== "") throw new Error(`nodeargs option has an unclosed ${quote} in ${JSON.stringify(line)}`);
-  if (word !== undefined) words.push(word);
-  return words;
+  const quote = line.replace(WORD, "").trim()[0];
+  if (quote !== undefined)
+    throw new Error(`nodeargs option has an unclosed ${quote} in ${JSON.stringify(line)}`);
+  const unquote = (word: string): string =>
+    word.replace(
+      /'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|\\([\s\S]?)/g,
+      (_, single, double, escaped) => single ?? double?.replace(/\\([\s\S])/g, "$1") ?? escaped,
+    );
+  return (line.match(WORD) ?? []).map(unquote);
 }

@@ -1,7 +1,7 @@
 /** What a program depends on: Pulumi packages for the engine, and all packages for `pulumi about`. */
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { readJson } from "../../../tools/files.ts";
 
 /** A resource plugin that a package of the program needs. */
 export type PluginNeed = { name: string; version: string; server: string };
@@ -16,14 +16,6 @@ type PackageJson = {
   pulumi?: { resource?: boolean; name?: string; version?: string; server?: string };
 };
 type PackageLock = { packages?: Record<string, { version?: string; link?: boolean }> };
-
-function readJson<T>(path: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(path, "utf8")) as T;
-  } catch {
-    return undefined;
-  }
-}
 
 function directNames(directory: string): string[] {
   const own = readJson<PackageJson>(join(directory, "package.json"));

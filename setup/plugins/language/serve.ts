@@ -4,12 +4,11 @@
  */
 import { execFile, spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { delimiter, join } from "node:path";
 import type * as LanguageRpc from "@pulumi/pulumi/proto/language_grpc_pb.js";
 import type * as LanguageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import type * as PluginMessages from "@pulumi/pulumi/proto/plugin_pb.js";
 import type * as EmptyMessages from "google-protobuf/google/protobuf/empty_pb.js";
-import { isOnPath } from "../../dev/prerequisites.ts";
+import { findOnPath } from "../../../tools/base.mjs";
 import { PULUMI_VERSION } from "../../pulumi/versions.ts";
 import { engineAddress, fromStruct, grpc, serve, statusOf, unary, unimplemented } from "../grpc.ts";
 import { readOptions } from "./options.ts";
@@ -134,8 +133,7 @@ async function install(call: InstallCall): Promise<void> {
 
 /** The `node` that programs run with: the first on PATH. */
 function nodePath(): string {
-  const places = (process.env.PATH ?? "").split(delimiter);
-  return join(places.find((place) => isOnPath("node", place)) ?? "", "node");
+  return findOnPath("node") ?? "node";
 }
 
 function versionOf(program: string): Promise<string> {
