@@ -3,7 +3,7 @@ import { probeHost } from "../host/probe.ts";
 import { type Bytes, bytes, formatBytes, gib, parseBytes } from "../stacks/bytes.ts";
 import type { FlagValues } from "../stacks/command.ts";
 import { parseStackConfig } from "../stacks/config.ts";
-import { exitCodeOf, UserError } from "../stacks/errors.ts";
+import { UserError } from "../stacks/errors.ts";
 import { MAX_CPUS, MIN_RAM } from "../stacks/schema/facts.ts";
 import { MAX_AGENTS } from "../stacks/schema/host.ts";
 import type { HostConfig } from "../stacks/types.ts";
