@@ -2,8 +2,8 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { lookUp, store, warmboxCache } from "../../../tools/cache.ts";
-import { withLock } from "../../../tools/lock.ts";
+import { cacheDirectory, withLock } from "../../../tools/base.mjs";
+import { lookUp, store } from "../../../tools/cache.ts";
 import { environment, run } from "../../../tools/run.ts";
 
 /** The one place that pins the version and its checksums. */
@@ -16,7 +16,7 @@ const REQUIREMENTS = join(import.meta.dirname, "shellcheck.txt");
 export async function obtainShellCheck(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const version = pinnedVersion(await readFile(REQUIREMENTS, "utf8"));
   if (await isShellCheck("shellcheck", version, env)) return "shellcheck";
-  const path = join(warmboxCache(env), "tools/shellcheck", version, "shellcheck");
+  const path = join(cacheDirectory(env), "tools/shellcheck", version, "shellcheck");
   const isCached = async () => (await lookUp(path)).is === "good";
   if (await isCached()) return path;
   const install = async () => {
