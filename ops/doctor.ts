@@ -3,8 +3,8 @@ import { cacheDirs } from "../host/probe.ts";
 import { reachPrefix, runScript } from "../host/reach.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { DOCTOR } from "./definitions.ts";
+import { type Finding, SYMPTOMS } from "./doctor/cause.ts";
 import { parseEvidence } from "./doctor/evidence.ts";
-import { type Finding, SYMPTOMS } from "./doctor/finding.ts";
 import { findingsOf, notesOf } from "./doctor/judge.ts";
 import { measured } from "./doctor/measured.ts";
 import { hostsCommand, runMain } from "./frame.ts";
@@ -41,8 +41,8 @@ export async function examine(
   if (answer.code !== 0)
     throw new Error(`cannot be asked: ${answer.stderr.trim().split("\n").at(-1) || `status ${answer.code}`}`);
   const probe = parseProbe(answer.stdout, { name, facts: host.facts, dirs: cacheDirs(host) });
-  const own = host.reach.kind === "local" ? ownEnvironment(process.env) : null;
-  const evidence = parseEvidence(answer.stdout, { name, host, probe, own, stack, s3 });
+  const callerEnvironment = host.reach.kind === "local" ? ownEnvironment(process.env) : null;
+  const evidence = parseEvidence(answer.stdout, { name, host, probe, callerEnvironment, stack, s3 });
   return { findings: findingsOf(evidence), notes: notesOf(evidence), measured: measured(evidence) };
 }
 
@@ -93,8 +93,8 @@ function hostLines(result: HostResult<Diagnosis>): string[] {
 
 const nowWords = (words: string | undefined): string => (words === undefined ? "" : ` (now: ${words})`);
 
-function causeLines({ id, cause, evidence, mend }: Finding): string[] {
-  return [`  - ${cause} [${id}]`, ...evidence.map((line) => `      ${line}`), `    mend: ${mend}`];
+function causeLines({ id, cause, evidence, fix }: Finding): string[] {
+  return [`  - ${cause} [${id}]`, ...evidence.map((line) => `      ${line}`), `    fix: ${fix}`];
 }
 
 if (process.argv[1] === import.meta.filename) await runMain("doctor", main);

@@ -23,7 +23,7 @@ export interface TierProof {
   readonly facts: readonly string[];
   /** What could not be shown, and fails nothing. */
   readonly warnings: readonly string[];
-  /** What was seen not to hold, or why the tier was skipped; `next` is the step that mends it. */
+  /** What does not hold, or why the tier was skipped; `next` is the step that fixes it. */
   readonly causes: readonly { readonly cause: string; readonly next: string | null }[];
 }
 

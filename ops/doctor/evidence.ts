@@ -7,18 +7,18 @@ import { type HostStatus, parseStatus } from "../status/parse.ts";
 /** A line of a file that decides something about the caches. */
 export type SettingLine = { file: string; line: number; table: string; text: string };
 
-/** The environment that one kind of session gets; only variables that our tools read. */
+/** The environment of one kind of session; only variables that the tools read. */
 export type Session = {
   /** `login shell (bash -l)`, … */
   name: string;
-  /** This very process's, which nobody set up: what it lacks is no finding. */
-  own: boolean;
+  /** True for the caller's own shell: no start file is warmbox's there, so a missing variable is no finding. */
+  isCaller: boolean;
   env: Record<string, string>;
   /** The `moon` that this session would run. */
   moon: string | null;
 };
 
-/** A running sccache server or bazel-remote, ours or not. */
+/** A running sccache server or bazel-remote, the service's or another. */
 export type Daemon = {
   pid: number;
   name: string;
@@ -28,20 +28,20 @@ export type Daemon = {
   env: Record<string, string>;
 };
 
-/** A moon workspace as it lies on the host. */
+/** A moon workspace on the host. */
 export type Workspace = {
   path: string;
   exists: boolean;
   git: boolean;
-  /** Files whose content is in every task's hash; `state` as `git status --porcelain` writes it, `==` = committed. */
+  /** Files whose content is in every task's hash; `state` as in `git status --porcelain`, `==` = committed. */
   hashed: { state: string; file: string }[];
   lines: SettingLine[];
 };
 
-/** Everything that causes are judged from: one round trip to a host. */
+/** Everything that causes are found in: one round trip to a host. */
 export type Evidence = {
   name: string;
-  /** The stack where it was named; null: the selected one, which needs no word. */
+  /** The stack that --stack names; null: the selected one. */
   stack: string | null;
   host: HostConfig;
   facts: HostFacts;
@@ -50,75 +50,78 @@ export type Evidence = {
   paths: HostPaths;
   sessions: Session[];
   daemons: Daemon[];
-  /** Who listens on our ports, in words (null = nobody), and a port near it that nobody listens on. */
+  /** The process that listens on each configured port, in words (null: none), and a free port near it. */
   ports: { name: "sccache" | "http" | "grpc"; port: number; holder: string | null; free: number | null }[];
   settings: SettingLine[];
-  /** Files that were looked at for settings: all that are there. */
+  /** Every file that was read for settings. */
   files: string[];
-  /** Is our rustc-wrapper there? */
+  /** Whether warmbox's rustc-wrapper exists and is executable. */
   wrapper: boolean;
-  /** What sccache says of its configuration file. */
-  sccacheConfig: { code: number; said: string[] };
+  /** Exit code and output of sccache when it reads its configuration file. */
+  sccacheConfig: { code: number; output: string[] };
   dirs: Record<
     "sccache" | "bazel-remote",
     { path: string; exists: boolean; writable: boolean; strays: string[] }
   >;
-  /** What may be deleted from a volume that is full, largest first. */
+  /** Directories that may be deleted from a full volume, largest first. */
   fillers: { path: string; mount: string; bytes: number }[];
-  /** The S3 server as the host reaches it; `code` is its HTTP status for our keys, 0 = no answer, null = not asked. */
+  /** The S3 server as the host reaches it; `code` is its HTTP status for warmbox's keys, 0 = no answer, null = not requested. */
   store: { kind: NonNullable<StackConfig["s3"]>["kind"]; endpoint: string; code: number | null } | null;
   logs: Record<string, { bytes: number; file: string; lines: string[] }>;
-  /** Every moon found, by path. */
+  /** Version of every moon on the host, by path. */
   moons: Record<string, string | null>;
   workspaces: Workspace[];
 };
 
-/** What the judging needs to know beside the host's answer. */
-export type Known = {
+/** What the evidence needs beside the host's answer. */
+export type Context = {
   name: string;
   host: HostConfig;
   probe: Probe;
-  /** What the caller's own shell says to the tools; null where it is no shell of the host's. */
-  own: Record<string, string> | null;
-  /** The stack where it was named; null: the selected one. */
+  /** Environment of the caller's shell; null if the host is another machine. */
+  callerEnvironment: Record<string, string> | null;
+  /** The stack that --stack names; null: the selected one. */
   stack?: string | null;
-  /** What the stack says of S3. */
+  /** S3 of the stack. */
   s3?: StackConfig["s3"];
 };
 
 /** Reads what host/scripts/doctor.sh printed. Pure. @throws Error where the answer is not complete */
-export function parseEvidence(text: string, known: Known): Evidence {
+export function parseEvidence(text: string, context: Context): Evidence {
   const sections = parseSections(text);
-  const { name, host, probe } = known;
+  const { name, host, probe } = context;
   const { facts } = probe;
   const paths = hostPaths(host, facts.user.home, facts.cargoHome);
   const spaces = workspacesOf(sections);
-  const all = sections.filter((s) => s.name === "config").flatMap(settingLines);
+  const settings = sections.filter((s) => s.name === "config").flatMap(settingLines);
   return {
-    ...{ name, host, facts, observed: probe.observed, paths, stack: known.stack ?? null },
+    ...{ name, host, facts, observed: probe.observed, paths, stack: context.stack ?? null },
     status: parseStatus(text, host),
-    sessions: [...sections.filter((s) => s.name === "session").map(sessionOf), ...ownSession(known.own)],
+    sessions: [
+      ...sections.filter((s) => s.name === "session").map(sessionOf),
+      ...callerSession(context.callerEnvironment),
+    ],
     daemons: sections.filter((s) => s.name === "daemon").map(daemonOf),
     ports: sections.filter((s) => s.name === "port").map(portOf),
-    settings: all.filter((line) => !spaces.some(({ path }) => line.file.startsWith(`${path}/`))),
+    settings: settings.filter((line) => !spaces.some(({ path }) => line.file.startsWith(`${path}/`))),
     files: sections.filter((s) => s.name === "config").map(({ words }) => words),
     wrapper: linesOf(sections, "wrapper").length > 0,
     sccacheConfig: {
       code: Number(wordOf(linesOf(sections, "sccache-config"), "code") ?? 0),
-      said: wordsOf(linesOf(sections, "sccache-config"), "said").filter((line) => line !== ""),
+      output: wordsOf(linesOf(sections, "sccache-config"), "said").filter((line) => line !== ""),
     },
     dirs: { sccache: dirOf(sections, "sccache"), "bazel-remote": dirOf(sections, "bazel-remote") },
     fillers: wordsOf(linesOf(sections, "fillers"), "filler")
       .map(fillerOf)
       .sort((a, b) => b.bytes - a.bytes),
-    store: storeOf(linesOf(sections, "store"), known.s3),
+    store: storeOf(linesOf(sections, "store"), context.s3),
     logs: Object.fromEntries(sections.filter((s) => s.name === "log").map(logOf)),
     moons: Object.fromEntries(
       sections.filter((s) => s.name === "moon-program").map((s) => [s.words, wordOf(s.lines, "version")]),
     ),
-    workspaces: spaces.map((one) => ({
-      ...one,
-      lines: all.filter(({ file }) => file.startsWith(`${one.path}/`)),
+    workspaces: spaces.map((space) => ({
+      ...space,
+      lines: settings.filter(({ file }) => file.startsWith(`${space.path}/`)),
     })),
   };
 }
@@ -127,8 +130,8 @@ export function parseEvidence(text: string, known: Known): Evidence {
 function variables(lines: string[]): Record<string, string> {
   return Object.fromEntries(
     lines.flatMap((line) => {
-      const at = line.indexOf("=");
-      return at > 0 && !line.startsWith("moon ") ? [[line.slice(0, at), line.slice(at + 1)]] : [];
+      const offset = line.indexOf("=");
+      return offset > 0 && !line.startsWith("moon ") ? [[line.slice(0, offset), line.slice(offset + 1)]] : [];
     }),
   );
 }
@@ -137,14 +140,14 @@ function sessionOf({ words, lines }: Section): Session {
   const [name, shell, option] = words.split(" ");
   return {
     name: `${name} shell (${shell} ${option})`,
-    own: false,
+    isCaller: false,
     env: variables(lines),
     moon: wordOf(lines, "moon"),
   };
 }
 
-function ownSession(env: Record<string, string> | null): Session[] {
-  return env === null ? [] : [{ name: "this shell", own: true, env, moon: null }];
+function callerSession(env: Record<string, string> | null): Session[] {
+  return env === null ? [] : [{ name: "this shell", isCaller: true, env, moon: null }];
 }
 
 function daemonOf({ words, lines }: Section): Daemon {
@@ -177,10 +180,10 @@ function settingLines({ words: file, lines }: Section): SettingLine[] {
 }
 
 function dirOf(sections: Section[], name: string): Evidence["dirs"]["sccache"] {
-  const found = sections.find((s) => s.name === "dir" && s.words.startsWith(`${name} `));
-  const lines = found?.lines ?? [];
+  const section = sections.find((s) => s.name === "dir" && s.words.startsWith(`${name} `));
+  const lines = section?.lines ?? [];
   return {
-    path: found?.words.slice(name.length + 1) ?? "",
+    path: section?.words.slice(name.length + 1) ?? "",
     exists: lines.includes("exists"),
     writable: lines.includes("writable"),
     strays: wordsOf(lines, "stray"),

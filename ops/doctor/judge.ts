@@ -1,50 +1,22 @@
-import { bazelRemoteCauses } from "./bazel-remote.ts";
-import { cargoCauses } from "./cargo.ts";
+import { type Finding, findingsOfCause } from "./cause.ts";
+import { SPECIFIC_CAUSES } from "./causes.ts";
 import type { Evidence } from "./evidence.ts";
-import type { Cause, Finding } from "./finding.ts";
-import { growthCauses } from "./growth.ts";
-import { up } from "./mend.ts";
-import { moonCauses } from "./moon.ts";
-import { sccacheCauses } from "./sccache.ts";
-import { storeCauses } from "./store.ts";
+import { notAsApplied, notSetUp } from "./settings.ts";
 
-const CAUSES: readonly Cause[] = [
-  ...sccacheCauses,
-  ...cargoCauses,
-  ...moonCauses,
-  ...bazelRemoteCauses,
-  ...growthCauses,
-  ...storeCauses,
-];
-
-/** Everything that is wrong with a host; nothing on a healthy one. A difference that a cause explains is not told twice. */
+/** Everything that is wrong with a host; empty on a healthy one. A difference that a cause explains is not repeated. */
 export function findingsOf(evidence: Evidence): Finding[] {
-  if (!evidence.status.installed) return [nothingThere(evidence)];
-  const found = CAUSES.flatMap((cause) => cause(evidence));
-  const explained = new Set(found.flatMap(({ explains = [] }) => explains));
-  const drifted = Object.entries(evidence.status.drift).filter(([name]) => !explained.has(name));
-  return merged([...found, ...drifted.map(drift(evidence))]);
+  const { status } = evidence;
+  if (!status.installed) return findingsOfCause(notSetUp, evidence);
+  const findings = SPECIFIC_CAUSES.flatMap((cause) => findingsOfCause(cause, evidence));
+  const explained = new Set(findings.flatMap(({ explains = [] }) => explains));
+  const drift = Object.fromEntries(Object.entries(status.drift).filter(([name]) => !explained.has(name)));
+  const rest = { ...evidence, status: { ...status, drift } };
+  return merged([...findings, ...findingsOfCause(notAsApplied, rest)]);
 }
 
-const nothingThere = (e: Evidence): Finding => ({
-  ...{ id: "not-set-up", symptom: "settings" },
-  cause: "warmbox has set nothing up on this host",
-  evidence: [`no ledger below ${e.paths.state}`],
-  mend: up(e),
-});
-
-const drift =
-  (e: Evidence) =>
-  ([name, diff]: [string, string]): Finding => ({
-    ...{ id: "not-as-applied", symptom: "settings" },
-    cause: `${name} is not as it was applied`,
-    evidence: diff.split("\n"),
-    mend: up(e),
-  });
-
-/** One cause seen in several sessions is one finding. */
+/** The same cause in several sessions is one finding. */
 function merged(findings: Finding[]): Finding[] {
-  const groups = Map.groupBy(findings, ({ id, cause, mend }) => [id, cause, mend].join("\n"));
+  const groups = Map.groupBy(findings, ({ id, cause, fix }) => [id, cause, fix].join("\n"));
   return [...groups.values()].flatMap(([first, ...rest]) =>
     first === undefined
       ? []
@@ -52,18 +24,18 @@ function merged(findings: Finding[]): Finding[] {
   );
 }
 
-const GUARDED =
-  "bazel-remote answers, but tells its figures to nobody without a password or certificate: hits, size and index were not looked at";
+const NO_FIGURES =
+  "bazel-remote answers, but requires a password or certificate for its figures: hits, size and index are unknown";
 
-/** Worth knowing, and nothing wrong with the host. */
+/** Facts worth knowing that are no fault of the host. */
 export function notesOf(evidence: Evidence): string[] {
-  const own = evidence.sessions.find(({ own }) => own);
+  const caller = evidence.sessions.find(({ isCaller }) => isCaller);
   const { moon, "bazel-remote": remote } = evidence.host;
-  const bare = own !== undefined && own.env.MOON_REMOTE_HOST === undefined && moon.enabled && remote.enabled;
+  const isBare = caller !== undefined && caller.env.MOON_REMOTE_HOST === undefined;
   return [
-    ...(bare
+    ...(isBare && moon.enabled && remote.enabled
       ? [`this shell itself has no MOON_REMOTE_HOST; for moon in it: . ${evidence.paths.config}/env`]
       : []),
-    ...(evidence.status["bazel-remote"] === "guarded" ? [GUARDED] : []),
+    ...(evidence.status["bazel-remote"] === "guarded" ? [NO_FIGURES] : []),
   ];
 }

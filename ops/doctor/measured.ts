@@ -1,10 +1,10 @@
 import type { Hits } from "../status/parse.ts";
 import { counted, readableBytes, readablePercent } from "../words.ts";
+import type { Symptom } from "./cause.ts";
 import type { Evidence } from "./evidence.ts";
-import type { Finding } from "./finding.ts";
 
 /** What is measured now of each symptom that has a measure, in words. */
-export function measured({ status }: Evidence): Partial<Record<Finding["symptom"], string>> {
+export function measured({ status }: Evidence): Partial<Record<Symptom, string>> {
   const { sccache, "bazel-remote": remote } = status;
   const rate = (hits: Hits | null) => (hits === null ? undefined : rateWords(hits));
   const answers = (answer: unknown) =>

@@ -1,64 +1,84 @@
 import { credentialsPath } from "../../plan/store.ts";
 import { shellWord } from "../../stacks/shell.ts";
+import type { Cause } from "./cause.ts";
 import type { Evidence } from "./evidence.ts";
-import type { Cause } from "./finding.ts";
-import { onHost, restart, stackCommand, up } from "./mend.ts";
+import { onHost, restart, stackCommand, up } from "./fix.ts";
 
 const symptom = "store";
 
 /** Levels of sccache's chain behind the disk. */
-const behind = ({ status: { sccache } }: Evidence) =>
+const levelsBehind = ({ status: { sccache } }: Evidence) =>
   typeof sccache === "object" && sccache !== null ? sccache.levels.slice(1) : [];
 
-/** What the caches themselves noticed of it: sccache says nothing of a failed write but this counter. */
-const counted = (e: Evidence): string[] =>
-  behind(e)
+/** Failed writes: this counter is all that sccache reports of them. */
+const failedWrites = (evidence: Evidence): string[] =>
+  levelsBehind(evidence)
     .filter(({ writeFailures }) => writeFailures > 0)
     .map(({ name, writeFailures }) => `sccache, ${name}: ${writeFailures} writes failed since its start`);
 
-const unreachable: Cause = (e) =>
-  e.store?.code === 0
-    ? [
-        {
-          ...({ id: "s3-unreachable", symptom, explains: ["s3"] } as const),
-          cause: "the S3 server does not answer: nothing is shared, and every local miss waits for it",
-          evidence: [`no answer from ${e.store.endpoint}`, ...counted(e)],
-          mend: e.store.kind === "embedded" ? up(e) : withoutStore(e),
-        },
-      ]
-    : [];
+const unreachable: Cause = {
+  id: "s3-unreachable",
+  symptom,
+  explains: ["s3"],
+  cause: "the S3 server does not answer: nothing is shared, and every local miss waits for it",
+  fix: "starts the embedded server; takes another one out of the stack until it is back",
+  find: (evidence) => {
+    const { store } = evidence;
+    if (store?.code !== 0) return [];
+    return [
+      {
+        evidence: [`no answer from ${store.endpoint}`, ...failedWrites(evidence)],
+        fix: store.kind === "embedded" ? up(evidence) : withoutStore(evidence),
+      },
+    ];
+  },
+};
 
-/** Somebody else's server: until it is back, the local caches work alone. */
-const withoutStore = (e: Evidence): string => `${stackCommand(e, "rm warmbox:s3")} && ${up(e)}`;
+/** Only its owner can start an external server; the local caches work without it. */
+const withoutStore = (evidence: Evidence): string =>
+  `${stackCommand(evidence, "rm warmbox:s3")} && ${up(evidence)}`;
 
-const refused: Cause = (e) =>
-  e.store?.code === 401 || e.store?.code === 403
-    ? [
-        {
-          ...({ id: "s3-refused", symptom, explains: ["s3-credentials"] } as const),
-          cause: "the S3 server refuses our keys: nothing is shared, and the caches say nothing of it",
-          evidence: [`${e.store.endpoint} answers ${e.store.code} to our keys`, ...counted(e)],
-          mend:
-            e.store.kind === "embedded"
-              ? `${onHost(e, `rm -f ${shellWord(credentialsPath(e.paths))}`)} && ${up(e)}`
-              : `${["s3AccessKeyId", "s3SecretAccessKey"].map((name) => stackCommand(e, `set --secret ${name}`)).join(" && ")} && ${up(e)}`,
-        },
-      ]
-    : [];
+const refused: Cause = {
+  id: "s3-refused",
+  symptom,
+  explains: ["s3-credentials"],
+  cause: "the S3 server refuses warmbox's keys: nothing is shared, and the caches do not report it",
+  fix: "writes the keys again; for an external server it asks for them first",
+  find: (evidence) => {
+    const { store } = evidence;
+    if (store?.code !== 401 && store?.code !== 403) return [];
+    return [
+      {
+        evidence: [`${store.endpoint} answers ${store.code} to warmbox's keys`, ...failedWrites(evidence)],
+        fix: store.kind === "embedded" ? rewriteKeys(evidence) : setKeys(evidence),
+      },
+    ];
+  },
+};
 
-/** The server is there now; what was built while it was not is on this disk alone. */
-const failed: Cause = (e) =>
-  e.store !== null && counted(e).length > 0 && unreachable(e).length + refused(e).length === 0
-    ? [
-        {
-          ...({ id: "s3-writes-failed", symptom } as const),
-          cause:
-            "writes to S3 failed, and what was built then does not arrive later: other hosts build it again",
-          evidence: counted(e),
-          mend: `${restart(e, "sccache")} && ./warmbox warm --force --host ${e.name}${e.stack === null ? "" : ` --stack ${e.stack}`}`,
-        },
-      ]
-    : [];
+const rewriteKeys = (evidence: Evidence): string =>
+  `${onHost(evidence, `rm -f ${shellWord(credentialsPath(evidence.paths))}`)} && ${up(evidence)}`;
+
+const setKeys = (evidence: Evidence): string =>
+  [
+    ...["s3AccessKeyId", "s3SecretAccessKey"].map((name) => stackCommand(evidence, `set --secret ${name}`)),
+    up(evidence),
+  ].join(" && ");
+
+const writesFailed: Cause = {
+  id: "s3-writes-failed",
+  symptom,
+  cause: "writes to S3 failed, and nothing sends them again: other hosts compile the same code again",
+  fix: "restarts sccache, which resets the counter, and fills S3 from the workspaces",
+  find: (evidence) => {
+    const isExplained = unreachable.find(evidence).length + refused.find(evidence).length > 0;
+    const counters = failedWrites(evidence);
+    if (evidence.store === null || counters.length === 0 || isExplained) return [];
+    const stack = evidence.stack === null ? "" : ` --stack ${evidence.stack}`;
+    const warm = `./warmbox warm --force --host ${evidence.name}${stack}`;
+    return [{ evidence: counters, fix: `${restart(evidence, "sccache")} && ${warm}` }];
+  },
+};
 
 /** Causes in the S3 behind both tiers. */
-export const storeCauses: readonly Cause[] = [unreachable, refused, failed];
+export const storeCauses: readonly Cause[] = [unreachable, refused, writesFailed];

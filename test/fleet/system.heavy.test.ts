@@ -187,17 +187,17 @@ describe("a host in user scope, as the defaults have it", () => {
     expect([after.misses - before.misses, after.hits - before.hits]).toEqual([1, 1]);
   });
 
-  it("loses its caches at a reboot once its user does not linger: doctor finds it, and what it prints mends it", async () => {
+  it("loses its caches at a reboot once its user does not linger: doctor finds it, and what it prints fixes it", async () => {
     const doctor = async () => {
       const { stdout } = await fleet.operator.warmbox("doctor", "--json", ...words);
-      return JSON.parse(stdout).hosts.box.findings as { id: string; mend: string }[];
+      return JSON.parse(stdout).hosts.box.findings as { id: string; fix: string }[];
     };
     expect(await doctor()).toEqual([]);
     await fleet.container.demand(["rm", `/var/lib/systemd/linger/${USER}`]);
     const found = await doctor();
     expect(found.map(({ id }) => id)).toEqual(["no-linger"]);
-    const mended = await fleet.operator.run(["sh", "-c", found[0]?.mend ?? "false"], fleet.operator.project);
-    expect(mended.code, mended.output).toBe(0);
+    const fixed = await fleet.operator.run(["sh", "-c", found[0]?.fix ?? "false"], fleet.operator.project);
+    expect(fixed.code, fixed.output).toBe(0);
     expect(await doctor()).toEqual([]);
   });
 

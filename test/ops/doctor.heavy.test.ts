@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import type { Finding } from "../../ops/doctor/finding.ts";
+import type { Finding } from "../../ops/doctor/cause.ts";
 import { type Box, listing, makeBox } from "../e2e/box.ts";
 import { demand, makeRepository, session } from "../e2e/workspace.ts";
 import { fillCache, unfillCache } from "../large-cache.ts";
@@ -24,7 +24,7 @@ import { killService } from "../support/service.ts";
 
 /**
  * Every cause is caused on the real programs of one box; doctor must find it and nothing else, and the command that it
- * prints must mend it: the test runs that very command and asks doctor again.
+ * prints must fix it: the test runs that very command and asks doctor again.
  */
 
 const HOST = {
@@ -161,7 +161,7 @@ async function hangSccache(): Promise<void> {
 
 let hung = "";
 const unhangSccache = () => rmSync(hung);
-/** The port that the file says: a mend may have changed it. */
+/** The port that the file says: a fix may have changed it. */
 const sccacheEnv = () => ({
   SCCACHE_SERVER_PORT: /SCCACHE_SERVER_PORT=(\d+)/.exec(
     readFileSync(home(".local/share/warmbox/bin/rustc-wrapper"), "utf8"),
@@ -283,7 +283,7 @@ type Case = {
   also?: string[];
   /** What happens while the command runs. */
   meanwhile?: () => void | Promise<void>;
-  /** What puts the box back once it is mended: what the command rightly left there. */
+  /** What puts the box back once it is fixed: what the command rightly left there. */
   after?: () => void | Promise<void>;
   name?: string;
 };
@@ -501,7 +501,7 @@ const REMOTE: Case[] = [
   {
     id: "index-over-memory",
     cause: storeSmallFiles,
-    seen: /files of 4 KiB on the mean/,
+    seen: /files with a mean size of 4 KiB/,
   },
   {
     id: "not-as-applied",
@@ -540,11 +540,11 @@ describe.each([
   const possible = cases.filter(({ id }) => MAY_MOUNT || id !== "disk-full");
   it.each(possible.map((one) => [[one.id, one.name].filter(Boolean).join(": "), one] as const))(
     "%s",
-    async (_name, one) => await foundAndMended(one),
+    async (_name, one) => await findAndFix(one),
   );
 });
 
-async function foundAndMended({ id, cause, seen, also = [], meanwhile, after }: Case): Promise<void> {
+async function findAndFix({ id, cause, seen, also = [], meanwhile, after }: Case): Promise<void> {
   await cause();
   const found = await doctor();
   expect(ids(found), JSON.stringify(found, null, 1)).toEqual([id, ...also]);
@@ -555,10 +555,10 @@ async function foundAndMended({ id, cause, seen, also = [], meanwhile, after }: 
     GIT_COMMITTER_NAME: "a",
     GIT_COMMITTER_EMAIL: "a@b",
   };
-  const mending = box.run(["sh", "-c", found[0]?.mend ?? "false"], box.project, author);
+  const fixing = box.run(["sh", "-c", found[0]?.fix ?? "false"], box.project, author);
   await meanwhile?.();
-  const mended = await mending;
-  expect(mended.code, `${found[0]?.mend}\n${mended.output}`).toBe(0);
+  const fixed = await fixing;
+  expect(fixed.code, `${found[0]?.fix}\n${fixed.output}`).toBe(0);
   await after?.();
   await expectHealthy();
 }
@@ -589,7 +589,7 @@ const STORE: Case[] = [
   {
     id: "s3-refused",
     cause: replace(".config/warmbox/s3-credentials", /(aws_secret_access_key *= *)\S+/, "$1wrong"),
-    seen: /answers 403 to our keys/,
+    seen: /answers 403 to warmbox's keys/,
   },
 ];
 
@@ -602,10 +602,10 @@ describe("S3", () => {
     expect((await box.warmbox("up")).code).toBe(0);
     await expectHealthy();
   });
-  it.each(STORE.map((one) => [one.id, one] as const))("%s", async (_name, one) => await foundAndMended(one));
+  it.each(STORE.map((one) => [one.id, one] as const))("%s", async (_name, one) => await findAndFix(one));
 });
 
-it("mends in the order printed change what was found alone, behind a link, too", async () => {
+it("fixes in the order printed change what was found alone, behind a link, too", async () => {
   const own = readFileSync(home(PROFILE), "utf8");
   const lines = (...words: string[]) =>
     `${own}PATH="$HOME/bin:$PATH"\n${words.join("\n")}\nexport EDITOR=vi\n`;
@@ -619,7 +619,7 @@ it("mends in the order printed change what was found alone, behind a link, too",
   symlinkSync(file, home(PROFILE));
   const found = await doctor();
   expect(ids(found).sort()).toEqual(["moon-cache-word", "moon-force"]);
-  for (const { mend } of found) expect((await box.run(["sh", "-c", mend], box.project)).code, mend).toBe(0);
+  for (const { fix } of found) expect((await box.run(["sh", "-c", fix], box.project)).code, fix).toBe(0);
   await expectHealthy();
   expect(lstatSync(home(PROFILE)).isSymbolicLink()).toBe(true);
   expect(readFileSync(file, "utf8")).toBe(

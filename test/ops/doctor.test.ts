@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { parseProbe } from "../../host/facts.ts";
+import type { Finding } from "../../ops/doctor/cause.ts";
+import { CAUSES } from "../../ops/doctor/causes.ts";
 import { parseEvidence } from "../../ops/doctor/evidence.ts";
-import type { Finding } from "../../ops/doctor/finding.ts";
 import { findingsOf, notesOf } from "../../ops/doctor/judge.ts";
 import { measured } from "../../ops/doctor/measured.ts";
 import { doctorReport } from "../../ops/doctor.ts";
@@ -27,7 +28,12 @@ const { box: host } = parseStackConfig({
 function evidenceOf(edit: (text: string) => string, own: Record<string, string> | null = null) {
   if (host === undefined) throw new Error("no host box");
   const text = edit(HEALTHY);
-  return parseEvidence(text, { name: "box", host, probe: parseProbe(text, { name: "box" }), own });
+  return parseEvidence(text, {
+    name: "box",
+    host,
+    probe: parseProbe(text, { name: "box" }),
+    callerEnvironment: own,
+  });
 }
 
 const found = (edit: (text: string) => string, own: Record<string, string> | null = null): Finding[] =>
@@ -68,7 +74,7 @@ describe("causes by the text of an answer", () => {
   it("a server that runs and answers nobody", () => {
     const [one, ...more] = found(silent("sccache"));
     expect([one?.id, more]).toEqual(["sccache-hung", []]);
-    expect(one?.mend).toMatch(/^kill \d+$/);
+    expect(one?.fix).toMatch(/^kill \d+$/);
     expect(ids(found(silent("bazel-remote")))).toEqual(["bazel-remote-hung"]);
   });
 
@@ -78,7 +84,7 @@ describe("causes by the text of an answer", () => {
     );
     expect(findingsOf(guarded)).toEqual([]);
     expect(notesOf(guarded)).toEqual([
-      "bazel-remote answers, but tells its figures to nobody without a password or certificate: hits, size and index were not looked at",
+      "bazel-remote answers, but requires a password or certificate for its figures: hits, size and index are unknown",
     ]);
     expect(measured(guarded)).toMatchObject({ "bazel-remote": "answers" });
     expect(measured(guarded).moon).toBeUndefined();
@@ -89,7 +95,7 @@ describe("causes by the text of an answer", () => {
     const [one, ...more] = found(all(half, gone("bazel-remote\n")));
     expect([one?.id, more]).toEqual(["bazel-remote-loading", []]);
     expect(one?.evidence.join("\n")).toMatch(/Scanning cache directory/);
-    expect(one?.mend).toMatch(/^while \[ -d \/proc\/\d+ \] && ! grep -q ':2382 .*; do sleep 1; done$/);
+    expect(one?.fix).toMatch(/^while \[ -d \/proc\/\d+ \] && ! grep -q ':2382 .*; do sleep 1; done$/);
   });
 
   it("a user's units without linger, and with", () => {
@@ -99,7 +105,7 @@ describe("causes by the text of an answer", () => {
         .replace(/\|restarts/, "|UnitFileState enabled\n|restarts"),
     );
     expect(ids(found(unit))).toEqual(["no-linger"]);
-    expect(found(unit)[0]?.mend).toBe("sudo loginctl enable-linger ci");
+    expect(found(unit)[0]?.fix).toBe("sudo loginctl enable-linger ci");
     expect(
       found(
         all(
@@ -132,7 +138,7 @@ describe("judging", () => {
   });
 });
 
-describe("the commands that mend", () => {
+describe("the commands that fix", () => {
   const wrong = all(
     (text) => text.replaceAll("/home/ci", "/home/it's ci"),
     section("session login", (text) => `${text}|MOON_FORCE=1\n`),
@@ -145,12 +151,12 @@ describe("the commands that mend", () => {
   );
 
   it("take any path as one word", () => {
-    const mends = found(wrong).map(({ mend }) => mend);
-    expect(mends).toEqual([
+    const fixes = found(wrong).map(({ fix }) => fix);
+    expect(fixes).toEqual([
       "sed -i --follow-symlinks '/^\\s*export MOON_FORCE=1\\s*$/s/\\bMOON_FORCE=/was_&/g' '/home/it'\\''s ci/.profile' && unset MOON_FORCE",
       "mv -b '/home/it'\\''s ci/.cache/bazel-remote/it'\\''s mine' ~/",
     ]);
-    for (const mend of mends) expect(spawnSync("sh", ["-n", "-c", mend]).status, mend).toBe(0);
+    for (const fix of fixes) expect(spawnSync("sh", ["-n", "-c", fix]).status, fix).toBe(0);
   });
 
   it("go through ssh to a host that is another machine, and name the stack that was asked for", () => {
@@ -161,9 +167,15 @@ describe("the commands that mend", () => {
     };
     const text = section("service sccache", (one) => one.replace("|state S", "|state T"))(HEALTHY);
     const probe = parseProbe(text, { name: "box" });
-    const evidence = parseEvidence(text, { name: "box", host: far, probe, own: null, stack: "fleet" });
-    expect(findingsOf(evidence)[0]?.mend).toMatch(/^ssh ci@far -- 'kill -CONT \d+'$/);
-    expect(findingsOf({ ...evidence, status: { ...evidence.status, installed: false } })[0]?.mend).toBe(
+    const evidence = parseEvidence(text, {
+      name: "box",
+      host: far,
+      probe,
+      callerEnvironment: null,
+      stack: "fleet",
+    });
+    expect(findingsOf(evidence)[0]?.fix).toMatch(/^ssh ci@far -- 'kill -CONT \d+'$/);
+    expect(findingsOf({ ...evidence, status: { ...evidence.status, installed: false } })[0]?.fix).toBe(
       "./warmbox up --stack fleet",
     );
   });
@@ -204,17 +216,20 @@ describe("the troubleshooting page", () => {
   const root = join(import.meta.dirname, "../..");
   const read = (path: string) => readFileSync(join(root, path), "utf8");
   const idsIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, id]) => id ?? "");
-  const sources = readdirSync(join(root, "ops/doctor")).map((name) => read(`ops/doctor/${name}`));
-  const known = new Set(sources.flatMap((text) => idsIn(text, /\bid: "([a-z0-9-]+)"/g)));
+  const ids = CAUSES.map(({ id }) => id);
+
+  it("is about causes of different names", () => {
+    expect(new Set(ids).size).toBe(ids.length);
+  });
 
   it("has the number of causes", () => {
-    expect(read("docs/troubleshooting.md")).toContain(`knows ${known.size} causes`);
+    expect(read("docs/troubleshooting.md")).toContain(`knows ${ids.length} causes`);
   });
 
   it("is right that the tests cause every one on the real programs", () => {
     const tests = read("test/ops/doctor.heavy.test.ts") + read("test/fleet/system.heavy.test.ts");
     const caused = idsIn(tests, /"([a-z0-9]+(?:-[a-z0-9]+)+)"/g).concat("incremental");
-    expect([...known].filter((id) => !caused.includes(id))).toEqual([]);
+    expect(ids.filter((id) => !caused.includes(id))).toEqual([]);
     expect(read("docs/troubleshooting.md")).toContain("The tests cause each of them on the real programs");
   });
 });

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Finding } from "../../ops/doctor/finding.ts";
+import type { Finding } from "../../ops/doctor/cause.ts";
 import { type Box, makeBox } from "../e2e/box.ts";
 import { demand, makeRepository } from "../e2e/workspace.ts";
 import { HAS_IPV6 } from "../ipv6.ts";
@@ -79,9 +79,9 @@ async function expectGuarded(): Promise<void> {
 }
 
 /** Runs the command of a finding, and asks until the box is healthy again. */
-async function mended({ mend }: Finding): Promise<void> {
-  const done = await box.run(["sh", "-c", mend], box.project);
-  expect(done.code, `${mend}\n${done.output}`).toBe(0);
+async function applyFix({ fix }: Finding): Promise<void> {
+  const done = await box.run(["sh", "-c", fix], box.project);
+  expect(done.code, `${fix}\n${done.output}`).toBe(0);
   let { findings } = await doctor();
   for (let tries = 0; findings.length > 0 && tries < 5; tries++) ({ findings } = await doctor());
   expect(findings).toEqual([]);
@@ -118,13 +118,13 @@ describe("behind a password", () => {
     );
   });
 
-  it("one that hangs is found all the same, and mended", async () => {
+  it("one that hangs is found and fixed as well", async () => {
     const limit = ["--pid", String(daemonPid()), "--nofile=3:"]; // it can open no file more, so takes no connection
     expect(spawnSync("prlimit", limit).status).toBe(0);
     const { findings } = await doctor();
     expect(findings.map(({ id }) => id)).toEqual(["bazel-remote-hung", "bazel-remote-open-files"]);
     expect((await box.warmbox("status")).output).toContain("does not answer");
-    await mended(findings[0] as Finding);
+    await applyFix(findings[0] as Finding);
   });
 });
 
@@ -191,8 +191,8 @@ describe.skipIf(!HAS_IPV6)("on IPv6", () => {
     const stranger = await occupied(box.ports.http);
     const { findings } = await doctor();
     expect(findings.map(({ id }) => id)).toEqual(["bazel-remote-port"]);
-    expect(findings[0]?.mend).toContain("'[::1]:");
-    await mended(findings[0] as Finding);
+    expect(findings[0]?.fix).toContain("'[::1]:");
+    await applyFix(findings[0] as Finding);
     stranger.close();
     expect(await said("status")).toMatch(/bazel-remote +running \d+ s, 0 restarts .* of 2 GiB /);
   });
