@@ -1,9 +1,8 @@
 import { UserError } from "../stacks/errors.ts";
-import { shellWord } from "../stacks/shell.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { type DeclaredHost, declaredProbe, type Probe, parseProbe } from "./facts.ts";
+import { cacheDirs, hostScript } from "./host-script.ts";
 import { reachPrefix, runScript, type ScriptResult, sshTarget } from "./reach.ts";
-import { scriptText } from "./scripts.ts";
 
 /** A probe takes well under a second; a host that has not answered by then does not answer, seconds. */
 export const PROBE_TIMEOUT_SECONDS = 60;
@@ -45,34 +44,10 @@ export function declaredFacts(name: string, host: HostConfig): Probe {
   return declaredProbe(declaredHost(name, host));
 }
 
-/** The library, for its `observe`, then the probe, then the call. Nothing the probe starts may read the rest of stdin. */
+/** The library, for its `observe`, and the probe. */
 export function probeScript(host: HostConfig): string {
-  const docker = host.service === "docker" ? ["docker=yes"] : [];
-  const words = [...hostWords(host), ...docker].map(shellWord);
-  const builder = host.facts?.user?.name;
-  const named = builder === undefined ? "" : `WARMBOX_BUILDER=${shellWord(builder)}\n`;
-  // docker is asked as the login user, who is not the one that sudo makes of it
-  const login = host.reach.kind === "ssh" && host.reach.sudo ? "WARMBOX_LOGIN=1\n" : "";
-  const scope = host.scope === "system" ? `${named}WARMBOX_SCOPE=system; export WARMBOX_SCOPE\n` : "";
-  return `${login}${scope}${scriptText("warmbox.sh", "probe.sh")}\nprobe ${words.join(" ")} </dev/null\n`;
-}
-
-/** Where a host's caches and daemons are, as host/scripts/probe.sh takes it. */
-export function hostWords(host: HostConfig): string[] {
-  const dirs = Object.entries(cacheDirs(host)).map(([name, dir]) => `${name}=${dir}`);
-  return [...dirs, `port=${host.sccache.port}`, `http=${host["bazel-remote"].http_address}`];
-}
-
-/** Directories that the stack names; in system scope the daemons have users of their own and /var/cache. */
-export function cacheDirs(host: HostConfig): Partial<Record<"sccache" | "bazel-remote" | "cargo", string>> {
-  const place = (name: "sccache" | "bazel-remote") =>
-    host[name].dir ?? (host.scope === "system" ? `/var/cache/${name}` : null);
-  const dirs = {
-    sccache: place("sccache"),
-    "bazel-remote": place("bazel-remote"),
-    cargo: host.cargo.home ?? null,
-  };
-  return Object.fromEntries(Object.entries(dirs).filter(([, dir]) => dir !== null));
+  const words = host.service === "docker" ? ["docker=yes"] : [];
+  return hostScript(host, ["warmbox.sh", "probe.sh"], "probe", words);
 }
 
 function declaredHost(name: string, host: HostConfig): DeclaredHost {

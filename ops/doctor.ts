@@ -1,5 +1,5 @@
 import { parseProbe } from "../host/facts.ts";
-import { cacheDirs } from "../host/probe.ts";
+import { cacheDirs, hostScript } from "../host/host-script.ts";
 import { reachPrefix, runScript } from "../host/reach.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { DOCTOR } from "./definitions.ts";
@@ -8,7 +8,6 @@ import { parseEvidence } from "./doctor/evidence.ts";
 import { findingsOf, notesOf } from "./doctor/judge.ts";
 import { measured } from "./doctor/measured.ts";
 import { hostsCommand, runMain } from "./frame.ts";
-import { hostScript } from "./host-script.ts";
 import type { HostResult } from "./stack-hosts.ts";
 
 /** Shells, programs and daemons are asked one after the other, each with a limit of its own, seconds. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { hostScript } from "../host/host-script.ts";
 import { reachPrefix, runScript, sshTarget } from "../host/reach.ts";
 import { UserError } from "../stacks/errors.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { STATUS } from "./definitions.ts";
 import { command, envelope, type Out, runMain } from "./frame.ts";
-import { hostScript } from "./host-script.ts";
 import { type HostResult, onEveryHost, patiently, type StackHosts, stackHosts } from "./stack-hosts.ts";
 import { deltaOf, type Memory, memoryFile, readMemory, snapshotOf, writeMemory } from "./status/delta.ts";
 import { type HostStatus, parseStatus } from "./status/parse.ts";

@@ -1,12 +1,11 @@
 import { userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { cacheDirs } from "../host/probe.ts";
+import { cacheDirs, hostScript } from "../host/host-script.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { storeOfHost } from "../plan/store.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { WARM } from "./definitions.ts";
 import { hostsCommand, runMain } from "./frame.ts";
-import { hostScript } from "./host-script.ts";
 import type { HostResult } from "./stack-hosts.ts";
 import type { HostStatus } from "./status/parse.ts";
 import { hostStatus } from "./status.ts";

@@ -19,9 +19,9 @@ import { connect } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { dockerReach } from "../../components/bazel-remote-container.ts";
+import { hostScript } from "../../host/host-script.ts";
 import { probeScript } from "../../host/probe.ts";
 import { scriptText } from "../../host/scripts.ts";
-import { hostScript } from "../../ops/host-script.ts";
 import { parseStatus } from "../../ops/status/parse.ts";
 import { hostPaths } from "../../plan/paths.ts";
 import {

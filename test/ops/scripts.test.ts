@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hostScript } from "../../host/host-script.ts";
 import { parseSections } from "../../host/sections.ts";
-import { hostScript } from "../../ops/host-script.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 
 /** Hosts have one of these as their sh. */
