@@ -121,8 +121,8 @@ function inputsOf({ input }: BuildHostArgs): Record<string, unknown> {
     memory: formatBytes(plan.memory),
     cores: plan.cores,
     agents: plan.agents,
-    jobs: plan.jobs,
-    maxTasks: plan.maxTasks,
+    jobs: plan.builders.jobs,
+    maxTasks: plan.builders.maxTasks,
   };
 }
 

@@ -12,7 +12,7 @@ export class CargoRegistry extends pulumi.ComponentResource {
   public readonly cargoHome: pulumi.Output<string>;
 
   constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
-    const shown = { cargoHome: args.input.paths.cargoHome, jobs: args.input.plan.cargo.jobs };
+    const shown = { cargoHome: args.input.paths.cargoHome, jobs: args.input.plan.builders.jobs };
     super("warmbox:index:CargoRegistry", name, shown, opts);
     const script = (ownership: { owner: string; generation: number }) =>
       cargoScript({ ...args.input, ...ownership });

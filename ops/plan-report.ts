@@ -1,7 +1,11 @@
 import type { HostFacts } from "../host/facts.ts";
 import { builderSum } from "../plan/builders.ts";
+import type { CachePlan } from "../plan/cache-plan.ts";
 import { AGENT_RAM } from "../plan/constants.ts";
-import { type CachePlan, planHost } from "../plan/sizing.ts";
+import { explain } from "../plan/explain/explain.ts";
+import type { Term } from "../plan/explain/term.ts";
+import { planHost, planOf } from "../plan/sizing.ts";
+import { sizingOf } from "../plan/sizing-context.ts";
 import { bytes, formatBytes } from "../stacks/bytes.ts";
 import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";
@@ -13,12 +17,16 @@ export const WHAT_IF: readonly number[] = [1, 2, 3, 10, 20, 40];
 export type WhatIf = { agents: number; plan: CachePlan } | { agents: number; refused: string };
 
 /** A plan as data: `./warmbox plan --json`. Sizes are bytes. */
-export type PlanData = { plan: CachePlan; whatIf: WhatIf[] };
+export type PlanData = { plan: CachePlan & { terms: Term[] }; whatIf: WhatIf[] };
 
 /** The plan of one host, and of the same host if other numbers of agents shared it and built at once. */
 export function planData(facts: HostFacts, host: HostConfig, name: string): PlanData {
-  const plan = planHost(facts, host, name);
-  return { plan, whatIf: WHAT_IF.map((agents) => whatIf(facts, host, agents, name)) };
+  const sizing = sizingOf(facts, host, name);
+  const plan = planOf(sizing);
+  return {
+    plan: { ...plan, terms: explain(plan, sizing) },
+    whatIf: WHAT_IF.map((agents) => whatIf(facts, host, agents, name)),
+  };
 }
 
 function whatIf(facts: HostFacts, host: HostConfig, agents: number, name: string): WhatIf {
@@ -33,7 +41,9 @@ function whatIf(facts: HostFacts, host: HostConfig, agents: number, name: string
 /** The whole plan of one host for people: the budget, every term with its reason, and the comparison. Pure. */
 export function planReport(facts: HostFacts, host: HostConfig, name: string): string {
   const { plan, whatIf } = planData(facts, host, name);
-  return [heading(plan, facts), budget(plan), terms(plan), comparison(whatIf)].join("\n\n").concat("\n");
+  return [heading(plan, facts), budget(plan), termLines(plan.terms), comparison(whatIf)]
+    .join("\n\n")
+    .concat("\n");
 }
 
 function heading(plan: CachePlan, facts: HostFacts): string {
@@ -62,8 +72,8 @@ function reserveSum(plan: CachePlan): string {
 
 const counted = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
-function terms(plan: CachePlan): string {
-  const lines = plan.terms.map((t) => {
+function termLines(terms: Term[]): string {
+  const lines = terms.map((t) => {
     const source = t.source === undefined ? "" : `\n      ${t.source}`;
     return `  ${t.name} = ${t.value}\n${wrapped(t.reason, 6)}${source}`;
   });
@@ -91,8 +101,8 @@ function whatIfCells(agents: number, plan: CachePlan): string[] {
   const { builders: b } = plan;
   return [
     `${agents}`,
-    `${plan.jobs}`,
-    `${plan.maxTasks}`,
+    `${b.jobs}`,
+    `${b.maxTasks}`,
     `${b.active * b.maxTasks * b.jobs}`,
     formatBytes(b.memory),
     formatBytes(bytes(plan.left)),

@@ -14,11 +14,11 @@ import {
 
 /** Everything about bazel-remote that follows from its size. */
 export type BazelRemotePlan = {
-  /** Cap of the directory, whole GiB. 0 where bazel-remote is off. */
+  /** Cap of the directory, whole GiB. 0 if bazel-remote is disabled. */
   max_size: Bytes;
   /** Files that fit below the cap at the mean blob size. */
   entries: number;
-  /** Mean size of a stored blob that was reckoned with. */
+  /** Mean size of a stored blob that the sizes are computed with. */
   mean_blob_size: Bytes;
   /** RAM that the budget gives it: the index of `entries`, at least {@link BAZEL_REMOTE_LEAST}. */
   memory: Bytes;
@@ -40,7 +40,7 @@ export function sizeByMemory(memory: Bytes, mean: Bytes): Bytes {
   return bytes(Math.floor(Math.min(size, Number.MAX_SAFE_INTEGER) / gib(1)) * gib(1));
 }
 
-/** What the settings are made from. `files`: hard limit of open files that this service can have, null = none. */
+/** Inputs of {@link planBazelRemote}. `files`: hard limit of open files of this service, null = none. */
 export type BazelRemoteNeeds = {
   max_size: Bytes;
   mean: Bytes;
@@ -57,8 +57,8 @@ export function planBazelRemote(n: BazelRemoteNeeds): BazelRemotePlan {
   const entries = Math.ceil(n.max_size / n.mean);
   const memory = bytes(Math.min(n.share, Math.max(entries * INDEX_ENTRY.value, BAZEL_REMOTE_LEAST.value)));
   const others = FILES_BASE.value + n.agents * n.maxTasks * FILES_PER_MOON.value;
-  const wanted = others + UPLOAD_QUEUE.value;
-  const LimitNOFILE = Math.min(wanted, n.files ?? wanted);
+  const need = others + UPLOAD_QUEUE.value;
+  const LimitNOFILE = Math.min(need, n.files ?? need);
   return {
     max_size: n.max_size,
     entries,
@@ -77,17 +77,17 @@ export function planBazelRemote(n: BazelRemoteNeeds): BazelRemotePlan {
   };
 }
 
-/** A bazel-remote that is off: takes nothing. */
-export function noBazelRemote(dir: string, mean: Bytes): BazelRemotePlan {
-  const none = bytes(0);
+/** The plan of a bazel-remote that is disabled. */
+export function disabledBazelRemote(dir: string, mean: Bytes): BazelRemotePlan {
+  const zero = bytes(0);
   return {
-    max_size: none,
+    max_size: zero,
     entries: 0,
     mean_blob_size: mean,
-    memory: none,
-    GOMEMLIMIT: none,
+    memory: zero,
+    GOMEMLIMIT: zero,
     GOGC: GOGC.value,
-    MemoryHigh: none,
+    MemoryHigh: zero,
     LimitNOFILE: 0,
     max_queued_uploads: 0,
     num_uploaders: 0,

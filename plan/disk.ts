@@ -12,80 +12,81 @@ import {
 
 /** Room of one cache on its volume. */
 export type DiskRoom = {
-  /** What it gets when the stack says nothing. */
+  /** Its size if the stack sets none. */
   share: Bytes;
-  /** The most the stack may say. */
+  /** The largest size that the stack may set. */
   bound: Bytes;
-  /** What `share` would be without the size that was applied before. */
+  /** `share` without regard to the size that was applied before. */
   fresh: Bytes;
-  /** The other cache lies on the same volume. */
+  /** The other cache is on the same volume. */
   shared: boolean;
 };
 
-type Sizes = Pick<HostConfig, "sccache" | "bazel-remote">;
+/** Room of both caches. */
+export type DiskRooms = { readonly sccache: DiskRoom; readonly bazelRemote: DiskRoom };
 
-/** Room of both caches. A cache that is off has none and takes none. */
-export function diskRooms(
-  disks: HostFacts["disks"],
-  host: Sizes,
-): { sccache: DiskRoom; bazelRemote: DiskRoom } {
-  const both = host.sccache.enabled && host["bazel-remote"].enabled;
-  const shared = both && volumeOf(disks.sccache) === volumeOf(disks["bazel-remote"]);
-  const usable = usableBytes(disks, host, shared);
-  // A size beyond the volume leaves sccache its least all the same, so that the fault names the size, not a full disk.
-  const beside = usable["bazel-remote"] - CACHE_LEAST.value;
-  const other = shared
-    ? Math.min(host["bazel-remote"].max_size ?? CACHE_LEAST.value, Math.max(0, beside))
-    : 0;
-  const sccache = room(
-    usable.sccache,
-    other,
-    shared ? SCCACHE_DISK_PART.value : 1,
+type CacheName = keyof HostFacts["disks"];
+type Sizes = Pick<HostConfig, CacheName>;
+
+/** Room of both caches. A disabled cache has none and takes none. */
+export function diskRooms(disks: HostFacts["disks"], host: Sizes): DiskRooms {
+  const areEnabled = host.sccache.enabled && host["bazel-remote"].enabled;
+  const shared = areEnabled && volumeOf(disks.sccache) === volumeOf(disks["bazel-remote"]);
+  const usable = (name: CacheName) =>
+    usableBytes(disks, host, shared ? ["sccache", "bazel-remote"] : [name], name);
+  // A size beyond the volume still leaves sccache its minimum, so that the issue names the size, not a full disk.
+  const beside = Math.max(0, usable("bazel-remote") - CACHE_LEAST.value);
+  const sccache = room({
+    usable: usable("sccache"),
+    used: shared ? Math.min(host["bazel-remote"].max_size ?? CACHE_LEAST.value, beside) : 0,
+    part: shared ? SCCACHE_DISK_PART.value : 1,
     shared,
-    disks.sccache.applied,
-  );
-  sccache.share = least(sccache.share, SCCACHE_DISK_MOST.value);
-  const taken = shared ? least(host.sccache.max_size ?? sccache.share, sccache.bound) : 0;
-  const part = shared ? BAZEL_REMOTE_DISK_PART.value : 1;
-  const bazelRemote = room(usable["bazel-remote"], taken, part, shared, disks["bazel-remote"].applied);
+    applied: disks.sccache.applied,
+  });
+  sccache.share = smaller(sccache.share, SCCACHE_DISK_MOST.value);
+  const bazelRemote = room({
+    usable: usable("bazel-remote"),
+    used: shared ? smaller(host.sccache.max_size ?? sccache.share, sccache.bound) : 0,
+    part: shared ? BAZEL_REMOTE_DISK_PART.value : 1,
+    shared,
+    applied: disks["bazel-remote"].applied,
+  });
   return { sccache, bazelRemote };
 }
 
-/** {@link DISK_SHARE} of free space plus what our caches on that volume hold, per cache. */
-function usableBytes(
-  disks: HostFacts["disks"],
-  host: Sizes,
-  shared: boolean,
-): Record<"sccache" | "bazel-remote", number> {
-  const held = (name: "sccache" | "bazel-remote") => (host[name].enabled ? disks[name].held : 0);
-  const usable = (name: "sccache" | "bazel-remote") => {
-    const caches = shared ? held("sccache") + held("bazel-remote") : held(name);
-    return DISK_SHARE.value * (disks[name].free + caches);
-  };
-  return { sccache: usable("sccache"), "bazel-remote": usable("bazel-remote") };
+/** {@link DISK_SHARE} of a volume's free space plus the bytes that the enabled caches on it hold. */
+function usableBytes(disks: HostFacts["disks"], host: Sizes, caches: CacheName[], name: CacheName): number {
+  const enabled = caches.filter((cache) => host[cache].enabled);
+  const used = enabled.reduce((sum, cache) => sum + disks[cache].held, 0);
+  return DISK_SHARE.value * (disks[name].free + used);
 }
 
-function room(usable: number, taken: number, part: number, shared: boolean, applied: Bytes | null): DiskRoom {
-  const bound = wholeGiB(Math.max(0, usable - taken));
-  const fresh = least(wholeGiB(usable * part), bound);
-  return { share: settled(fresh, bound, applied), bound, fresh, shared };
-}
+type RoomInput = { usable: number; used: number; part: number; shared: boolean; applied: Bytes | null };
 
-/** The size that stands, as long as it fits and is not off by {@link KEEP_FACTOR}: else free space would be a diff in every preview. */
-function settled(fresh: Bytes, bound: Bytes, applied: Bytes | null): Bytes {
-  if (applied === null || applied > bound || applied < CACHE_LEAST.value) return fresh;
-  const near = applied <= fresh * KEEP_FACTOR.value && applied * KEEP_FACTOR.value >= fresh;
-  return near ? applied : fresh;
+function room({ usable, used, part, shared, applied }: RoomInput): DiskRoom {
+  const bound = wholeGiB(Math.max(0, usable - used));
+  const fresh = smaller(wholeGiB(usable * part), bound);
+  return { share: stableSize(fresh, bound, applied), bound, fresh, shared };
 }
 
 /**
- * What two directories must have in common to take space from each other: the block device (bind mounts and btrfs
- * subvolumes name the same one), the ZFS pool, else the mount (`overlay` and `tmpfs` are names of many).
+ * The applied size, as long as it fits and is within {@link KEEP_FACTOR} of the fresh one. Otherwise every preview
+ * would show a diff as free space changes.
+ */
+function stableSize(fresh: Bytes, bound: Bytes, applied: Bytes | null): Bytes {
+  if (applied === null || applied > bound || applied < CACHE_LEAST.value) return fresh;
+  const isNear = applied <= fresh * KEEP_FACTOR.value && applied * KEEP_FACTOR.value >= fresh;
+  return isNear ? applied : fresh;
+}
+
+/**
+ * Identifies the storage that directories take space from: the block device (the same for bind mounts and btrfs
+ * subvolumes), the ZFS pool, else device and mount (many mounts have the device `overlay` or `tmpfs`).
  */
 export function volumeOf(disk: Disk): string {
   if (disk.fs === "zfs") return disk.device.split("/")[0] ?? disk.device;
   return disk.device.includes("/") ? disk.device : `${disk.device} ${disk.mount}`;
 }
 
-const least = (a: Bytes, b: Bytes): Bytes => (a < b ? a : b);
+const smaller = (a: Bytes, b: Bytes): Bytes => (a < b ? a : b);
 const wholeGiB = (n: number): Bytes => bytes(Math.floor(n / gib(1)) * gib(1));

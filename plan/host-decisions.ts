@@ -2,12 +2,13 @@ import type { HostFacts } from "../host/facts.ts";
 import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig, S3Config, StackConfig } from "../stacks/types.ts";
 import type { HostTool, ToolName } from "../stacks/versions.ts";
+import type { CachePlan } from "./cache-plan.ts";
 import { type ContainerChoice, containerOf } from "./container.ts";
 import { hostIssues } from "./host-issues.ts";
 import { hostWarnings } from "./host-warnings.ts";
 import { below, type HostPaths, hostPaths } from "./paths.ts";
 import { type ServiceKind, serviceKind } from "./service-kind.ts";
-import { type CachePlan, planHost } from "./sizing.ts";
+import { planHost } from "./sizing.ts";
 import { embeddedHost, type Store, storeOfHost } from "./store.ts";
 import { chooseTools, HOST_TOOLS, pushedS3Server, type ToolChoice } from "./tools.ts";
 

@@ -12,26 +12,26 @@ import {
   SYSTEM_SHARE,
 } from "./constants.ts";
 
-/** What a plan divides: RAM, or the cgroup's limit where that is smaller, and the cores that may be used. */
-export type Box = { memory: Bytes; cores: number };
+/** RAM and cores that a plan divides. */
+export type Machine = { memory: Bytes; cores: number };
 
-/** RAM by who gets it, before the builders. */
+/** RAM of each consumer except the builders. */
 export type MemoryShares = {
   system: Bytes;
   agents: Bytes;
   bazelRemote: Bytes;
   sccache: Bytes;
-  /** What is left for rustc; negative where the rest does not fit. */
+  /** The rest, for rustc; negative if the other shares do not fit. */
   room: number;
 };
 
-/** The part of a machine that a plan may divide. */
-export function boxOf(facts: Pick<HostFacts, "memTotal" | "memLimit" | "cpus" | "cpuQuota">): Box {
+/** The machine's RAM and usable cores, or its cgroup's limits if those are lower. */
+export function machineOf(facts: Pick<HostFacts, "memTotal" | "memLimit" | "cpus" | "cpuQuota">): Machine {
   const memory = bytes(Math.min(facts.memTotal, facts.memLimit ?? facts.memTotal));
   return { memory, cores: Math.max(1, Math.floor(Math.min(facts.cpus, facts.cpuQuota ?? facts.cpus))) };
 }
 
-/** Every share grows with RAM, and together slower than RAM, so `room` grows with it too. */
+/** Every share grows with RAM, but their sum grows more slowly than RAM, so `room` also grows. */
 export function memoryShares(
   memory: Bytes,
   host: Pick<HostConfig, "agents" | "sccache" | "bazel-remote">,

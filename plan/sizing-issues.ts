@@ -12,127 +12,137 @@ import {
   RUSTC_RAM_LEAST,
 } from "./constants.ts";
 import type { DiskRoom } from "./disk.ts";
-import { type Box, type MemoryShares, memoryShares } from "./memory.ts";
+import { memoryShares } from "./memory.ts";
+import type { Sizing } from "./sizing-context.ts";
 
-const at = (name: string, ...keys: string[]) => keyPath(["hosts", name, ...keys]);
+const hostKey = ({ name }: Pick<Sizing, "name">, ...keys: string[]) => keyPath(["hosts", name, ...keys]);
 
-/** Not even one small rustc fits beside what else runs. */
-export function roomIssue(name: string, box: Box, shares: MemoryShares, host: HostConfig): Issue {
-  const without = { ...host, "bazel-remote": { ...host["bazel-remote"], enabled: false } };
-  const helps =
-    host["bazel-remote"].enabled && memoryShares(box.memory, without).room >= RUSTC_RAM_LEAST.value;
-  const next =
-    host.agents.total > 1
-      ? `set ${at(name, "agents", "total")} to fewer, or give the machine more RAM`
-      : helps
-        ? `set ${at(name, "bazel-remote", "enabled")} to false, or give the machine at least ${formatBytes(leastMemory(host))}`
-        : `give the machine at least ${formatBytes(leastMemory(host))}`;
+/** There is no RAM even for one small rustc. */
+export function roomIssue(sizing: Sizing): Issue {
+  const { machine, shares } = sizing;
   return {
-    path: at(name),
-    got: `${formatBytes(box.memory)} of RAM, of which ${amount(shares.room)} would be left for rustc`,
+    path: hostKey(sizing),
+    got: `${formatBytes(machine.memory)} of RAM, of which ${amount(shares.room)} would be left for rustc`,
     expected: `at least ${formatBytes(RUSTC_RAM_LEAST.value)} for one rustc beside the system and the caches`,
-    next,
+    next: roomStep(sizing),
   };
 }
 
+function roomStep(sizing: Sizing): string {
+  const { machine, host } = sizing;
+  if (host.agents.total > 1)
+    return `set ${hostKey(sizing, "agents", "total")} to fewer, or give the machine more RAM`;
+  const upgrade = `give the machine at least ${formatBytes(leastMemory(host))}`;
+  const without = { ...host, "bazel-remote": { ...host["bazel-remote"], enabled: false } };
+  const fits = memoryShares(machine.memory, without).room >= RUSTC_RAM_LEAST.value;
+  return host["bazel-remote"].enabled && fits
+    ? `set ${hostKey(sizing, "bazel-remote", "enabled")} to false, or ${upgrade}`
+    : upgrade;
+}
+
 /** More active builders than RAM holds at one job each. */
-export function activeIssue(name: string, box: Box, shares: MemoryShares, host: HostConfig): Issue {
+export function activeIssue(sizing: Sizing): Issue {
+  const { machine, shares, host } = sizing;
   const most = Math.max(Math.floor(shares.room / RUSTC_RAM.value), rustcFor(1, shares.room) === null ? 0 : 1);
   const next =
     most >= 1
       ? `set it to ${most} (the other agents wait their turn), or give the machine more RAM`
-      : `set ${at(name, "agents", "total")} to fewer, or give the machine more RAM`;
+      : `set ${hostKey(sizing, "agents", "total")} to fewer, or give the machine more RAM`;
   return {
-    path: at(name, "agents", "active"),
+    path: hostKey(sizing, "agents", "active"),
     got: String(host.agents.active),
-    expected: `at most ${Math.max(1, most)}: ${formatBytes(box.memory)} of RAM leave ${amount(shares.room)} for rustc, at ${formatBytes(RUSTC_RAM.value)} each`,
+    expected: `at most ${Math.max(1, most)}: ${formatBytes(machine.memory)} of RAM leave ${amount(shares.room)} for rustc, at ${formatBytes(RUSTC_RAM.value)} each`,
     next,
   };
 }
 
-/** A number of jobs or tasks that the stack sets and RAM does not hold. */
-export function jobsIssue(name: string, b: Builders, shares: MemoryShares, host: HostConfig): Issue {
-  const byJobs = host.cargo.jobs !== undefined;
-  const path = byJobs ? at(name, "cargo", "jobs") : at(name, "moon", "concurrency");
-  const other = byJobs ? b.maxTasks : b.jobs;
-  const most = Math.floor(shares.room / (b.active * other * b.rustc));
-  const fewer = `lower ${at(name, "agents", "active")}`;
+/** The stack sets more jobs or tasks than RAM holds. */
+export function jobsIssue(sizing: Sizing, b: Builders): Issue {
+  const { shares, host } = sizing;
+  const setsJobs = host.cargo.jobs !== undefined;
+  const factor = setsJobs ? b.maxTasks : b.jobs;
+  const most = Math.floor(shares.room / (b.active * factor * b.rustc));
+  const lower = `lower ${hostKey(sizing, "agents", "active")}`;
   return {
-    path,
-    got: String(byJobs ? b.jobs : b.maxTasks),
+    path: setsJobs ? hostKey(sizing, "cargo", "jobs") : hostKey(sizing, "moon", "concurrency"),
+    got: String(setsJobs ? b.jobs : b.maxTasks),
     expected: `at most ${Math.max(1, most)}: ${builderSum(b)} = ${formatBytes(b.memory)}, and ${amount(shares.room)} of RAM are left for rustc`,
-    next: most >= 1 ? `set it to ${most}, remove it to have it reckoned, or ${fewer}` : fewer,
+    next: most >= 1 ? `set it to ${most}, remove it to let warmbox compute it, or ${lower}` : lower,
   };
 }
 
-/** sccache's size beyond its volume, or a volume that is too full for it. */
-export function sccacheIssue(name: string, host: HostConfig, room: DiskRoom, disk: Disk): Issue | null {
+/** sccache's size exceeds its volume, or the volume is too full for it. */
+export function sccacheIssue(sizing: Sizing): Issue | null {
+  const { host, rooms, facts } = sizing;
+  const room = rooms.sccache;
+  const disk = facts.disks.sccache;
   const size = host.sccache.max_size;
   if (size === undefined)
-    return room.share >= CACHE_LEAST.value ? null : fullVolumeIssue(name, "sccache", disk);
+    return room.share >= CACHE_LEAST.value ? null : fullVolumeIssue(sizing, "sccache", disk);
   if (size <= room.bound) return null;
-  if (room.bound < CACHE_LEAST.value) return fullVolumeIssue(name, "sccache", disk);
-  return tooLarge(name, "sccache", size, room.bound, diskReason(room, disk));
+  if (room.bound < CACHE_LEAST.value) return fullVolumeIssue(sizing, "sccache", disk);
+  return tooLarge(sizing, "sccache", { size, bound: room.bound, why: diskReason(room, disk) });
 }
 
-/** bazel-remote's size beyond RAM or its volume, or a volume that is too full for it. */
-export function bazelRemoteIssue(
-  name: string,
-  host: HostConfig,
-  room: DiskRoom,
-  disk: Disk,
-  byMemory: Bytes,
-  box: Box,
-  mean: Bytes,
-): Issue | null {
+/** bazel-remote's size exceeds RAM or its volume, or the volume is too full for it. */
+export function bazelRemoteIssue(sizing: Sizing): Issue | null {
+  const { host, rooms, facts, indexed } = sizing;
+  const room = rooms.bazelRemote;
+  const disk = facts.disks["bazel-remote"];
   const size = host["bazel-remote"].max_size;
-  const bound = bytes(Math.min(byMemory, room.bound));
-  if (byMemory < CACHE_LEAST.value) return meanBlobIssue(name, mean, box);
+  const bound = bytes(Math.min(indexed, room.bound));
+  if (indexed < CACHE_LEAST.value) return meanBlobIssue(sizing);
   if (bound < CACHE_LEAST.value || (size === undefined && room.share < CACHE_LEAST.value)) {
-    return fullVolumeIssue(name, "bazel-remote", disk);
+    return fullVolumeIssue(sizing, "bazel-remote", disk);
   }
   if (size === undefined || size <= bound) return null;
-  if (room.bound <= byMemory) return tooLarge(name, "bazel-remote", size, bound, diskReason(room, disk));
-  const index = `its index takes ${formatBytes(INDEX_ENTRY.value)} of RAM per blob of ${formatBytes(mean)}, and may take ${formatBytes(bytes(Math.floor(box.memory * BAZEL_REMOTE_SHARE.value)))}, a quarter of RAM`;
-  const larger = `, or set ${at(name, "bazel-remote", "mean_blob_size")} if your blobs are larger`;
-  return tooLarge(name, "bazel-remote", size, bound, index, larger);
+  if (room.bound <= indexed)
+    return tooLarge(sizing, "bazel-remote", { size, bound, why: diskReason(room, disk) });
+  const also = `, or set ${hostKey(sizing, "bazel-remote", "mean_blob_size")} if your blobs are larger`;
+  return tooLarge(sizing, "bazel-remote", { size, bound, why: indexReason(sizing), also });
 }
 
 type Cache = "sccache" | "bazel-remote";
+type Excess = { size: Bytes; bound: Bytes; why: string; also?: string };
 
-function tooLarge(name: string, cache: Cache, size: Bytes, bound: Bytes, why: string, also = ""): Issue {
+function tooLarge(sizing: Sizing, cache: Cache, { size, bound, why, also = "" }: Excess): Issue {
   return {
-    path: at(name, cache, "max_size"),
+    path: hostKey(sizing, cache, "max_size"),
     got: formatBytes(size),
     expected: `at most ${wholeGiB(bound)}: ${why}`,
-    next: `set it to ${wholeGiB(bound)}, or remove it to have it reckoned${also}`,
+    next: `set it to ${wholeGiB(bound)}, or remove it to let warmbox compute it${also}`,
   };
 }
 
-function fullVolumeIssue(name: string, cache: Cache, disk: Disk): Issue {
+function fullVolumeIssue(sizing: Sizing, cache: Cache, disk: Disk): Issue {
   return {
-    path: at(name, cache, "dir"),
+    path: hostKey(sizing, cache, "dir"),
     got: `${disk.path} on ${disk.device} (${disk.mount}): ${formatBytes(disk.free)} free of ${formatBytes(disk.total)}`,
     expected: `room for at least ${formatBytes(CACHE_LEAST.value)} per cache within ${DISK_SHARE.value * 100} % of the free space`,
-    next: `free space there, set ${at(name, cache, "dir")} to a directory on a larger volume, or set ${at(name, cache, "enabled")} to false`,
+    next: `free space there, set ${hostKey(sizing, cache, "dir")} to a directory on a larger volume, or set ${hostKey(sizing, cache, "enabled")} to false`,
   };
 }
 
-function meanBlobIssue(name: string, mean: Bytes, box: Box): Issue {
+function meanBlobIssue(sizing: Sizing): Issue {
   return {
-    path: at(name, "bazel-remote", "mean_blob_size"),
-    got: formatBytes(mean),
-    expected: `a mean at which the index of 1GiB fits into a quarter of ${formatBytes(box.memory)} of RAM`,
-    next: `remove it, or set ${at(name, "bazel-remote", "enabled")} to false`,
+    path: hostKey(sizing, "bazel-remote", "mean_blob_size"),
+    got: formatBytes(sizing.meanBlob),
+    expected: `a mean at which the index of 1GiB fits into a quarter of ${formatBytes(sizing.machine.memory)} of RAM`,
+    next: `remove it, or set ${hostKey(sizing, "bazel-remote", "enabled")} to false`,
   };
+}
+
+function indexReason({ machine, meanBlob }: Sizing): string {
+  const share = bytes(Math.floor(machine.memory * BAZEL_REMOTE_SHARE.value));
+  return `its index takes ${formatBytes(INDEX_ENTRY.value)} of RAM per blob of ${formatBytes(meanBlob)}, and may take ${formatBytes(share)}, a quarter of RAM`;
 }
 
 function diskReason(room: DiskRoom, disk: Disk): string {
   const beside = room.shared ? ", beside the other cache on the same volume" : "";
-  return `caches may fill ${DISK_SHARE.value * 100} % of what is free on ${disk.device} (${disk.mount}) or theirs already${beside}`;
+  return `caches may fill ${DISK_SHARE.value * 100} % of the space on ${disk.device} (${disk.mount}) that is free or theirs already${beside}`;
 }
 
-/** Smallest machine, in steps of 64 MiB, on which this host's stack has room for one builder. */
+/** The smallest RAM, in steps of 64 MiB, that has room for one builder with this stack entry. */
 function leastMemory(host: HostConfig): Bytes {
   const step = 64 * 1024 ** 2;
   let memory = step;
@@ -140,7 +150,7 @@ function leastMemory(host: HostConfig): Bytes {
   return bytes(memory);
 }
 
-/** Bounds are whole GiB, and bazel-remote's key takes nothing else: `1400GiB`, not `1.36TiB`. */
+/** Bounds are whole GiB, the only unit that bazel-remote's key takes: `1400GiB`, not `1.36TiB`. */
 const wholeGiB = (b: Bytes): string => `${bazelRemoteGiB(b, "exact")}GiB`;
 
 const amount = (n: number): string => (n > 0 ? formatBytes(bytes(n)) : "nothing");

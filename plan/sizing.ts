@@ -1,115 +1,83 @@
 import type { HostFacts } from "../host/facts.ts";
-import { type Bytes, bytes, formatBytes } from "../stacks/bytes.ts";
-import { ConfigError, type Issue } from "../stacks/issue.ts";
+import { bytes, formatBytes } from "../stacks/bytes.ts";
+import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";
-import { type BazelRemotePlan, noBazelRemote, planBazelRemote, sizeByMemory } from "./bazel-remote.ts";
+import { disabledBazelRemote, planBazelRemote } from "./bazel-remote.ts";
 import { type Builders, builderSum, maxAgents, planBuilders, rustcFor } from "./builders.ts";
-import { MEAN_BLOB } from "./constants.ts";
-import { diskRooms } from "./disk.ts";
-import { type Box, boxOf, type MemoryShares, memoryShares } from "./memory.ts";
+import type { CachePlan } from "./cache-plan.ts";
+import { type Sizing, sizingOf } from "./sizing-context.ts";
 import { activeIssue, bazelRemoteIssue, jobsIssue, roomIssue, sccacheIssue } from "./sizing-issues.ts";
-import type { Term } from "./term.ts";
-import { termsOf } from "./terms.ts";
-
-/** Every number of one host, each with its term. Sizes are bytes. */
-export type CachePlan = {
-  /** RAM that is divided: the machine's, or its cgroup's limit where that is smaller. */
-  memory: Bytes;
-  /** Cores that may be used: affinity, and the cgroup's quota where that is smaller. */
-  cores: number;
-  /** RAM that stays with the system and with waiting agents. */
-  reserve: Bytes;
-  /** floor(RAM / (jobs × rustc × tasks)): builders at once if the machine did nothing else. */
-  maxAgents: number;
-  /** Builders at once, at one job each, beside everything else in this plan. */
-  maxActive: number;
-  agents: { total: number; active: number };
-  /** cargo's `build.jobs`. */
-  jobs: number;
-  /** MOON_CONCURRENCY. */
-  maxTasks: number;
-  sccache: { max_size: Bytes; memory: Bytes; port: number; dir: string };
-  bazelRemote: BazelRemotePlan;
-  cargo: { home: string; jobs: number };
-  builders: Builders;
-  /** RAM that nothing above takes: page cache. */
-  left: Bytes;
-  terms: Term[];
-};
 
 /**
- * Sizes one host: facts and what its owner says in, every number out. Pure, and monotonic: more RAM or disk never
- * makes a cache smaller or builds fewer at once. What the stack sets wins, within its bounds.
+ * Sizes one host from its facts and its stack entry. Pure, and monotonic: more RAM or disk never makes a cache smaller
+ * or the number of builders lower. A size in the stack wins, within its bounds.
  *
  * @param name the host's key in the stack, for messages
- * @throws ConfigError with every fault, where the machine or the stack's numbers do not add up
+ * @throws ConfigError with every issue if the machine is too small or the stack's sizes do not fit
  */
 export function planHost(facts: HostFacts, host: HostConfig, name: string): CachePlan {
-  const box = boxOf(facts);
-  const shares = memoryShares(box.memory, host);
-  const builders = buildersOf(box, shares, host, name);
-  const caches = cachesOf(facts, host, box, shares, builders, name);
-  const plan = assemble(box, shares, builders, caches, host, facts);
-  assertAddsUp(plan, facts);
-  return { ...plan, terms: termsOf(plan, shares, facts, host, diskRooms(facts.disks, host)) };
+  return planOf(sizingOf(facts, host, name));
 }
 
-function buildersOf(box: Box, shares: MemoryShares, host: HostConfig, name: string): Builders {
+/** {@link planHost} from a sizing that is also used for the explanation. */
+export function planOf(sizing: Sizing): CachePlan {
+  const builders = buildersOf(sizing);
+  requireCacheSizes(sizing);
+  const plan = assemble(sizing, builders);
+  assertAddsUp(plan, sizing.facts);
+  return plan;
+}
+
+function buildersOf(sizing: Sizing): Builders {
+  const { host, machine, shares } = sizing;
   const { active } = host.agents;
   const rustc = rustcFor(active, shares.room);
-  if (rustc === null) {
-    throw new ConfigError([
-      active === 1 ? roomIssue(name, box, shares, host) : activeIssue(name, box, shares, host),
-    ]);
-  }
-  const maxTasks = host.moon.enabled ? host.moon.concurrency : 1;
-  const builders = planBuilders(active, box.cores, shares.room, rustc, { jobs: host.cargo.jobs, maxTasks });
-  if (builders.memory > shares.room) throw new ConfigError([jobsIssue(name, builders, shares, host)]);
+  if (rustc === null) throw new ConfigError([active === 1 ? roomIssue(sizing) : activeIssue(sizing)]);
+  const builders = planBuilders({
+    active,
+    cores: machine.cores,
+    room: shares.room,
+    rustc,
+    jobs: host.cargo.jobs,
+    maxTasks: host.moon.enabled ? host.moon.concurrency : 1,
+  });
+  if (builders.memory > shares.room) throw new ConfigError([jobsIssue(sizing, builders)]);
   return builders;
 }
 
-type Caches = { sccache: CachePlan["sccache"]; bazelRemote: BazelRemotePlan };
+function requireCacheSizes(sizing: Sizing): void {
+  const { host } = sizing;
+  const issues = [
+    host.sccache.enabled ? sccacheIssue(sizing) : null,
+    host["bazel-remote"].enabled ? bazelRemoteIssue(sizing) : null,
+  ].filter((issue) => issue !== null);
+  if (issues.length > 0) throw new ConfigError(issues);
+}
 
-function cachesOf(
-  facts: HostFacts,
-  host: HostConfig,
-  box: Box,
-  shares: MemoryShares,
-  builders: Builders,
-  name: string,
-): Caches {
-  const rooms = diskRooms(facts.disks, host);
-  const mean = host["bazel-remote"].mean_blob_size ?? MEAN_BLOB.value;
-  const byMemory = sizeByMemory(shares.bazelRemote, mean);
-  const issues: (Issue | null)[] = [
-    host.sccache.enabled ? sccacheIssue(name, host, rooms.sccache, facts.disks.sccache) : null,
-    host["bazel-remote"].enabled
-      ? bazelRemoteIssue(name, host, rooms.bazelRemote, facts.disks["bazel-remote"], byMemory, box, mean)
-      : null,
-  ];
-  const found = issues.filter((f) => f !== null);
-  if (found.length > 0) throw new ConfigError(found);
+function sccacheOf({ host, shares, rooms, facts }: Sizing): CachePlan["sccache"] {
   const max_size = host.sccache.max_size ?? rooms.sccache.share;
   return {
-    sccache: {
-      max_size: host.sccache.enabled ? max_size : bytes(0),
-      memory: shares.sccache,
-      port: host.sccache.port,
-      dir: facts.disks.sccache.path,
-    },
-    bazelRemote: host["bazel-remote"].enabled
-      ? planBazelRemote({
-          max_size: host["bazel-remote"].max_size ?? bytes(Math.min(byMemory, rooms.bazelRemote.share)),
-          mean,
-          share: shares.bazelRemote,
-          cores: box.cores,
-          agents: host.agents.total,
-          maxTasks: builders.maxTasks,
-          files: openFiles(facts, host),
-          dir: facts.disks["bazel-remote"].path,
-        })
-      : noBazelRemote(facts.disks["bazel-remote"].path, mean),
+    max_size: host.sccache.enabled ? max_size : bytes(0),
+    memory: shares.sccache,
+    port: host.sccache.port,
+    dir: facts.disks.sccache.path,
   };
+}
+
+function bazelRemoteOf(sizing: Sizing, maxTasks: number): CachePlan["bazelRemote"] {
+  const { host, facts, machine, shares, rooms, meanBlob, indexed } = sizing;
+  const dir = facts.disks["bazel-remote"].path;
+  if (!host["bazel-remote"].enabled) return disabledBazelRemote(dir, meanBlob);
+  return planBazelRemote({
+    max_size: host["bazel-remote"].max_size ?? bytes(Math.min(indexed, rooms.bazelRemote.share)),
+    mean: meanBlob,
+    share: shares.bazelRemote,
+    cores: machine.cores,
+    agents: host.agents.total,
+    maxTasks,
+    files: openFiles(facts, host),
+    dir,
+  });
 }
 
 /** Only a service of an ordinary user is bound by that user's hard limit. */
@@ -117,33 +85,27 @@ function openFiles(facts: HostFacts, host: HostConfig): number | null {
   return host.scope === "system" || facts.user.uid === 0 ? null : facts.openFiles;
 }
 
-function assemble(
-  box: Box,
-  shares: MemoryShares,
-  builders: Builders,
-  caches: Caches,
-  host: HostConfig,
-  facts: HostFacts,
-): Omit<CachePlan, "terms"> {
+function assemble(sizing: Sizing, builders: Builders): CachePlan {
+  const { machine, shares, host } = sizing;
   const reserve = bytes(shares.system + shares.agents);
-  const taken = reserve + caches.bazelRemote.memory + caches.sccache.memory + builders.memory;
+  const sccache = sccacheOf(sizing);
+  const bazelRemote = bazelRemoteOf(sizing, builders.maxTasks);
+  const used = reserve + bazelRemote.memory + sccache.memory + builders.memory;
   return {
-    ...box,
+    ...machine,
     reserve,
-    maxAgents: maxAgents(box.memory, builders.jobs, builders.rustc, builders.maxTasks),
+    maxAgents: maxAgents(machine.memory, builders),
     maxActive: Math.floor(shares.room / builders.rustc),
     agents: host.agents,
-    jobs: builders.jobs,
-    maxTasks: builders.maxTasks,
-    ...caches,
-    cargo: { home: facts.cargoHome, jobs: builders.jobs },
+    sccache,
+    bazelRemote,
     builders,
-    left: bytes(box.memory - taken),
+    left: bytes(machine.memory - used),
   };
 }
 
-/** The budget, checked where it is made: a fault here is a fault of this file, not of the stack. */
-function assertAddsUp(plan: Omit<CachePlan, "terms">, facts: HostFacts): void {
+/** An error here is a defect of this file, not of the stack. */
+function assertAddsUp(plan: CachePlan, facts: HostFacts): void {
   const sum = plan.reserve + plan.bazelRemote.memory + plan.sccache.memory + plan.builders.memory + plan.left;
   if (sum !== plan.memory) throw new Error(`budget of ${sum} bytes for ${plan.memory} bytes of RAM`);
   if (plan.memory > facts.memTotal)

@@ -1,5 +1,5 @@
 import { Document } from "yaml";
-import type { CachePlan } from "../../plan/sizing.ts";
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import { awsHost, credentialsPath, type Store } from "../../plan/store.ts";
 import { bazelRemoteGiB } from "../../stacks/bytes.ts";
 import type { BazelRemoteConfig } from "../../stacks/types.ts";

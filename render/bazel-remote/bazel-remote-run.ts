@@ -1,5 +1,5 @@
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import type { HostPaths } from "../../plan/paths.ts";
-import type { CachePlan } from "../../plan/sizing.ts";
 import { marked, type Store } from "../../plan/store.ts";
 import { goMemLimit } from "../../stacks/bytes.ts";
 import { shellWord } from "../../stacks/shell.ts";

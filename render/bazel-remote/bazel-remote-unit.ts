@@ -1,4 +1,4 @@
-import type { CachePlan } from "../../plan/sizing.ts";
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import { systemdBytes } from "../../stacks/bytes.ts";
 import {
   environmentLines,

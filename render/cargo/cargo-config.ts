@@ -1,4 +1,4 @@
-import type { CachePlan } from "../../plan/sizing.ts";
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import type { CargoConfig } from "../../stacks/types.ts";
 import { merged, type Table, toml } from "../lib/toml.ts";
 
@@ -7,7 +7,7 @@ const NET_RETRY = 5;
 
 /** What cargo's settings depend on. */
 export type CargoSettings = {
-  plan: Pick<CachePlan, "jobs">;
+  plan: Pick<CachePlan, "builders">;
   cargo: Pick<CargoConfig, "settings">;
   /** Absolute path of our `rustc-wrapper`; undefined when sccache is off. */
   rustcWrapper: string | undefined;
@@ -42,6 +42,6 @@ export function cargoBlockClash(settings: CargoSettings): string {
 
 function cargoTable({ plan, cargo, rustcWrapper }: CargoSettings): Table {
   const cached = rustcWrapper === undefined ? {} : { "rustc-wrapper": rustcWrapper, incremental: false };
-  const base: Table = { build: { ...cached, jobs: plan.jobs }, net: { retry: NET_RETRY } };
+  const base: Table = { build: { ...cached, jobs: plan.builders.jobs }, net: { retry: NET_RETRY } };
   return merged(base, cargo.settings);
 }

@@ -55,7 +55,7 @@ export function proofWords(input: ProofInput): string[] {
 type Words = Record<string, string | number>;
 
 function cargoWords({ plan, paths }: ProofInput): Words {
-  return { cargo_home: paths.cargoHome, jobs: plan.jobs };
+  return { cargo_home: paths.cargoHome, jobs: plan.builders.jobs };
 }
 
 function sccacheWords({ plan, paths, tools }: ProofInput): Words {

@@ -1,11 +1,11 @@
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import type { HostPaths } from "../../plan/paths.ts";
-import type { CachePlan } from "../../plan/sizing.ts";
 import { shellWord } from "../../stacks/shell.ts";
 import type { HostConfig } from "../../stacks/types.ts";
 
 /** What moon's environment depends on. */
 export type MoonEnvInput = {
-  plan: Pick<CachePlan, "maxTasks">;
+  plan: Pick<CachePlan, "builders">;
   host: Pick<HostConfig, "moon" | "bazel-remote" | "cargo" | "scope">;
   paths: Pick<HostPaths, "home" | "cargoHome" | "wrappers">;
 };
@@ -22,7 +22,7 @@ export function moonEnvironment({ plan, host }: Pick<MoonEnvInput, "plan" | "hos
       ? { MOON_REMOTE_HOST: grpcUrl(remote), MOON_REMOTE_CACHE_COMPRESSION: host.moon.compression }
       : {}),
     MOON_CACHE: host.moon.cache,
-    MOON_CONCURRENCY: String(plan.maxTasks),
+    MOON_CONCURRENCY: String(plan.builders.maxTasks),
     MOON_TELEMETRY: "false",
     ...host.moon.env,
   };

@@ -1,4 +1,4 @@
-import type { CachePlan } from "../../plan/sizing.ts";
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import { awsHost, inChina, type Store } from "../../plan/store.ts";
 import { sccacheSize } from "../../stacks/bytes.ts";
 import type { SccacheConfig } from "../../stacks/types.ts";

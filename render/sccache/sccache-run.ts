@@ -1,5 +1,5 @@
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import type { HostPaths } from "../../plan/paths.ts";
-import type { CachePlan } from "../../plan/sizing.ts";
 import { type Store, storeEnvironment } from "../../plan/store.ts";
 import { shellWord } from "../../stacks/shell.ts";
 import type { SccacheConfig } from "../../stacks/types.ts";

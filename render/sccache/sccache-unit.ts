@@ -1,4 +1,4 @@
-import type { CachePlan } from "../../plan/sizing.ts";
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import { bytes, systemdBytes } from "../../stacks/bytes.ts";
 import { OVERRIDING_ENVIRONMENT } from "../cargo/rustc-wrapper.ts";
 import {

@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { declaredProbe, parseProbe } from "../../host/facts.ts";
-import { planHost } from "../../plan/sizing.ts";
+import { explain } from "../../plan/explain/explain.ts";
+import { planHost, planOf } from "../../plan/sizing.ts";
+import { sizingOf } from "../../plan/sizing-context.ts";
 import { gib } from "../../stacks/bytes.ts";
 import { hostOf } from "../plan/machine.ts";
 
@@ -18,7 +20,8 @@ describe.each(MACHINES)("%s", (machine) => {
 
   test("can be planned, and says where it comes from", () => {
     const { facts } = parseProbe(read(machine, "probe.txt"), { name: "box" });
-    expect(planHost(facts, hostOf(), "box").terms.length).toBeGreaterThan(20);
+    const sizing = sizingOf(facts, hostOf(), "box");
+    expect(explain(planOf(sizing), sizing).length).toBeGreaterThan(20);
     expect(read(machine, "README.md")).toMatch(/^(Recorded with|Composed by hand)/);
   });
 });

@@ -62,8 +62,7 @@ describe("./warmbox plan --ram 126GiB --cpus 32 --agents 40 --active 10", () => 
     expect(data.plan).toMatchObject({
       memory: gib(126),
       maxAgents: 21,
-      jobs: 3,
-      builders: { memory: gib(60) },
+      builders: { jobs: 3, memory: gib(60) },
     });
     expect(data.whatIf.map((w: { agents: number }) => w.agents)).toEqual([1, 2, 3, 10, 20, 40]);
   });

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import { BEYOND_HEAP, RUSTC_RAM_LEAST, SLAB_PER_FILE } from "../../plan/constants.ts";
-import { type CachePlan, planHost } from "../../plan/sizing.ts";
+import { planHost } from "../../plan/sizing.ts";
 import { type Bytes, bytes, gib, mib } from "../../stacks/bytes.ts";
 import { ConfigError } from "../../stacks/issue.ts";
 import type { HostConfig } from "../../stacks/types.ts";
@@ -65,7 +66,7 @@ describe("every machine from 1 GiB to 2 TiB", () => {
       fc.property(box, (b) => {
         const plan = planned(b);
         if (plan === null) return;
-        expect(b.agents.active * plan.jobs * plan.maxTasks).toBeLessThanOrEqual(
+        expect(b.agents.active * plan.builders.jobs * plan.builders.maxTasks).toBeLessThanOrEqual(
           Math.max(b.cpus, b.agents.active),
         );
       }),
@@ -122,7 +123,7 @@ const sizes = (p: CachePlan): number[] => [
   p.bazelRemote.MemoryHigh,
   p.builders.memory,
   p.builders.rustc,
-  p.jobs * p.maxTasks,
+  p.builders.jobs * p.builders.maxTasks,
   p.maxActive,
   p.reserve,
 ];

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type CachePlan, planHost } from "../../plan/sizing.ts";
+import type { CachePlan } from "../../plan/cache-plan.ts";
+import { planHost } from "../../plan/sizing.ts";
 import { type Bytes, formatBytes, gib, goMemLimit } from "../../stacks/bytes.ts";
 import { hostOf, machine } from "./machine.ts";
 
@@ -23,9 +24,9 @@ const count = (read: (plan: CachePlan) => number) => (plan: CachePlan) => String
 
 const ROWS: Row[] = [
   ["agents sharing / building", (p) => `${p.agents.total} / ${p.agents.active}`],
-  ["cargo jobs", count((p) => p.jobs)],
-  ["moon tasks (MOON_CONCURRENCY)", count((p) => p.maxTasks)],
-  ["rustc at once", count((p) => p.builders.active * p.jobs * p.maxTasks)],
+  ["cargo jobs", count((p) => p.builders.jobs)],
+  ["moon tasks (MOON_CONCURRENCY)", count((p) => p.builders.maxTasks)],
+  ["rustc at once", count((p) => p.builders.active * p.builders.jobs * p.builders.maxTasks)],
   ["RAM per rustc", size((p) => p.builders.rustc)],
   ["maxAgents (nothing else running)", count((p) => p.maxAgents)],
   ["maxActive (beside the caches)", count((p) => p.maxActive)],

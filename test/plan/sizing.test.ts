@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { HostFacts } from "../../host/facts.ts";
-import { type CachePlan, planHost } from "../../plan/sizing.ts";
+import type { CachePlan } from "../../plan/cache-plan.ts";
+import { explain } from "../../plan/explain/explain.ts";
+import type { Term } from "../../plan/explain/term.ts";
+import { planHost, planOf } from "../../plan/sizing.ts";
+import { sizingOf } from "../../plan/sizing-context.ts";
 import { type Bytes, gib, mib } from "../../stacks/bytes.ts";
 import { disk, hostOf, machine, tib } from "./machine.ts";
 
@@ -8,6 +12,11 @@ const BIG = machine(gib(126), 32, tib(2));
 
 const plan = (facts: HostFacts, declared: Record<string, unknown> = {}): CachePlan =>
   planHost(facts, hostOf(declared), "box");
+
+function termsOf(facts: HostFacts, declared: Record<string, unknown> = {}): Term[] {
+  const sizing = sizingOf(facts, hostOf(declared), "box");
+  return explain(planOf(sizing), sizing);
+}
 
 /** The message of a refused plan, without its first line. */
 function refusal(facts: HostFacts, declared: Record<string, unknown> = {}): string {
@@ -27,8 +36,9 @@ const cacheDisks = (sccache: HostFacts["disks"]["sccache"], remote: HostFacts["d
 
 describe("agents", () => {
   test("126 GiB, 3 jobs, 2 GiB, 1 task: at most 21 build at once, if nothing else runs", () => {
-    const { maxAgents, jobs, maxTasks } = plan(BIG, { agents: { total: 40, active: 10 } });
-    expect({ maxAgents, jobs, maxTasks }).toEqual({ maxAgents: 21, jobs: 3, maxTasks: 1 });
+    const { maxAgents, builders } = plan(BIG, { agents: { total: 40, active: 10 } });
+    expect(maxAgents).toBe(21);
+    expect(builders).toMatchObject({ jobs: 3, maxTasks: 1 });
   });
 
   test.each([
@@ -40,35 +50,32 @@ describe("agents", () => {
     [16, 2, 1],
     [40, 1, 1],
   ])("%i active on 32 cores get %i jobs and %i tasks", (active, jobs, maxTasks) => {
-    const got = plan(BIG, { agents: { total: active, active } });
-    expect([got.jobs, got.maxTasks]).toEqual([jobs, maxTasks]);
+    const { builders } = plan(BIG, { agents: { total: active, active } });
+    expect([builders.jobs, builders.maxTasks]).toEqual([jobs, maxTasks]);
   });
 
   test("cores beyond the recommended pair stay free", () => {
-    const { jobs, maxTasks } = plan(machine(tib(1), 256, tib(2)), { agents: { total: 10, active: 10 } });
-    expect([jobs, maxTasks]).toEqual([4, 1]);
+    const { builders } = plan(machine(tib(1), 256, tib(2)), { agents: { total: 10, active: 10 } });
+    expect([builders.jobs, builders.maxTasks]).toEqual([4, 1]);
   });
 
   test("waiting agents take RAM, and no jobs where RAM is plenty", () => {
     const few = plan(BIG, { agents: { total: 10, active: 10 } });
     const many = plan(BIG, { agents: { total: 40, active: 10 } });
     expect(many.reserve - few.reserve).toBe(30 * mib(128));
-    expect(many.jobs).toBe(few.jobs);
+    expect(many.builders.jobs).toBe(few.builders.jobs);
   });
 
   test("without moon there is one cargo at a time", () => {
-    expect(plan(BIG, { moon: { enabled: false } })).toMatchObject({ maxTasks: 1, jobs: 12 });
+    expect(plan(BIG, { moon: { enabled: false } }).builders).toMatchObject({ maxTasks: 1, jobs: 12 });
   });
 });
 
 describe("the machine", () => {
   test("a cgroup's limit counts in place of RAM, its quota in place of cores", () => {
-    const inside = plan(machine(gib(126), 32, tib(2), { memLimit: gib(16), cpuQuota: 4.5 }));
-    const alone = plan(machine(gib(16), 4, tib(2)));
-    const { terms: _, ...numbers } = inside;
-    const { terms: __, ...same } = alone;
-    expect(numbers).toEqual(same);
-    expect(inside.terms.slice(0, 2)).toEqual([
+    const limited = machine(gib(126), 32, tib(2), { memLimit: gib(16), cpuQuota: 4.5 });
+    expect(plan(limited)).toEqual(plan(machine(gib(16), 4, tib(2))));
+    expect(termsOf(limited).slice(0, 2)).toEqual([
       { name: "memory", value: "16GiB", reason: "the cgroup's limit; the machine has 126GiB" },
       { name: "cores", value: "4", reason: "the cgroup's quota of 4.5; the machine has 32" },
     ]);
@@ -173,9 +180,15 @@ describe("bazel-remote", () => {
 
 describe("small machines", () => {
   test("one rustc gets what there is, and the term says so", () => {
-    const small = plan(machine(gib(2), 2, gib(40)));
-    expect(small.builders).toEqual({ active: 1, maxTasks: 1, jobs: 1, rustc: mib(1088), memory: mib(1088) });
-    expect(small.terms.find((t) => t.name === "rustc")?.reason).toBe(
+    const small = machine(gib(2), 2, gib(40));
+    expect(plan(small).builders).toEqual({
+      active: 1,
+      maxTasks: 1,
+      jobs: 1,
+      rustc: mib(1088),
+      memory: mib(1088),
+    });
+    expect(termsOf(small).find((t) => t.name === "rustc")?.reason).toBe(
       "one rustc or linker at work on a large crate holds about 2GiB; this machine has no room for 2GiB, large crates will swap",
     );
   });
@@ -200,7 +213,7 @@ describe("small machines", () => {
 
 describe("what the stack sets is held to its bounds", () => {
   const small = machine(gib(16), 8, gib(100));
-  const volume = "caches may fill 80 % of what is free on /dev/vda1 (/) or theirs already";
+  const volume = "caches may fill 80 % of the space on /dev/vda1 (/) that is free or theirs already";
 
   test.each<[string, Record<string, unknown>, string]>([
     [
@@ -217,7 +230,7 @@ describe("what the stack sets is held to its bounds", () => {
       `  warmbox:hosts.box.cargo.jobs
     got:      16
     expected: at most 4: 1 active × 1 task × 16 jobs × 2GiB = 32GiB, and 9.62GiB of RAM are left for rustc
-    next:     set it to 4, remove it to have it reckoned, or lower warmbox:hosts.box.agents.active`,
+    next:     set it to 4, remove it to let warmbox compute it, or lower warmbox:hosts.box.agents.active`,
     ],
     [
       "moon.concurrency",
@@ -225,7 +238,7 @@ describe("what the stack sets is held to its bounds", () => {
       `  warmbox:hosts.box.moon.concurrency
     got:      9
     expected: at most 4: 1 active × 9 tasks × 1 job × 2GiB = 18GiB, and 9.62GiB of RAM are left for rustc
-    next:     set it to 4, remove it to have it reckoned, or lower warmbox:hosts.box.agents.active`,
+    next:     set it to 4, remove it to let warmbox compute it, or lower warmbox:hosts.box.agents.active`,
     ],
     [
       "sccache.max_size",
@@ -233,7 +246,7 @@ describe("what the stack sets is held to its bounds", () => {
       `  warmbox:hosts.box.sccache.max_size
     got:      90GiB
     expected: at most 79GiB: ${volume}, beside the other cache on the same volume
-    next:     set it to 79GiB, or remove it to have it reckoned`,
+    next:     set it to 79GiB, or remove it to let warmbox compute it`,
     ],
     [
       "bazel-remote.max_size, by RAM",
@@ -241,7 +254,7 @@ describe("what the stack sets is held to its bounds", () => {
       `  warmbox:hosts.box.bazel-remote.max_size
     got:      500GiB
     expected: at most 46GiB: its index takes 1.19KiB of RAM per blob of 14KiB, and may take 4GiB, a quarter of RAM
-    next:     set it to 46GiB, or remove it to have it reckoned, or set warmbox:hosts.box.bazel-remote.mean_blob_size if your blobs are larger`,
+    next:     set it to 46GiB, or remove it to let warmbox compute it, or set warmbox:hosts.box.bazel-remote.mean_blob_size if your blobs are larger`,
     ],
     [
       "both sizes, by disk",
@@ -249,7 +262,7 @@ describe("what the stack sets is held to its bounds", () => {
       `  warmbox:hosts.box.sccache.max_size
     got:      70GiB
     expected: at most 40GiB: ${volume}, beside the other cache on the same volume
-    next:     set it to 40GiB, or remove it to have it reckoned`,
+    next:     set it to 40GiB, or remove it to let warmbox compute it`,
     ],
   ])("%s", (_, declared, message) => {
     expect(refusal(small, declared)).toBe(message);
@@ -268,7 +281,7 @@ describe("what the stack sets is held to its bounds", () => {
 });
 
 test("every number has a term with a reason", () => {
-  const { terms } = plan(BIG, { agents: { total: 40, active: 10 } });
+  const terms = termsOf(BIG, { agents: { total: 40, active: 10 } });
   expect(terms.map((t) => t.name).join(" ")).toBe(
     "memory cores reserve.system reserve.agents agents.total agents.active rustc jobs maxTasks builders maxAgents maxActive " +
       "sccache.memory sccache.max_size bazel-remote.memory bazel-remote.max_size bazel-remote.mean_blob_size " +
@@ -283,8 +296,8 @@ describe("a reason says how its number came about", () => {
     name: string,
     declared: Record<string, unknown> = {},
   ) => {
-    const found = plan(facts, declared).terms.find((t) => t.name === name);
-    return `${found?.value}: ${found?.reason}`;
+    const match = termsOf(facts, declared).find((t) => t.name === name);
+    return `${match?.value}: ${match?.reason}`;
   };
   const SMALL = machine(gib(1), 1, gib(20));
   const MIDDLE = machine(gib(32), 8, gib(40), { openFiles: 4096 });

@@ -183,8 +183,8 @@ describe("proofWords", () => {
     const words = proofWords(boxInput());
     for (const word of [
       `max_cache_size=${plan.sccache.max_size}`,
-      `jobs=${plan.jobs}`,
-      `concurrency=${plan.maxTasks}`,
+      `jobs=${plan.builders.jobs}`,
+      `concurrency=${plan.builders.maxTasks}`,
       `GOGC=${plan.bazelRemote.GOGC}`,
     ])
       expect(words).toContain(word);

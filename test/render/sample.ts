@@ -3,7 +3,7 @@ import { gib } from "../../stacks/bytes.ts";
 import { boxInput } from "./box.ts";
 
 /**
- * What the golden files are rendered from: round numbers of its own, so that they do not change when sizing does.
+ * What the golden files are rendered from: round numbers, so that they do not change when sizing does.
  */
 export function sample(
   declared: Record<string, unknown> = {},
@@ -15,8 +15,7 @@ export function sample(
     ...input,
     plan: {
       ...plan,
-      jobs: 3,
-      maxTasks: 2,
+      builders: { ...plan.builders, jobs: 3, maxTasks: 2 },
       sccache: { ...plan.sccache, max_size: gib(30) },
       bazelRemote: {
         ...plan.bazelRemote,

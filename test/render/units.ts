@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CachePlan } from "../../plan/sizing.ts";
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import { bazelRemoteUnit } from "../../render/bazel-remote/bazel-remote-unit.ts";
 import { sccacheUnit } from "../../render/sccache/sccache-unit.ts";
 import type { UnitScope } from "../../render/systemd/unit-shared.ts";

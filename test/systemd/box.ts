@@ -1,8 +1,9 @@
 /** A host in a container: the pinned binaries, the rendered settings and units of both daemons, as `up` would leave them. */
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { CachePlan } from "../../plan/cache-plan.ts";
 import { type HostPaths, hostPaths } from "../../plan/paths.ts";
-import { type CachePlan, planHost } from "../../plan/sizing.ts";
+import { planHost } from "../../plan/sizing.ts";
 import { NO_STORE } from "../../plan/store.ts";
 import { bazelRemoteConfig } from "../../render/bazel-remote/bazel-remote-config.ts";
 import { bazelRemoteEnvironment } from "../../render/bazel-remote/bazel-remote-run.ts";

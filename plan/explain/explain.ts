@@ -1,32 +1,20 @@
-import type { HostFacts } from "../host/facts.ts";
-import { formatBytes } from "../stacks/bytes.ts";
-import type { HostConfig } from "../stacks/types.ts";
-import { bazelRemoteTerms } from "./bazel-remote-terms.ts";
-import { builderSum, pairFor } from "./builders.ts";
-import * as c from "./constants.ts";
-import type { DiskRoom } from "./disk.ts";
-import type { MemoryShares } from "./memory.ts";
-import type { CachePlan } from "./sizing.ts";
+import { formatBytes } from "../../stacks/bytes.ts";
+import type { HostConfig } from "../../stacks/types.ts";
+import { builderSum, pairFor } from "../builders.ts";
+import type { CachePlan } from "../cache-plan.ts";
+import * as c from "../constants.ts";
+import type { Sizing } from "../sizing-context.ts";
+import { bazelRemoteTerms } from "./bazel-remote.ts";
 import { because, shareTerm, sizeTerm, type Term, term } from "./term.ts";
 
-type Numbers = Omit<CachePlan, "terms">;
-type Rooms = { sccache: DiskRoom; bazelRemote: DiskRoom };
-
 /** Every number of a plan with its reason, in the order of the budget. */
-export function termsOf(
-  plan: Numbers,
-  shares: MemoryShares,
-  facts: HostFacts,
-  host: HostConfig,
-  rooms: Rooms,
-): Term[] {
+export function explain(plan: CachePlan, sizing: Sizing): Term[] {
+  const { host } = sizing;
   return [
-    ...machineTerms(plan, shares, facts),
+    ...machineTerms(plan, sizing),
     ...builderTerms(plan, host),
-    ...(host.sccache.enabled ? sccacheTerms(plan, host, rooms.sccache) : []),
-    ...(host["bazel-remote"].enabled
-      ? bazelRemoteTerms(plan, host, rooms.bazelRemote, shares.bazelRemote)
-      : []),
+    ...(host.sccache.enabled ? sccacheTerms(plan, sizing) : []),
+    ...(host["bazel-remote"].enabled ? bazelRemoteTerms(plan, sizing) : []),
     term(
       "left",
       formatBytes(plan.left),
@@ -35,7 +23,7 @@ export function termsOf(
   ];
 }
 
-function machineTerms(plan: Numbers, shares: MemoryShares, facts: HostFacts): Term[] {
+function machineTerms(plan: CachePlan, { shares, facts }: Sizing): Term[] {
   const limited = facts.memLimit !== null && facts.memLimit < facts.memTotal;
   const quota = facts.cpuQuota !== null && facts.cpuQuota < facts.cpus;
   return [
@@ -49,11 +37,10 @@ function machineTerms(plan: Numbers, shares: MemoryShares, facts: HostFacts): Te
     term(
       "cores",
       String(plan.cores),
-      quota
-        ? `the cgroup's quota of ${facts.cpuQuota}; the machine has ${facts.cpus}`
-        : "processors that may be used",
+      quota ? `the cgroup's quota of ${facts.cpuQuota}; the machine has ${facts.cpus}` : "usable processors",
     ),
-    shareTerm("reserve.system", shares.system, plan.memory, c.SYSTEM_SHARE, {
+    shareTerm("reserve.system", shares.system, plan.memory, {
+      share: c.SYSTEM_SHARE,
       least: c.SYSTEM_LEAST,
       most: c.SYSTEM_MOST,
     }),
@@ -65,10 +52,10 @@ function machineTerms(plan: Numbers, shares: MemoryShares, facts: HostFacts): Te
   ];
 }
 
-function builderTerms(plan: Numbers, host: HostConfig): Term[] {
+function builderTerms(plan: CachePlan, host: HostConfig): Term[] {
   const { builders: b } = plan;
   const pair = pairFor(b.active);
-  const given = (key: string) => `set by the stack: ${key}`;
+  const declared = (key: string) => `set by the stack: ${key}`;
   const range = ([low, high]: readonly [number, number]) => (low === high ? `${low}` : `${low} to ${high}`);
   const small =
     b.rustc < c.RUSTC_RAM.value
@@ -87,16 +74,16 @@ function builderTerms(plan: Numbers, host: HostConfig): Term[] {
       String(b.jobs),
       host.cargo.jobs === undefined
         ? `cargo jobs per task: ${range(pair.jobs)} recommended for ${b.active} active, bounded by ${plan.cores} cores and by RAM`
-        : given("cargo.jobs"),
+        : declared("cargo.jobs"),
     ),
     term(
       "maxTasks",
       String(b.maxTasks),
       !host.moon.enabled
-        ? "moon is off: one cargo at a time per agent"
+        ? "moon is disabled: one cargo at a time per agent"
         : host.moon.concurrency === undefined
           ? `MOON_CONCURRENCY: ${range(pair.tasks)} recommended for ${b.active} active, within the same bounds; tasks of one worktree wait for cargo's lock anyway`
-          : given("moon.concurrency"),
+          : declared("moon.concurrency"),
     ),
     term("builders", formatBytes(b.memory), builderSum(b)),
     term(
@@ -108,19 +95,18 @@ function builderTerms(plan: Numbers, host: HostConfig): Term[] {
   ];
 }
 
-function sccacheTerms(plan: Numbers, host: HostConfig, room: DiskRoom): Term[] {
+function sccacheTerms(plan: CachePlan, { host, rooms }: Sizing): Term[] {
   return [
-    shareTerm("sccache.memory", plan.sccache.memory, plan.memory, c.SCCACHE_SHARE, {
+    shareTerm("sccache.memory", plan.sccache.memory, plan.memory, {
+      share: c.SCCACHE_SHARE,
       least: c.SCCACHE_LEAST,
       most: c.SCCACHE_MOST,
     }),
-    sizeTerm(
-      "sccache.max_size",
-      plan.sccache.max_size,
-      host.sccache.max_size,
-      room,
-      c.SCCACHE_DISK_PART,
-      null,
-    ),
+    sizeTerm("sccache.max_size", plan.sccache.max_size, {
+      declared: host.sccache.max_size,
+      room: rooms.sccache,
+      part: c.SCCACHE_DISK_PART,
+      ram: null,
+    }),
   ];
 }

@@ -1,36 +1,30 @@
-import { type Bytes, bazelRemoteGiB, bytes, formatBytes, goMemLimit } from "../stacks/bytes.ts";
-import type { HostConfig } from "../stacks/types.ts";
-import type { BazelRemotePlan } from "./bazel-remote.ts";
-import * as c from "./constants.ts";
-import type { DiskRoom } from "./disk.ts";
-import type { CachePlan } from "./sizing.ts";
+import { type Bytes, bazelRemoteGiB, bytes, formatBytes, goMemLimit } from "../../stacks/bytes.ts";
+import type { BazelRemotePlan } from "../bazel-remote.ts";
+import type { CachePlan } from "../cache-plan.ts";
+import * as c from "../constants.ts";
+import type { Sizing } from "../sizing-context.ts";
 import { because, sizeTerm, type Term, term } from "./term.ts";
 
-type Numbers = Omit<CachePlan, "terms">;
-
-/** Every number of bazel-remote with its reason. @param share most RAM that it may take */
-export function bazelRemoteTerms(plan: Numbers, host: HostConfig, room: DiskRoom, share: Bytes): Term[] {
-  return [
-    ...cacheTerms(plan, host["bazel-remote"], room, share),
-    ...memoryTerms(plan.bazelRemote),
-    ...fileTerms(plan),
-  ];
+/** Every number of bazel-remote with its reason. */
+export function bazelRemoteTerms(plan: CachePlan, sizing: Sizing): Term[] {
+  return [...cacheTerms(plan, sizing), ...memoryTerms(plan.bazelRemote), ...fileTerms(plan)];
 }
 
-function cacheTerms(
-  { bazelRemote: b, memory }: Numbers,
-  declared: HostConfig["bazel-remote"],
-  room: DiskRoom,
-  share: Bytes,
-): Term[] {
+function cacheTerms({ bazelRemote: b, memory }: CachePlan, { host, rooms, shares }: Sizing): Term[] {
+  const room = rooms.bazelRemote;
   const mean = formatBytes(b.mean_blob_size);
   const quarter = `a quarter of ${formatBytes(memory)}`;
   const byRam =
     b.max_size < room.share ? `RAM: ${quarter} / ${formatBytes(c.INDEX_ENTRY.value)} × ${mean}` : null;
-  const { max_size, mean_blob_size } = declared;
+  const { max_size, mean_blob_size } = host["bazel-remote"];
   return [
-    memoryTerm(b, share, quarter),
-    sizeTerm("bazel-remote.max_size", b.max_size, max_size, room, c.BAZEL_REMOTE_DISK_PART, byRam),
+    memoryTerm(b, shares.bazelRemote, quarter),
+    sizeTerm("bazel-remote.max_size", b.max_size, {
+      declared: max_size,
+      room,
+      part: c.BAZEL_REMOTE_DISK_PART,
+      ram: byRam,
+    }),
     mean_blob_size === undefined
       ? because("bazel-remote.mean_blob_size", mean, c.MEAN_BLOB)
       : term("bazel-remote.mean_blob_size", mean, "set by the stack"),
@@ -77,10 +71,10 @@ function memoryTerms(b: BazelRemotePlan): Term[] {
   ];
 }
 
-function fileTerms({ bazelRemote: b, agents, maxTasks, cores }: Numbers): Term[] {
-  const others = c.FILES_BASE.value + agents.total * maxTasks * c.FILES_PER_MOON.value;
-  const wanted = others + c.UPLOAD_QUEUE.value;
-  const hard = b.LimitNOFILE < wanted ? `, and ${b.LimitNOFILE} are the user's hard limit` : "";
+function fileTerms({ bazelRemote: b, agents, builders, cores }: CachePlan): Term[] {
+  const tasks = agents.total * builders.maxTasks;
+  const need = c.FILES_BASE.value + tasks * c.FILES_PER_MOON.value + c.UPLOAD_QUEUE.value;
+  const hard = b.LimitNOFILE < need ? `, and ${b.LimitNOFILE} are the user's hard limit` : "";
   const uploads = "with s3 or gcs only";
   const perCore = `${c.UPLOADERS_PER_CORE.value} × ${cores} cores`;
   const most = c.UPLOADERS_MOST;
@@ -88,7 +82,7 @@ function fileTerms({ bazelRemote: b, agents, maxTasks, cores }: Numbers): Term[]
     term(
       "LimitNOFILE",
       String(b.LimitNOFILE),
-      `${c.FILES_BASE.value} + ${c.UPLOAD_QUEUE.value} of the upload queue + ${c.FILES_PER_MOON.value} × ${agents.total * maxTasks} moon tasks = ${wanted}${hard}: ` +
+      `${c.FILES_BASE.value} + ${c.UPLOAD_QUEUE.value} of the upload queue + ${c.FILES_PER_MOON.value} × ${tasks} moon tasks = ${need}${hard}: ` +
         `${c.FILES_BASE.reason}; ${c.FILES_PER_MOON.reason}`,
     ),
     because(
