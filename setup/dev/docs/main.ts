@@ -1,42 +1,81 @@
-/** `./warmbox docs`: writes the generated pages of docs/. With `--check` it writes nothing and fails if a page is stale. */
+/** `./warmbox docs`: writes the generated pages and the transcripts of docs/. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configurationPages } from "./configuration.ts";
+import { liveTranscripts, pagesWith, stableTranscripts } from "./record.ts";
+import { terminalPicture } from "./terminal.ts";
+import { transcriptOf } from "./transcripts.ts";
+
+const HELP = `Writes the generated pages of docs/ and the transcripts that every run prints alike.
+
+./warmbox docs
+
+  --record   also the other transcripts, from a box that is set up in a temporary home (two minutes)
+  --check    writes nothing; the exit code is 1 if a generated page is stale
+  --help     this text
+`;
+
+const PICTURE = "docs/terminal.svg";
+
+/** Transcripts in the picture of a terminal, with their pages. */
+const PICTURED = [
+  { name: "up", page: "docs/getting-started.md" },
+  { name: "status", page: "docs/operations.md" },
+] as const;
+
+/** Everything that follows from the schema and the recorded transcripts, by path from the project's directory. */
+async function generatedPages(root: string): Promise<Map<string, string>> {
+  const recorded = await Promise.all(
+    PICTURED.map(async ({ name, page }) => transcriptOf(await readFile(join(root, page), "utf8"), name)),
+  );
+  return configurationPages().set(PICTURE, terminalPicture(recorded));
+}
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** Generated pages whose text on disk differs, by path from the project's directory. */
 export async function stalePages(root: string = ROOT): Promise<string[]> {
-  const pages = await Promise.all(
-    [...configurationPages()].map(async ([path, text]) =>
-      (await textOf(join(root, path))) === text ? [] : [path],
-    ),
+  return await differentFiles(root, await generatedPages(ROOT));
+}
+
+async function differentFiles(root: string, pages: ReadonlyMap<string, string>): Promise<string[]> {
+  const entries = await Promise.all(
+    [...pages].map(async ([path, text]) => ((await textOf(join(root, path))) === text ? [] : [path])),
   );
-  return pages.flat();
+  return entries.flat();
 }
 
 async function textOf(path: string): Promise<string> {
   return await readFile(path, "utf8").catch(() => "");
 }
 
-async function writePages(paths: readonly string[]): Promise<void> {
-  const pages = configurationPages();
+async function writePages(pages: ReadonlyMap<string, string>): Promise<string[]> {
+  const paths = await differentFiles(ROOT, pages);
   for (const path of paths) {
     await mkdir(dirname(join(ROOT, path)), { recursive: true });
     await writeFile(join(ROOT, path), pages.get(path) ?? "");
   }
+  return paths;
+}
+
+async function check(): Promise<void> {
+  const stale = await stalePages();
+  for (const path of stale) process.stderr.write(`docs: ${path} is stale; next: ./warmbox docs\n`);
+  process.exitCode = stale.length === 0 ? 0 : 1;
+}
+
+async function write(isRecorded: boolean): Promise<void> {
+  const live = isRecorded ? await liveTranscripts(ROOT) : [];
+  const transcripts = pagesWith(ROOT, new Map([...(await stableTranscripts(ROOT)), ...live]));
+  const paths = [...(await writePages(transcripts)), ...(await writePages(await generatedPages(ROOT)))];
+  process.stdout.write(paths.length === 0 ? "docs: up to date\n" : `docs: wrote ${paths.join(", ")}\n`);
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const stale = await stalePages();
-  if (args.includes("--check")) {
-    for (const path of stale) process.stderr.write(`docs: ${path} is stale; next: ./warmbox docs\n`);
-    process.exitCode = stale.length === 0 ? 0 : 1;
-    return;
-  }
-  await writePages(stale);
-  process.stdout.write(stale.length === 0 ? "docs: up to date\n" : `docs: wrote ${stale.join(", ")}\n`);
+  if (args.includes("--help")) process.stdout.write(HELP);
+  else if (args.includes("--check")) await check();
+  else await write(args.includes("--record"));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.slice(2));
