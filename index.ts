@@ -44,7 +44,9 @@ const s3 = await sharedS3(declared, (name) => config.getSecret(name)).catch(refu
 /** What each host got, by its name in the stack. */
 export const hosts = await Promise.resolve()
   .then(() => ({
-    ...Object.fromEntries(boxes.map((box) => [box.host.name, new BuildHost(box, s3).summary])),
+    ...Object.fromEntries(
+      boxes.map((box) => [box.host.name, new BuildHost(box.host.name, { description: box, s3 }).summary]),
+    ),
     ...leaveUnreachable(unreachable, s3),
   }))
   .catch(refuse);

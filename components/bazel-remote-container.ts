@@ -11,7 +11,7 @@ import {
 } from "../render/bazel-remote/bazel-remote-container.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { endpoints } from "./bazel-remote.ts";
-import type { TierArgs } from "./build-host.ts";
+import type { TierArgs } from "./description.ts";
 import { hostResource, type Ownership, overStore } from "./host-resource.ts";
 
 /**
@@ -31,9 +31,7 @@ export class BazelRemoteContainer extends pulumi.ComponentResource {
     const shown = endpoints(args);
     super("warmbox:index:BazelRemoteContainer", name, shown, opts);
     const files = hostResource(resource(args, "bazel-remote", bazelRemoteFilesScript), { parent: this });
-    const provider = new docker.Provider(`${name}-docker`, dockerReach(args.input.host, choiceOf(args)), {
-      parent: this,
-    });
+    const provider = new docker.Provider(`${name}-docker`, providerArgs(args), { parent: this });
     const image = new docker.RemoteImage(
       `${name}-image`,
       { name: choiceOf(args).image, keepLocally: true },
@@ -64,6 +62,15 @@ function resource(args: TierArgs, name: string, render: (input: ContainerInput) 
   const script = (ownership: Ownership) =>
     overStore(args, (store) => render({ ...args.input, store, container, ...ownership }));
   return { host: args.host, resource: name, script };
+}
+
+/** Unknown as long as the host's address is. */
+function providerArgs(args: TierArgs): docker.ProviderArgs {
+  const reach = dockerReach(args.input.host, choiceOf(args));
+  const { prefix } = args.host;
+  return pulumi.Output.isInstance(prefix) && reach.host !== undefined
+    ? { ...reach, host: prefix.apply(() => reach.host as string) }
+    : reach;
 }
 
 /** Only what the store's keys are told by may be unknown before they are there. */

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { bazelRemoteScript } from "../render/bazel-remote/bazel-remote-resource.ts";
 import { bazelRemoteGiB } from "../stacks/bytes.ts";
-import type { TierArgs } from "./build-host.ts";
+import type { TierArgs } from "./description.ts";
 import { hostResource, type Ownership, overStore } from "./host-resource.ts";
 
 /**
@@ -30,7 +30,7 @@ export class BazelRemote extends pulumi.ComponentResource {
 }
 
 /** What both kinds of it show: addresses, and the cap in whole GiB. */
-export function endpoints({ input }: TierArgs) {
+export function endpoints({ input }: Pick<TierArgs, "input">) {
   const { grpc_address, http_address } = input.host["bazel-remote"];
   const maxSize = `${bazelRemoteGiB(input.plan.bazelRemote.max_size, "floor")}GiB`;
   return { grpcAddress: grpc_address, httpAddress: http_address, maxSize };

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { cargoScript } from "../render/cargo/cargo-resource.ts";
-import type { TierArgs } from "./build-host.ts";
+import type { TierArgs } from "./description.ts";
 import { hostResource } from "./host-resource.ts";
 
 /**

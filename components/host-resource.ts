@@ -1,24 +1,8 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Observed } from "../host/facts.ts";
 import { generationFor } from "../plan/generation.ts";
 import type { Store } from "../plan/store.ts";
-
-/** What every resource of one host shares. */
-export interface HostConnection {
-  /** The host's name in the stack. */
-  readonly name: string;
-  /** The stack that owns what it applies. */
-  readonly owner: string;
-  /** Argv prefix that runs `sh -s -- WORDS` on the host. */
-  readonly prefix: readonly string[];
-  /** Which machine and user that is, see hostAddress in host/reach.ts: what was applied there is removed when it changes. */
-  readonly address: string;
-  /** What the host's ledgers said when the program probed it. */
-  readonly observed: Observed;
-  /** Epoch seconds of this run: the generation of a resource that has no ledger. */
-  readonly nowSeconds: number;
-}
+import type { HostConnection } from "./description.ts";
 
 /** The two words that a script's `resource` line carries. */
 export interface Ownership {
@@ -35,8 +19,8 @@ export interface HostResourceArgs {
   readonly script: (ownership: Ownership) => pulumi.Input<string>;
   /** What of its output goes to Pulumi's display; default nothing, since a script's output belongs to its failure. */
   readonly logging?: local.Logging;
-  /** Runs the script; default the host's own prefix. */
-  readonly interpreter?: readonly string[];
+  /** Runs the script; default: the host's own prefix. */
+  readonly interpreter?: pulumi.Input<readonly string[]>;
 }
 
 /**
@@ -50,13 +34,14 @@ export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResource
   const { host, resource } = args;
   const ledger = host.observed.ledgers[resource];
   const generation = generationFor(ledger, host.owner, host.nowSeconds);
+  const script = () => args.script({ owner: host.owner, generation });
   const command = new local.Command(
     `${host.name}-${resource}`,
     {
-      interpreter: [...(args.interpreter ?? host.prefix)],
+      interpreter: (args.interpreter ?? host.prefix) as pulumi.Input<string[]>,
       create: "apply",
       delete: "remove",
-      stdin: args.script({ owner: host.owner, generation }),
+      stdin: host.scripts === undefined ? script() : host.scripts.apply(() => script() as string),
       triggers: [host.address],
       logging: args.logging ?? local.Logging.None,
       addPreviousOutputInEnv: false,
@@ -66,6 +51,12 @@ export function hostResource(args: HostResourceArgs, opts: pulumi.CustomResource
   for (const warning of warningsFor(host, resource)) pulumi.log.warn(warning, command);
   return command;
 }
+
+/** Shows a resource as the state has it, whatever the program declares. */
+export const unchanged: pulumi.ResourceTransformation = ({ props, opts }) => ({
+  props,
+  opts: pulumi.mergeOptions(opts, { ignoreChanges: ["*"] }),
+});
 
 /** Renders over the store behind the caches: at once where it is known, else when its bucket and keys are. */
 export function overStore<T = string>(

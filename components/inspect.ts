@@ -3,103 +3,101 @@ import type { Probe } from "../host/facts.ts";
 import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
 import { hostAddress, reachPrefix } from "../host/reach.ts";
 import { scriptText } from "../host/scripts.ts";
-import { decideHost } from "../plan/host-decisions.ts";
+import { decideHost, type HostContext } from "../plan/host-decisions.ts";
 import { localIssues } from "../plan/host-issues.ts";
 import { PLACEHOLDER_FACTS } from "../plan/placeholder-facts.ts";
 import { LIBRARY_SCRIPTS, type LibrarySums } from "../render/lib/library-resource.ts";
 import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
-import type { BuildHostArgs } from "./build-host.ts";
-import type { UnreachableHost } from "./unreachable.ts";
+import type { HostDescription } from "./description.ts";
+
+/** A host that did not answer. */
+export interface UnreachableHost {
+  /** Complete: host, user, ssh's words, next step. */
+  readonly message: string;
+  /** Its resources, from the stack's facts about it or from placeholder facts. */
+  readonly box: HostDescription;
+  /** True if the stack declares all of its facts, so that a preview can show what would change. */
+  readonly declared: boolean;
+}
 
 /** What a stack's hosts answered. */
 export interface Fleet {
-  readonly boxes: BuildHostArgs[];
+  readonly boxes: HostDescription[];
   readonly unreachable: UnreachableHost[];
 }
 
+/** One host, to be probed. */
+export type HostQuestion = Omit<HostContext, "facts"> & { readonly library: LibrarySums };
+
+/** One host and its answer to the probe. */
+export type ProbedHost = HostQuestion & { readonly probe: Probe };
+
 /**
- * Probes every host of a stack at once and makes each one's plan: all that a program must know before it declares its
- * first resource. One spawned process per host; nothing is changed.
- * @throws Error with every host that answered and does not add up, one after the other; or where none can be spoken of
+ * Probes every host of a stack at once and decides everything about each, before the program declares its first
+ * resource. One spawned process per host; nothing is changed.
+ * @throws Error with every host that answered and cannot be what the stack declares; or if there is no host to work on
  */
 export async function inspectFleet(stack: StackConfig, owner: string): Promise<Fleet> {
   const library = librarySums();
-  const found = await Promise.allSettled(
-    Object.entries(stack.hosts).map(async ([name, host]) =>
-      inspectHost({ name, host, stack, owner, library }),
-    ),
+  const settled = await Promise.allSettled(
+    Object.entries(stack.hosts).map(([name, host]) => inspectHost({ name, host, stack, owner, library })),
   );
-  const faults = found.flatMap((one) => (one.status === "rejected" ? [messageOf(one.reason)] : []));
-  const answers = found.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  const boxes = answers.flatMap((one) => ("box" in one ? [] : [one]));
-  const unreachable = answers.flatMap((one) => ("box" in one ? [one] : []));
-  const nobody = boxes.length === 0 && !unreachable.some((one) => one.declared);
-  if (nobody || faults.length > 0) faults.push(...unreachable.map(({ message }) => message));
-  if (faults.length > 0) throw new Error(faults.join("\n"));
+  const mistakes = settled.flatMap((host) => (host.status === "rejected" ? [messageOf(host.reason)] : []));
+  const answers = settled.flatMap((host) => (host.status === "fulfilled" ? [host.value] : []));
+  const boxes = answers.flatMap((answer) => ("box" in answer ? [] : [answer]));
+  const unreachable = answers.flatMap((answer) => ("box" in answer ? [answer] : []));
+  const isEmpty = boxes.length === 0 && !unreachable.some(({ declared }) => declared);
+  if (isEmpty || mistakes.length > 0) mistakes.push(...unreachable.map(({ message }) => message));
+  if (mistakes.length > 0) throw new Error(mistakes.join("\n"));
   return { boxes, unreachable };
 }
 
-/** One host of a stack, for what looks at each by itself. @throws Error where it does not answer or add up */
-export async function inspectOne(stack: StackConfig, name: string, host: HostConfig): Promise<BuildHostArgs> {
-  const found = await inspectHost({ name, host, stack, owner: "nobody", library: librarySums() });
-  if ("box" in found) throw new Error(found.message);
-  return found;
+/** One host of a stack, for a command that works on each by itself. @throws Error if it does not answer or is refused */
+export async function inspectOne(
+  stack: StackConfig,
+  name: string,
+  host: HostConfig,
+): Promise<HostDescription> {
+  const answer = await inspectHost({ name, host, stack, owner: "nobody", library: librarySums() });
+  if ("box" in answer) throw new Error(answer.message);
+  return answer;
 }
 
-async function inspectHost(known: Omit<HostDescription, "probe">): Promise<BuildHostArgs | UnreachableHost> {
-  const { name, host } = known;
-  const faults = localIssues(name, host, process.getuid?.());
-  if (faults.length > 0) throw new ConfigError(faults);
+/** Probes one host. @throws ConfigError if it cannot be what the stack declares */
+export async function inspectHost(question: HostQuestion): Promise<HostDescription | UnreachableHost> {
+  const { name, host } = question;
+  const issues = localIssues(name, host, process.getuid?.());
+  if (issues.length > 0) throw new ConfigError(issues);
   try {
-    const box = describeHost({ ...known, probe: await probeHost(name, host) });
-    return { ...box, ...(await containerComponent(box)) };
+    return describeHost({ ...question, probe: await probeHost(name, host) });
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
-    const { box, ...rest } = describeUnreachable(known, error.message);
-    return { ...rest, box: { ...box, ...(await containerComponent(box)) } };
+    return { ...describePlaceholder(question), message: error.message };
   }
 }
 
-/** `@pulumi/docker` is loaded only here, and only for a host that wants it. */
-async function containerComponent({ input }: BuildHostArgs): Promise<Partial<BuildHostArgs>> {
-  if (input.container === undefined) return {};
-  const { BazelRemoteContainer } = await import("./bazel-remote-container.ts");
-  return { BazelRemoteContainer };
-}
-
-/** A host that did not answer, from what its stack declares of it; where that is not enough, from stand-in facts. */
-function describeUnreachable(known: Omit<HostDescription, "probe">, message: string): UnreachableHost {
-  const { name, host } = known;
+/** A host that cannot be probed: from what its stack declares, and if that is incomplete, from placeholder facts. */
+export function describePlaceholder(question: HostQuestion): Omit<UnreachableHost, "message"> {
+  const { name, host } = question;
   try {
-    const probe = declaredFacts(name, host);
-    return { message, declared: true, box: describeHost({ ...known, probe }) };
+    return { declared: true, box: describeHost({ ...question, probe: declaredFacts(name, host) }) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const probe = declaredFacts(name, { ...host, facts: PLACEHOLDER_FACTS });
-    return { message, declared: false, box: describeHost({ ...known, probe }) };
+    return { declared: false, box: describeHost({ ...question, probe }) };
   }
 }
 
-/** Everything that one host's declaration depends on. */
-export interface HostDescription {
-  readonly name: string;
-  readonly host: HostConfig;
-  readonly stack: StackConfig;
-  readonly owner: string;
-  readonly library: BuildHostArgs["library"];
-  readonly probe: Probe;
-}
-
 /**
- * From a probe to the arguments of {@link BuildHost}. Pure but for the clock.
+ * From a probe to everything that the host's resources are declared from. Pure but for the clock.
  * @throws ConfigError if the host cannot be what the stack declares
  * @throws Error if there is no usable binary of a tool
  */
-export function describeHost({ probe, ...description }: HostDescription): BuildHostArgs {
-  const { name, host, stack, owner, library } = description;
+export function describeHost({ probe, ...question }: ProbedHost): HostDescription {
+  const { name, host, stack, owner, library } = question;
   const { facts, observed } = probe;
-  const { settings, ...decisions } = decideHost({ ...description, facts });
+  const { settings, ...decisions } = decideHost({ ...question, facts });
   const nowSeconds = Math.floor(Date.now() / 1000);
   return {
     ...decisions,

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { sessionVariables } from "../render/moon/moon-env.ts";
 import { moonScript } from "../render/moon/moon-resource.ts";
-import type { TierArgs } from "./build-host.ts";
+import type { TierArgs } from "./description.ts";
 import { hostResource } from "./host-resource.ts";
 
 /**

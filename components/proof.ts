@@ -7,7 +7,7 @@ import { proofResourceScript } from "../render/lib/proof-resource.ts";
 import type { ResourceInput } from "../render/lib/resource.ts";
 import { moonScript } from "../render/moon/moon-resource.ts";
 import { sccacheScript } from "../render/sccache/sccache-resource.ts";
-import type { TierArgs } from "./build-host.ts";
+import type { TierArgs } from "./description.ts";
 import { hostResource } from "./host-resource.ts";
 
 /** A proof of one host. */

@@ -4,8 +4,8 @@ import type { EmbeddedServer } from "../plan/host-decisions.ts";
 import type { Store } from "../plan/store.ts";
 import { s3CredentialsScript, s3OwnCredentialsScript } from "../render/s3/s3-credentials.ts";
 import type { StackConfig } from "../stacks/types.ts";
-import type { HostS3, TierArgs } from "./build-host.ts";
-import { type HostConnection, hostResource, type Ownership } from "./host-resource.ts";
+import type { HostConnection, SharedS3, TierArgs } from "./description.ts";
+import { hostResource, type Ownership } from "./host-resource.ts";
 import { keysMark, type S3KeyInputs, stackKeys } from "./s3-keys.ts";
 import { S3Server } from "./s3-server.ts";
 
@@ -18,18 +18,18 @@ import { S3Server } from "./s3-server.ts";
 export async function sharedS3(
   stack: StackConfig,
   secret: (name: string) => pulumi.Output<string> | undefined,
-): Promise<HostS3 | undefined> {
+): Promise<SharedS3 | undefined> {
   const { s3 } = stack;
   if (s3 === undefined) return undefined;
   if (s3.kind !== "create") return { keys: stackKeys(s3, secret), dependsOn: [] };
   const { S3Bucket } = await import("./s3-bucket.ts");
-  const made = new S3Bucket("s3", { s3 });
+  const made = new S3Bucket("s3", s3);
   return { keys: made.keys, bucket: made.bucket, policyArn: made.policyArn, dependsOn: [made] };
 }
 
 /** What {@link S3Backend} is made from: a tier's arguments, what the hosts share, and the embedded server if it is here. */
 export interface S3BackendArgs extends TierArgs {
-  readonly shared: HostS3;
+  readonly shared: SharedS3;
   readonly server?: EmbeddedServer;
 }
 

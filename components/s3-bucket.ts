@@ -1,12 +1,15 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { z } from "zod";
+import { parseStackConfig } from "../stacks/config.ts";
+import type { s3Schema } from "../stacks/schema/store.ts";
 import type { S3Config } from "../stacks/types.ts";
 import type { S3KeyInputs } from "./s3-keys.ts";
 
-/** What {@link S3Bucket} is made from: the stack's `s3` with `kind: create`. */
-export interface S3BucketArgs {
-  readonly s3: Extract<S3Config, { kind: "create" }>;
-}
+type BucketConfig = Extract<S3Config, { kind: "create" }>;
+
+/** What {@link S3Bucket} is made from: the keys of a stack's `s3` with `kind: create`; `region` is required. */
+export type S3BucketArgs = Omit<Extract<z.input<typeof s3Schema>, { kind: "create" }>, "kind">;
 
 /** Parts of an upload that was never finished are paid for until they are dropped; no upload here lasts an hour. */
 const ABORT_DAYS = 1;
@@ -16,10 +19,13 @@ const ABORT_DAYS = 1;
  * role that the hosts have. Imported only by a stack that makes a bucket.
  *
  * ```ts
- * new S3Bucket("s3", { s3: { kind: "create", region: "eu-central-1", prefix: "warmbox", ... } });
+ * const bucket = new S3Bucket("cache", { region: "eu-central-1" });
+ * new BuildHost("forge", { s3: bucket });
  * ```
  */
 export class S3Bucket extends pulumi.ComponentResource {
+  /** Its configuration with every default. */
+  public readonly config: BucketConfig;
   /** Its name. */
   public readonly bucket: pulumi.Output<string>;
   /** Keys of the new user; undefined with `credentials: role`. */
@@ -27,7 +33,9 @@ export class S3Bucket extends pulumi.ComponentResource {
   /** ARN of the policy to attach to the hosts' role; undefined with keys. */
   public readonly policyArn: pulumi.Output<string> | undefined;
 
-  constructor(name: string, { s3 }: S3BucketArgs, opts?: pulumi.ComponentResourceOptions) {
+  /** @throws RunError with every mistake in `args` */
+  constructor(name: string, args: S3BucketArgs, opts?: pulumi.ComponentResourceOptions) {
+    const s3 = checkedConfig(args);
     super("warmbox:index:S3Bucket", name, { s3 }, opts);
     const provider = new aws.Provider(`${name}-aws`, { region: s3.region }, { parent: this });
     const child = { parent: this, provider };
@@ -44,10 +52,19 @@ export class S3Bucket extends pulumi.ComponentResource {
     closed(name, bucket, child);
     expiring(name, bucket, s3.expire_days, child);
     const access = allowed(bucket.arn, s3.prefix);
+    this.config = s3;
     this.bucket = bucket.bucket;
     this.keys = s3.credentials === "keys" ? userKeys(name, access, child) : undefined;
     this.policyArn = s3.credentials === "role" ? rolePolicy(name, access, child) : undefined;
     this.registerOutputs({ bucket: this.bucket, policyArn: this.policyArn });
+  }
+}
+
+function checkedConfig(args: S3BucketArgs): BucketConfig {
+  try {
+    return parseStackConfig({ s3: { ...args, kind: "create" } }).s3 as BucketConfig;
+  } catch (error) {
+    throw new pulumi.RunError((error as Error).message);
   }
 }
 

@@ -27,10 +27,7 @@ export function stackKeys(
 ): S3KeyInputs | undefined {
   const [accessKeyId, secretAccessKey] = [secret("s3AccessKeyId"), secret("s3SecretAccessKey")];
   if (accessKeyId !== undefined && secretAccessKey !== undefined)
-    return {
-      accessKeyId: oneWord("s3AccessKeyId", accessKeyId),
-      secretAccessKey: oneWord("s3SecretAccessKey", secretAccessKey),
-    };
+    return checkedKeys({ accessKeyId, secretAccessKey });
   const half = accessKeyId !== undefined || secretAccessKey !== undefined;
   const needed = (s3?.kind === "existing" || s3?.kind === "endpoint") && s3.credentials === "keys";
   if (!half && !needed) return undefined;
@@ -44,11 +41,18 @@ export function stackKeys(
   );
 }
 
-/** @throws RunError, once the value is known, where it cannot be a key */
-function oneWord(name: string, secret: pulumi.Output<string>): pulumi.Output<string> {
-  return secret.apply((value) => {
-    const found = keyIssue(name, value);
-    if (found !== undefined) throw new pulumi.RunError(found);
+/** Both halves as secrets, each of which fails the program once it is known and cannot be a key. */
+export function checkedKeys({ accessKeyId, secretAccessKey }: S3KeyInputs): S3KeyInputs {
+  return {
+    accessKeyId: checkedKey("s3AccessKeyId", accessKeyId),
+    secretAccessKey: checkedKey("s3SecretAccessKey", secretAccessKey),
+  };
+}
+
+function checkedKey(name: string, key: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi.secret(key).apply((value) => {
+    const mistake = keyIssue(name, value);
+    if (mistake !== undefined) throw new pulumi.RunError(mistake);
     return value;
   });
 }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { s3Directory, s3ServerScript } from "../render/s3/s3-server.ts";
 import type { S3Config } from "../stacks/types.ts";
-import type { TierArgs } from "./build-host.ts";
+import type { TierArgs } from "./description.ts";
 import { hostResource, type Ownership, overStore } from "./host-resource.ts";
 
 /** What the embedded S3 server of one host is made from. */

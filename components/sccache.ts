@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { sccacheScript } from "../render/sccache/sccache-resource.ts";
 import { formatBytes } from "../stacks/bytes.ts";
-import type { TierArgs } from "./build-host.ts";
+import type { TierArgs } from "./description.ts";
 import { hostResource, type Ownership, overStore } from "./host-resource.ts";
 
 /**

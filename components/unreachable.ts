@@ -1,15 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BuildHost, type BuildHostArgs, type HostS3 } from "./build-host.ts";
-
-/** A host that did not answer. */
-export interface UnreachableHost {
-  /** Complete: host, user, ssh's words, next step. */
-  readonly message: string;
-  /** Its resources, from the stack's facts of it or from stand-in facts (stand-in.ts). */
-  readonly box: BuildHostArgs;
-  /** Whether the stack declares all of its facts, so that a preview can tell what would change. */
-  readonly declared: boolean;
-}
+import { BuildHost } from "./build-host.ts";
+import type { SharedS3 } from "./description.ts";
+import { unchanged } from "./host-resource.ts";
+import type { UnreachableHost } from "./inspect.ts";
 
 /**
  * Lets a run go on with the hosts that answer. In a preview the others' resources stay declared, as the state has them,
@@ -19,7 +12,7 @@ export interface UnreachableHost {
  */
 export function leaveUnreachable(
   hosts: readonly UnreachableHost[],
-  shared: HostS3 | undefined,
+  shared: SharedS3 | undefined,
 ): Record<string, string> {
   for (const host of hosts) {
     if (pulumi.runtime.isDryRun()) preview(host, shared);
@@ -28,19 +21,16 @@ export function leaveUnreachable(
   return Object.fromEntries(hosts.map(({ box }) => [box.host.name, "did not answer"]));
 }
 
-function preview({ message, box, declared }: UnreachableHost, shared: HostS3 | undefined): void {
-  const opts = declared ? {} : { transformations: [asItStands] };
+function preview({ message, box, declared }: UnreachableHost, shared: SharedS3 | undefined): void {
+  const opts = declared ? {} : { transformations: [unchanged] };
   const shown = declared
     ? `previewed from hosts.${box.host.name}.facts: what its ledgers and files say is not known, so every resource of it shows a new generation; up will not change it before it answers`
     : "what would change on it is not known, so it is shown unchanged; up will end with an error for it, and go on with the hosts that answer";
-  pulumi.log.warn(`${message}\n  ${shown}`, new BuildHost(box, shared, opts));
+  pulumi.log.warn(
+    `${message}\n  ${shown}`,
+    new BuildHost(box.host.name, { description: box, s3: shared }, opts),
+  );
 }
-
-/** Inputs stay those of the state, whatever the program says. */
-const asItStands: pulumi.ResourceTransformation = ({ props, opts }) => ({
-  props,
-  opts: pulumi.mergeOptions(opts, { ignoreChanges: ["*"] }),
-});
 
 /**
  * A rejection that nobody handles is Pulumi's own way to let a program run on and fail: it is shown at once, what is

@@ -66,8 +66,8 @@ export function decideHost(context: HostContext): HostDecisions {
   const choices = enabledTools(host, chooseTools(facts, host, { s3: stack.s3 !== undefined }));
   refuseMissing(name, choices);
   const settings = hostSettings(context, choices);
-  const faults = hostIssues({ name, host, facts, paths: settings.paths, kind: settings.kind });
-  if (faults.length > 0) throw new ConfigError(faults);
+  const issues = hostIssues({ name, host, facts, paths: settings.paths, kind: settings.kind });
+  if (issues.length > 0) throw new ConfigError(issues);
   const container = containerOf(context);
   return {
     settings: { ...settings, ...(container ? { container } : {}) },

@@ -29,7 +29,7 @@ async function installedVersion(dir: string): Promise<string | null> {
 
 async function packedMoon(root: string, name: string, dir: string): Promise<string> {
   const spec = `${name}@${PINNED.moon}`;
-  const integrity = lockedIntegrity(await readFile(join(root, "package-lock.json"), "utf8"), name);
+  const integrity = lockedIntegrity(await readLock(root), name);
   if (!integrity) {
     throw new Error(
       `package-lock.json holds no checksum of ${spec}. Give the binary in the stack file: ` +
@@ -46,6 +46,12 @@ async function packedMoon(root: string, name: string, dir: string): Promise<stri
   if (found !== integrity)
     throw new Error(`${spec} has integrity ${found}, package-lock.json says ${integrity}`);
   return await unpack(archive, "moon", dir);
+}
+
+/** The clone's lock file; an installed package has moon's part of it. */
+async function readLock(root: string): Promise<string> {
+  const own = join(import.meta.dirname, "moon-lock.json");
+  return await readFile(own, "utf8").catch(() => readFile(join(root, "package-lock.json"), "utf8"));
 }
 
 /** The integrity that package-lock.json records for a package at moon's pinned version; null if none. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { BazelRemoteContainer, dockerReach } from "../../components/bazel-remote-container.ts";
+import { dockerReach } from "../../components/bazel-remote-container.ts";
 import { BuildHost } from "../../components/build-host.ts";
 import { describeHost } from "../../components/inspect.ts";
 import type { HostFacts, Observed } from "../../host/facts.ts";
@@ -27,14 +27,13 @@ function boxOf({ declared = {}, facts = {}, stack = {}, observed = INTACT }: Box
   const probe = { facts: machine(gib(16), 8, gib(400), { docker: "27.5.1", ...facts }), observed };
   return {
     ...describeHost({ name: "box", host, stack: parsed, owner: "local", library, probe }),
-    BazelRemoteContainer,
   };
 }
 
 async function resourcesOf(box: Box = {}): Promise<Recorded[]> {
   const computed = (type: string) =>
     type === "docker:index/remoteImage:RemoteImage" ? { imageId: IMAGE_ID } : {};
-  return await record(TYPES, () => void new BuildHost(boxOf(box)), computed);
+  return await record(TYPES, () => void new BuildHost("box", { description: boxOf(box) }), computed);
 }
 
 async function inputsOf(type: string, name: string, box: Box = {}): Promise<Record<string, unknown>> {

@@ -20,7 +20,7 @@ const boxOf = (
 ) => described({ host, observed, facts });
 
 async function resourcesOf(...args: Parameters<typeof boxOf>): Promise<Recorded[]> {
-  return await record(OURS, () => void new BuildHost(boxOf(...args)));
+  return await record(OURS, () => void new BuildHost("box", { description: boxOf(...args) }));
 }
 
 const short = (named: string): string => named.replace(/^.*:/, "");
@@ -82,8 +82,8 @@ describe("BuildHost", () => {
   it("exports what the host got, which is what it registers", async () => {
     const box = boxOf();
     let summary: unknown;
-    const resources = await record(OURS, () => {
-      summary = new BuildHost(box).summary;
+    const resources = await record(OURS, async () => {
+      summary = await resolve(new BuildHost("box", { description: box }).summary);
     });
     expect(summary).toEqual({
       scope: "user",

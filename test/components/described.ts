@@ -1,4 +1,4 @@
-import type { BuildHostArgs } from "../../components/build-host.ts";
+import type { HostDescription } from "../../components/description.ts";
 import { describeHost } from "../../components/inspect.ts";
 import type { HostFacts, Observed } from "../../host/facts.ts";
 import { gib } from "../../stacks/bytes.ts";
@@ -17,7 +17,7 @@ export type Declared = {
 const library = { "prove.sh": "c0", "supervise.sh": "b0", "warmbox.sh": "a0" };
 
 /** The arguments of the component of a machine with 16 GiB, 8 cores and 400 GiB of disk. */
-export function described({ host = {}, stack = {}, facts = {}, observed }: Declared = {}): BuildHostArgs {
+export function described({ host = {}, stack = {}, facts = {}, observed }: Declared = {}): HostDescription {
   const config = parseStackConfig({ hosts: { box: host }, ...stack });
   const box = config.hosts.box;
   if (box === undefined) throw new Error("no host box");

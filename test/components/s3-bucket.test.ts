@@ -43,7 +43,7 @@ async function created(s3: object = {}): Promise<Recorded[]> {
   const library = { "prove.sh": "c0", "supervise.sh": "b0", "warmbox.sh": "a0" };
   const box = describeHost({ name: "box", host, stack, owner: "local", library, probe });
   const program = async () => {
-    const made = new BuildHost(box, await sharedS3(stack, () => undefined));
+    const made = new BuildHost("box", { description: box, s3: await sharedS3(stack, () => undefined) });
     summary = await new Promise((done) => pulumi.output(made.summary).apply(done));
   };
   return await record(TYPES, program, computed);

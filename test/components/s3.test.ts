@@ -34,7 +34,10 @@ async function resourcesOf({ s3, hosts = { box: {} }, secrets = {}, observed }: 
     const secret = (name: string) => (secrets[name] === undefined ? undefined : pulumi.secret(secrets[name]));
     const shared = await sharedS3(stack, secret);
     for (const [name, host] of Object.entries(stack.hosts))
-      new BuildHost(describeHost({ name, host, stack, owner: "s3", library, probe }), shared);
+      new BuildHost(name, {
+        description: describeHost({ name, host, stack, owner: "s3", library, probe }),
+        s3: shared,
+      });
   });
 }
 
