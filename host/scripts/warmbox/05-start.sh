@@ -1,51 +1,54 @@
 # --- small tools and the start: what every part uses, and the first line of a script
+# Variables: wb_NAME is of the whole run; line_NAME, step_NAME, file_NAME and service_NAME are the fields of the record
+# in hand; any other is local. A comment "into NAME" names a result: a variable of the caller's.
 
-# Keeps VALUE as wb_NAME_INDEX: sh has no arrays.
+# Keeps value $3 as number $2 of the list $1: sh has no arrays.
 wb_set() { eval "wb_$1_$2=\$3"; }
 
-# Reads wb_NAME_INDEX into wb_got.
-wb_get() { eval "wb_got=\$wb_$1_$2"; }
+# Number $2 of the list $1, into wb_value.
+wb_get() { eval "wb_value=\$wb_$1_$2"; }
 
-# A short rest; older sleeps know whole seconds only.
+# A short pause; older sleeps take whole seconds only.
 wb_pause() { sleep 0.1 2>/dev/null || sleep 1; }
 
-# sha256 of a file's bytes, into wb_sha.
+# sha256 of a file's bytes, into sha.
 wb_hash() {
-  wb_sha=$(sha256sum <"$1") || wb_die 73 "cannot read $1" "make it readable for this user"
-  wb_sha=${wb_sha%% *}
+  sha=$(sha256sum <"$1") || wb_die 73 "cannot read $1" "make it readable for this user"
+  sha=${sha%% *}
 }
 
-# What stands at a path: wb_sha (or absent), wb_mode, wb_uid, wb_gid, wb_ident.
+# The file at a path: sha (or absent), mode, uid, gid, ident.
 # $2 and $3: a large file whose identity is $2 has the sha256 $3, and is not read again.
 wb_look() {
-  wb_sha=absent wb_mode=- wb_uid=- wb_gid=- wb_ident=-
+  local stat=''
+  sha=absent mode=- uid=- gid=- ident=-
   [ -e "$1" ] || return 0
   [ -f "$1" ] || wb_die 73 "$1 is not a plain file" "move it away"
-  wb_glanced "$1" || wb_seen=$(stat -L -c '%a %u %g %s:%Y:%i' "$1") ||
+  wb_cached_stat "$1" || stat=$(stat -L -c '%a %u %g %s:%Y:%i' "$1") ||
     wb_die 73 "cannot read $1" "make it readable for this user"
-  wb_mode=${wb_seen%% *} wb_seen=${wb_seen#* }
-  wb_uid=${wb_seen%% *} wb_seen=${wb_seen#* }
-  wb_gid=${wb_seen%% *} wb_ident=${wb_seen#* }
-  if [ "${2:--}" != - ] && [ "$wb_ident" = "$2" ]; then wb_sha=$3; elif [ "$wb_sha" = absent ]; then wb_hash "$1"; fi
+  mode=${stat%% *} stat=${stat#* }
+  uid=${stat%% *} stat=${stat#* }
+  gid=${stat%% *} ident=${stat#* }
+  if [ "${2:--}" != - ] && [ "$ident" = "$2" ]; then sha=$3; elif [ "$sha" = absent ]; then wb_hash "$1"; fi
 }
 
-# The absolute path of a path in a script, into wb_path; where its bytes really are, into wb_real.
+# The absolute path of a path in a script, into path; the path of its bytes, with links followed, into real.
 wb_resolve() {
   case $1 in
     *"$wb_tab"* | *"$wb_newline"* | '' | */ | */../*) wb_die 65 "path '$1' cannot be used" "name a plain path" ;;
-    /*) wb_path=$1 ;;
-    *) wb_path=$HOME/$1 ;;
+    /*) path=$1 ;;
+    *) path=$HOME/$1 ;;
   esac
-  wb_real=$wb_path
-  [ ! -L "$wb_path" ] || wb_real=$(readlink -f "$wb_path") ||
-    wb_die 73 "$wb_path is a link that leads nowhere" "remove the link, or make the directory it points into"
+  real=$path
+  [ ! -L "$path" ] || real=$(readlink -f "$path") ||
+    wb_die 73 "$path is a link to a directory that is missing" "remove the link, or make the directory it points into"
 }
 
-# Where the absolute path $1 leads now, into wb_real: a file that was applied may have become a link since, or a link
-# may lead elsewhere. A link that leads nowhere is taken as it is.
-wb_lead() {
-  wb_real=$1
-  [ ! -L "$1" ] || wb_real=$(readlink -f "$1") || wb_real=$1
+# The present path of the bytes at the absolute path $1, into real: a file that was applied may have become a link
+# since, or a link may have another target. A link whose target cannot be resolved is taken as it is.
+wb_follow() {
+  real=$1
+  [ ! -L "$1" ] || real=$(readlink -f "$1") || real=$1
 }
 
 # Makes files durable; older programs can only sync everything.
@@ -57,11 +60,6 @@ wb_own() {
   [ "$wb_user" = 0 ] || return 0
   # shellcheck disable=SC2086 # no word where $3 is missing
   owner=$(stat -c '%u:%g' "$2") && { [ "$owner" = 0:0 ] || chown -h ${3:-} "$owner" "$1"; }
-}
-
-# Splits a line of a ledger or journal at its tabs into wb_1 … wb_12; "-" stands for nothing.
-wb_split() {
-  IFS=$wb_tab read -r wb_1 wb_2 wb_3 wb_4 wb_5 wb_6 wb_7 wb_8 wb_9 wb_10 wb_11 wb_12
 }
 
 # ---------------------------------------------------------------- start
@@ -83,33 +81,35 @@ wb_paths() {
   wb_umask=$(umask)
 }
 
-# A private directory for drafts, in memory where the host has such a place; those of killed runs go.
+# Makes a private directory for drafts, in memory where the host has such a place; removes those of killed runs.
 wb_stage_make() {
-  for wb_tmp in "${TMPDIR:-}" /dev/shm /tmp; do
-    [ -z "$wb_tmp" ] || [ ! -w "$wb_tmp" ] || break
+  local parent='' draft='' pid=''
+  for parent in "${TMPDIR:-}" /dev/shm /tmp; do
+    [ -z "$parent" ] || [ ! -w "$parent" ] || break
   done
-  for wb_stale in "$wb_tmp"/warmbox-*-??????; do
-    wb_pid=${wb_stale##*/warmbox-} wb_pid=${wb_pid%-??????}
-    case $wb_pid in '' | *[!0-9]*) continue ;; esac # not a draft of ours: somebody else's folder
-    [ -d "/proc/$wb_pid" ] || [ ! -O "$wb_stale" ] || rm -rf "$wb_stale"
+  for draft in "$parent"/warmbox-*-??????; do
+    pid=${draft##*/warmbox-} pid=${pid%-??????}
+    case $pid in '' | *[!0-9]*) continue ;; esac # not a draft of warmbox's: another program's directory
+    [ -d "/proc/$pid" ] || [ ! -O "$draft" ] || rm -rf "$draft"
   done
-  wb_stage=$(mktemp -d "$wb_tmp/warmbox-$$-XXXXXX") || wb_die_write "$wb_tmp"
+  wb_stage=$(mktemp -d "$parent/warmbox-$$-XXXXXX") || wb_die_write "$parent"
 }
 
 # resource NAME owner=STACK generation=N: the first line of every script.
 resource() {
+  local word=''
   wb_resource=${1:-} wb_owner='' wb_generation=''
-  wb_steps=0 wb_files=0 wb_lines=0 wb_services=0 wb_objects=0 wb_open='' wb_stage='' wb_directories=''
+  wb_steps=0 wb_files=0 wb_lines=0 wb_objects=0 wb_drafts=0 wb_open='' wb_stage='' wb_directories=''
   wb_restored_why=''
   wb_paths
   umask 077
   case $wb_resource in '' | *[!a-z0-9-]*) wb_die 65 "resource name '$wb_resource'" "use a-z, 0-9 and -" ;; esac
   shift
-  for wb_word; do
-    case $wb_word in
-      owner=?*) wb_owner=${wb_word#*=} ;;
-      generation=?*) wb_generation=${wb_word#*=} ;;
-      *) wb_die 65 "resource: unknown word '$wb_word'" "say: resource NAME owner=STACK generation=N" ;;
+  for word; do
+    case $word in
+      owner=?*) wb_owner=${word#*=} ;;
+      generation=?*) wb_generation=${word#*=} ;;
+      *) wb_die 65 "resource: unknown word '$word'" "say: resource NAME owner=STACK generation=N" ;;
     esac
   done
   case $wb_owner in '' | *[!A-Za-z0-9._/-]*) wb_die 65 "owner '$wb_owner'" "name the stack: owner=STACK" ;; esac

@@ -30,7 +30,8 @@ wb_lock() {
     exec 8<>"$path_state/lock"
     while ! flock -n 8; do
       [ $tries -lt "$((${WARMBOX_LOCK_SECONDS:-$WB_LOCK_SECONDS} * 5))" ] || wb_die 75 \
-        "the host is busy: process $(wb_lock_holder) is changing it" "wait for it, or end it if it hangs, then run again"
+        "the host is busy: process $(wb_lock_holder) is changing it" \
+        "wait for it, or end it if it hangs, then run again"
       [ $tries -ne 25 ] || wb_say "waiting for process $(wb_lock_holder), which is changing this host"
       tries=$((tries + 1))
       sleep 0.2 2>/dev/null || sleep 1

@@ -27,7 +27,9 @@ wb_include_scan() {
     }
     BEGIN { sq = sprintf("%c", 39); depth = 0; at = 0; state = "none"
       dotted = name; gsub(/\./, "[.]", dotted)
-      entry = "path[ \t]*=[ \t]*[\"" sq "](\\./)?" dotted "[\"" sq "]|^[ \t]*include[ \t]*=.*[[,][ \t]*[\"" sq "]" dotted "[\"" sq "]" }
+      quote = "[\"" sq "]"
+      entry = "path[ \t]*=[ \t]*" quote "(\\./)?" dotted quote
+      entry = entry "|^[ \t]*include[ \t]*=.*[[,][ \t]*" quote dotted quote }
     { sub(/\r$/, "") }
     depth == 0 && /^[ \t]*\[\[[ \t]*include[ \t]*\]\]/ { state = "tables"; at = NR; exit }
     depth == 0 && /^[ \t]*\[/ { table = 1 }
@@ -79,7 +81,8 @@ wb_include_entry() {
   printf '%s' '[ 	]*,[ 	]*optional[ 	]*=[ 	]*true[ 	]*}'
 }
 
-# Writes file $1 without the include of $2 into $3: a line that only warmbox writes is removed, else its entry in the line.
+# Writes file $1 without the include of $2 into $3: a line that only warmbox writes is removed, else its entry in the
+# line.
 wb_include_cut() {
   local scan='' at='' entry='' bom=''
   scan=$(wb_include_scan "$1" "$2")
@@ -101,7 +104,8 @@ wb_include_cut() {
   fi
 }
 
-# First and last line of the block $2 in file $1: "FIRST LAST", "0 0" where there is none, "FIRST 0" where it has no end.
+# First and last line of the block $2 in file $1: "FIRST LAST", "0 0" where there is none, "FIRST 0" where it has no
+# end.
 wb_block_scan() {
   awk -v name="$2" '
     { sub(/\r$/, "") }
@@ -115,8 +119,8 @@ wb_block_text() {
   if wb_is_crlf "$1"; then awk '{ printf "%s\r\n", $0 }' "$2"; else cat "$2"; fi
 }
 
-# Writes file $1 with the block $2 (text in file $3) into $4: in its place, else at the end. Fails where the block has no
-# end; wb_scan has its lines. wb_grown is "grown" where a last line without end got one first, else "-".
+# Writes file $1 with the block $2 (text in file $3) into $4: in its place, else at the end. Fails where the block has
+# no end; wb_scan has its lines. wb_grown is "grown" where a last line without end got one first, else "-".
 wb_block_add() {
   wb_scan=$(wb_block_scan "$1" "$2")
   wb_grown=-
@@ -143,8 +147,8 @@ wb_block_add() {
   esac
 }
 
-# Writes file $1 without the block $2 into $4. $3 = grown: the line before the block had no end, and loses it again if it
-# is the last line.
+# Writes file $1 without the block $2 into $4. $3 = grown: the line before the block had no end, and loses it again if
+# it is the last line.
 wb_block_cut() {
   local scan='' size=0
   scan=$(wb_block_scan "$1" "$2")

@@ -1,100 +1,101 @@
-# --- plan of a remove: the original back, or only our piece out, and the edit left
+# --- plan of a remove: the original back, or only warmbox's piece out, and the user's edit left
 
 # Plans the end of ledger line $1. $2 = shared: other lines of the same file stay.
 wb_plan_undo() {
   wb_line "$1"
-  case $wb_1 in put | include | block) ;; *) return 0 ;; esac
-  wb_undo_1=$wb_1 wb_undo_path=$wb_3 wb_undo_sha=$wb_5 wb_undo_old=$wb_6 wb_undo_index=$1
-  wb_plan "$wb_2" "$wb_3"
-  wb_planned $wb_f
-  wb_line "$1"
-  if [ "$wb_nsha" != "$wb_sha" ] && [ "$wb_nsha" = "$wb_undo_old" ]; then
+  case $line_kind in put | include | block) ;; *) return 0 ;; esac
+  wb_plan "$line_real" "$line_path"
+  wb_planned $wb_file
+  if [ "$file_new_sha" != "$file_sha" ] && [ "$file_new_sha" = "$line_original_sha" ]; then
     return 0 # an earlier line of the same file brought the original back
-  elif [ "$wb_sha" = "$wb_nsha" ] && [ "$wb_sha" = "$wb_undo_sha" ] && [ "${2:-}" != shared ]; then
+  elif [ "$file_sha" = "$file_new_sha" ] && [ "$file_sha" = "$line_sha" ] && [ "${2:-}" != shared ]; then
     wb_plan_original
-  elif [ "$wb_1" = put ]; then
+  elif [ "$line_kind" = put ]; then
     wb_plan_leave
-  elif [ "$wb_nsha" != absent ]; then
+  elif [ "$file_new_sha" != absent ]; then
     wb_plan_cut
   fi
 }
 
-# Untouched: the original comes back, with its mode if the file was ours.
+# Untouched: the original comes back, with its mode if the file was warmbox's.
 wb_plan_original() {
-  wb_kept "$wb_6"
-  wb_plan_bytes "$wb_6" "$wb_kept"
-  [ "$wb_1" != put ] || wb_plan_mode "$wb_7" "$wb_8" "$wb_9"
+  wb_kept "$line_original_sha"
+  wb_plan_bytes "$line_original_sha" "$wb_kept"
+  [ "$line_kind" != put ] || wb_plan_mode "$line_original_mode" "$line_original_uid" "$line_original_gid"
 }
 
-# A file of ours that was edited stays; one that was deleted gives way to the original; the original is never dropped.
+# A file of warmbox's that was edited stays, with the original beside it; one that was deleted is replaced by the
+# original.
 wb_plan_leave() {
-  if [ "$wb_nsha" = absent ]; then
+  if [ "$file_new_sha" = absent ]; then
     wb_plan_original
   else
-    wb_say "$wb_3 was edited since it was applied: the edit stays"
-    [ "$wb_6" != absent ] || return 0
-    wb_undo_to=$wb_2.before-warmbox
-    wb_plan "$wb_undo_to" "$wb_3.before-warmbox"
-    wb_line "$wb_undo_index"
+    wb_say "$line_path was edited since it was applied: the edit stays"
+    [ "$line_original_sha" != absent ] || return 0
+    wb_plan "$line_real.before-warmbox" "$line_path.before-warmbox"
     wb_plan_original
-    wb_say "what stood there before warmbox is now in $wb_3.before-warmbox"
+    wb_say "the file from before warmbox is now $line_path.before-warmbox"
   fi
 }
 
-# A file of the user's that was edited: only our piece goes.
+# A file of the user's that was edited: only warmbox's piece is removed. wb_is_quiet: without a message.
 wb_plan_cut() {
   wb_edit
-  wb_line "$wb_undo_index"
-  wb_cut "$wb_draft" "$wb_next"
-  if [ -s "$wb_next" ] || [ "$wb_6" != absent ]; then
+  wb_cut "$file_source" "$wb_draft"
+  if [ -s "$wb_draft" ] || [ "$line_original_sha" != absent ]; then
     wb_edited
-    [ "${wb_undo_quiet:-}" ] || wb_say "$wb_3 was edited since it was applied: only warmbox's part goes, the edit stays"
+    [ "${wb_is_quiet:-}" ] ||
+      wb_say "$line_path was edited since it was applied: only warmbox's part is removed, the edit stays"
   else
     wb_plan_bytes absent -
   fi
 }
 
-# Where the path of ledger line $1 led elsewhere when it was applied, what stands there now may be a copy with our piece.
+# Where the path of ledger line $1 had another target when it was applied, its file now may be a copy with warmbox's
+# piece.
 wb_plan_copy() {
+  local real=''
   wb_line "$1"
-  case $wb_1 in include | block) wb_lead "$wb_3" ;; *) return 0 ;; esac
-  [ "$wb_real" != "$wb_2" ] && [ -f "$wb_real" ] || return 0
-  wb_plan "$wb_real" "$wb_3"
+  case $line_kind in include | block) wb_follow "$line_path" ;; *) return 0 ;; esac
+  [ "$real" != "$line_real" ] && [ -f "$real" ] || return 0
+  wb_plan "$real" "$line_path"
   wb_edit
-  wb_line "$1"
-  wb_cut "$wb_draft" "$wb_next"
+  wb_cut "$file_source" "$wb_draft"
   wb_edited
 }
 
-# Is the file of ledger line $1 spoken of by a line of the script? Fails with wb_same empty if not.
+# Has the script a line for the record in hand? wb_same is "shared" where another line of it is for the same file.
 wb_step_for() {
-  wb_at=1 wb_same=''
-  while [ $wb_at -le $wb_steps ]; do
-    eval "wb_here=\${wb_s_kind_$wb_at}:\${wb_s_real_$wb_at:-}:\${wb_s_name_$wb_at:-} wb_here_real=\${wb_s_real_$wb_at:-}"
-    case $wb_1 in
-      put) [ "${wb_here%:*}" = "put:$wb_2" ] && return 0 ;;
-      include | block) [ "$wb_here" = "$wb_1:$wb_2:$wb_10" ] && return 0 ;;
-      service) [ "$wb_here" = "service::$wb_3" ] && return 0 ;;
-      directory) [ "${wb_here%:*}" = "directory:$wb_2" ] && return 0 ;;
+  local number=1 key='' real=''
+  wb_same=''
+  while [ $number -le $wb_steps ]; do
+    eval "key=\$wb_step_kind_$number:\${wb_step_real_$number:-} real=\${wb_step_real_$number:-}"
+    case $line_kind in
+      put | directory) [ "$key" = "$line_kind:$line_real" ] && return 0 ;;
+      include | block)
+        [ "$key" = "$line_kind:$line_real" ] && wb_get step_name $number && [ "$wb_value" = "$line_name" ] && return 0
+        ;;
+      service) [ "$key" = service: ] && wb_get step_name $number && [ "$wb_value" = "$line_name" ] && return 0 ;;
     esac
-    [ "$wb_here_real" != "$wb_2" ] || wb_same=shared
-    wb_at=$((wb_at + 1))
+    [ "$real" != "$line_real" ] || wb_same=shared
+    number=$((number + 1))
   done
   return 1
 }
 
-# Plans the end of every ledger line that the script does not have any more.
+# Plans the end of every ledger line that the script has no line for.
 wb_plan_drops() {
-  wb_drop=1 wb_undo_quiet=1
-  while [ $wb_drop -le $wb_lines ]; do
-    wb_line $wb_drop
+  local number=1
+  wb_is_quiet=1
+  while [ $number -le $wb_lines ]; do
+    wb_line $number
     if ! wb_step_for; then
-      case $wb_1 in
+      case $line_kind in
         service) wb_journal_drop ;;
-        *) wb_plan_undo $wb_drop "$wb_same" ;;
+        *) wb_plan_undo $number "$wb_same" ;;
       esac
     fi
-    wb_drop=$((wb_drop + 1))
+    number=$((number + 1))
   done
-  wb_undo_quiet=''
+  wb_is_quiet=''
 }

@@ -14,7 +14,8 @@ wb_load_service() {
     [ "$4" = - ] || service_ports="$service_ports ${address##*:}"
   done
   set +f
-  service_name=$1 service_kind=$2 service_file=$3 service_ready=$4 service_ready_timeout=$5 service_stop=$6 service_stop_timeout=$7 service_log=$8
+  service_name=$1 service_kind=$2 service_file=$3 service_log=$8
+  service_ready=$4 service_ready_timeout=$5 service_stop=$6 service_stop_timeout=$7
   service_unit=${service_file##*/}
 }
 
@@ -29,7 +30,8 @@ wb_alive() {
   [ "$1" != Z ] && [ "${20}" = "$tick" ]
 }
 
-# Reads the pid file of a process service: service_supervisor and service_daemon (0 = not alive), service_exits, service_code.
+# Reads the pid file of a process service: service_supervisor and service_daemon (0 = not alive), service_exits,
+# service_code.
 wb_process_look() {
   local word='' pid='' tick='' boot=''
   service_supervisor=0 service_daemon=0 service_exits=0 service_code=0

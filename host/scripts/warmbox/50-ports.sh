@@ -1,7 +1,7 @@
 # --- ports: which process listens, whether a service is ready, and how a port is freed for it
 
-# Inodes of the sockets that listen on TCP port $1, into port_inodes; fails where there is none. observe looks once, into
-# port_snapshot. No forks but for that: a start waits here in a loop.
+# Inodes of the sockets that listen on TCP port $1, into port_inodes; fails where there is none. observe looks once,
+# into port_snapshot. No forks but for that: a start waits here in a loop.
 wb_listen() {
   local hex='' port='' inode=''
   hex=$(printf '%04X' "$1")
@@ -48,7 +48,8 @@ wb_is_own() {
   wb_holds $service_pids || wb_is_hidden $service_pids
 }
 
-# The processes of the service in use, into service_pids: the daemon first, then the rest of its session or control group.
+# The processes of the service in use, into service_pids: the daemon first, then the rest of its session or control
+# group.
 wb_service_pids() {
   local process='' stat=''
   service_pids=''

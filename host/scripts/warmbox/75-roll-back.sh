@@ -2,147 +2,138 @@
 
 # Undoes the change whose journal is in $1: services, files, directories, ledger, services again. May be repeated.
 wb_roll_back() {
-  wb_back=$1
+  local state="$1" origin='' unmade=''
   wb_open=''
-  wb_restored=''
-  [ -e "$wb_back/journal" ] || { rm -f "$wb_back"/*.new && return 0; }
-  if [ -e "$wb_back/touched" ]; then wb_back_services new wb_back_stop; fi
-  while wb_split; do
-    case $wb_1 in
+  [ -e "$state/journal" ] || { rm -f "$state"/*.new && return 0; }
+  if [ -e "$state/touched" ]; then wb_each_service new wb_back_stop "$state/journal"; fi
+  while wb_read_entry; do
+    case $entry_kind in
       file) wb_back_file ;;
-      made) wb_restored=$wb_2$wb_newline$wb_restored ;;
-      transaction) wb_fresh=$wb_3 ;;
+      made) unmade=$entry_directory$wb_newline$unmade ;;
+      transaction) origin=$entry_origin ;;
     esac
-  done <"$wb_back/journal"
+  done <"$state/journal"
   wb_unmake
-  if [ -e "$wb_back/ledger.old" ]; then
-    mv -f "$wb_back/ledger.old" "$wb_back/ledger"
-  elif [ "$wb_fresh" = fresh ]; then
-    rm -f "$wb_back/ledger"
+  if [ -e "$state/ledger.old" ]; then
+    mv -f "$state/ledger.old" "$state/ledger"
+  elif [ "$origin" = fresh ]; then
+    rm -f "$state/ledger"
   fi
-  if [ -e "$wb_back/touched" ]; then wb_back_services old wb_back_start; fi
-  rm -f "$wb_back/ledger.new" "$wb_back/ledger.old" "$wb_back/touched" "$wb_back/journal"
+  if [ -e "$state/touched" ]; then wb_each_service old wb_back_start "$state/journal"; fi
+  rm -f "$state/ledger.new" "$state/ledger.old" "$state/touched" "$state/journal"
 }
 
-# Takes the directories in wb_restored back. They come off the list of ours first: one that the user makes there, or has
-# put something into, is not ours to remove later.
+# Removes the directories in unmade. They are taken off the list of warmbox's first: one that the user makes there, or
+# has put something into, must not be removed later.
 wb_unmake() {
-  [ -n "$wb_restored" ] || return 0
-  printf '%s' "$wb_restored" >"$wb_stage/unmade" && {
+  local directory=''
+  [ -n "$unmade" ] || return 0
+  printf '%s' "$unmade" >"$wb_stage/unmade" && {
     grep -vxF -f "$wb_stage/unmade" "$path_state/made" >"$path_state/made.new" || [ $? = 1 ]
   } && mv -f "$path_state/made.new" "$path_state/made" || wb_say "cannot write $path_state/made"
-  while read -r wb_real; do
-    rmdir "$wb_real" 2>/dev/null || true
+  while read -r directory; do
+    rmdir "$directory" 2>/dev/null || true
   done <"$wb_stage/unmade"
 }
 
-# Runs $2 for each service line of kind $1 in the journal.
-wb_back_services() {
-  while wb_split; do
-    [ "$wb_1" != "$1" ] || $2
-  done <"$wb_back/journal"
-}
-
-# What the change has started does not go on.
+# Stops a service that the change has started.
 wb_back_stop() {
-  wb_load_journal_service 2
+  wb_load_service "$entry_service"
   wb_service_stop drop
 }
 
-# What ran before runs again.
+# Starts a service that ran before.
 wb_back_start() {
-  wb_load_journal_service 4
-  if [ "$wb_2" = running ]; then
+  wb_load_service "$entry_service"
+  if [ "$entry_was" = running ]; then
     if wb_service_start && wb_await_ready; then return 0; fi
     wb_say "$service_name could not be started as it was before: $wb_why"
   fi
 }
 
-# One file back: from its second name if it has our bytes; an edit made since the interruption stays.
+# Puts one file back: from its second name if it has warmbox's bytes; an edit made since the interruption stays.
 wb_back_file() {
-  wb_second=$wb_2.warmbox-old wb_was_sha=$wb_4 wb_new_sha=$wb_5 wb_back_path=$wb_3
-  rm -f "$wb_2.warmbox-new"
-  wb_lead "$wb_2"
-  if [ -e "$wb_second" ] && [ "$wb_real" -ef "$wb_second" ]; then
-    rm -f "$wb_second"
+  local old="$entry_real.warmbox-old" real='' sha='' mode='' uid='' gid='' ident=''
+  rm -f "$entry_real.warmbox-new"
+  wb_follow "$entry_real"
+  if [ -e "$old" ] && [ "$real" -ef "$old" ]; then
+    rm -f "$old"
     return 0
   fi
-  wb_look "$wb_real"
-  if [ "$wb_sha" = "$wb_new_sha" ] && [ -e "$wb_second" ]; then
-    mv -f "$wb_second" "$wb_real"
-  elif [ "$wb_sha" = "$wb_new_sha" ] && [ "$wb_was_sha" = absent ]; then
-    rm -f "$wb_real"
+  wb_look "$real"
+  if [ "$sha" = "$entry_new_sha" ] && [ -e "$old" ]; then
+    mv -f "$old" "$real"
+  elif [ "$sha" = "$entry_new_sha" ] && [ "$entry_sha" = absent ]; then
+    rm -f "$real"
   else
-    [ "$wb_sha" = "$wb_was_sha" ] || wb_say "$wb_back_path was edited meanwhile: the edit stays"
-    rm -f "$wb_second"
+    [ "$sha" = "$entry_sha" ] || wb_say "$entry_path was edited meanwhile: the edit stays"
+    rm -f "$old"
   fi
 }
 
 # Cleans up after the complete change in $1. May be repeated.
 wb_finish() {
-  wb_back=$1 wb_ended=apply wb_emptied=''
-  while wb_split; do
-    case $wb_1 in
-      transaction) wb_ended=$wb_2 ;;
+  local state="$1" action=apply emptied=''
+  while wb_read_entry; do
+    case $entry_kind in
+      transaction) action=$entry_action ;;
       file)
-        rm -f "$wb_2.warmbox-old"
-        [ "$wb_5" != absent ] || wb_emptied=1
+        rm -f "$entry_real.warmbox-old"
+        [ "$entry_new_sha" != absent ] || emptied=1
         ;;
-      purge) rm -rf "$wb_2" && wb_emptied=1 ;;
-      emptied) wb_emptied=1 ;;
+      purge) rm -rf "$entry_directory" && emptied=1 ;;
+      emptied) emptied=1 ;;
       old) wb_finish_service ;;
-      revive) wb_load_journal_service 2 && { wb_service_start || wb_say "$service_name could not be started as it was before warmbox: $wb_why"; } ;;
+      revive) wb_finish_revive ;;
     esac
-  done <"$wb_back/done"
-  if [ $wb_ended = remove ]; then
-    rm -rf "$wb_back/ledger" "$wb_back/objects"
+  done <"$state/done"
+  if [ $action = remove ]; then
+    rm -rf "$state/ledger" "$state/objects"
   else
     wb_drop_objects
   fi
-  [ $wb_ended = apply ] && [ -z "$wb_emptied" ] || wb_drop_directories
-  rm -f "$wb_back/ledger.old" "$wb_back/touched" "$wb_back/done"
-  [ $wb_ended = apply ] || rm -rf "$wb_back"
+  [ $action = apply ] && [ -z "$emptied" ] || wb_drop_directories
+  rm -f "$state/ledger.old" "$state/touched" "$state/done"
+  [ $action = apply ] || rm -rf "$state"
 }
 
-# A service that is gone leaves no log of ours, and a manager that has forgotten it.
+# Cleans up after a service that was removed: its log, and what its manager remembers.
 wb_finish_service() {
-  wb_load_journal_service 4
-  if [ "$wb_3" != drop ]; then
-    return 0
-  elif [ "$service_kind" = container ]; then
-    return 0
-  elif [ "$service_kind" != process ]; then
-    wb_systemctl daemon-reload >/dev/null 2>&1 || true
-  else
-    rm -f "$path_state/run/$service_name".* "$path_state/log/$service_name".log*
-  fi
+  wb_load_service "$entry_service"
+  case $entry_disposal:$service_kind in
+    drop:process) rm -f "$path_state/run/$service_name".* "$path_state/log/$service_name".log* ;;
+    drop:systemd-*) wb_systemctl daemon-reload >/dev/null 2>&1 || true ;;
+  esac
 }
 
-# Drops stored bytes that neither the ledger nor the proved one speaks of any more.
+# Starts a service that ran before warmbox had one of its name.
+wb_finish_revive() {
+  wb_load_service "$entry_service"
+  wb_service_start || wb_say "$service_name could not be started as it was before warmbox: $wb_why"
+}
+
+# Removes stored bytes that neither the ledger nor the proved one names any more.
 wb_drop_objects() {
+  local object=''
   set --
-  for wb_kept in "$wb_back/objects"/*; do
-    grep -qsF -e "${wb_kept##*/}" "$wb_back/ledger" "$wb_back/proved" || set -- "$@" "$wb_kept"
+  for object in "$state/objects"/*; do
+    grep -qsF -e "${object##*/}" "$state/ledger" "$state/proved" || set -- "$@" "$object"
   done
   [ $# = 0 ] || rm -f "$@"
 }
 
-# Removes directories that we made, are empty, and no ledger asks for; deepest first.
+# Removes directories that warmbox made, are empty, and no ledger asks for; deepest first.
 wb_drop_directories() {
-  wb_turned='' wb_left=''
-  while read -r wb_real; do
-    wb_turned=$wb_real$wb_newline$wb_turned
+  local directory='' deepest_first='' rest=''
+  while read -r directory; do
+    deepest_first=$directory$wb_newline$deepest_first
   done <"$path_state/made"
-  while read -r wb_real; do
-    case $wb_real in
-      '') ;;
-      *)
-        grep -qsF -e "directory$wb_tab$wb_real$wb_tab" "$path_state"/*/ledger || rmdir "$wb_real" 2>/dev/null || true
-        [ ! -d "$wb_real" ] || wb_left=$wb_real$wb_newline$wb_left
-        ;;
-    esac
+  while read -r directory; do
+    [ -n "$directory" ] || continue
+    grep -qsF -e "directory$wb_tab$directory$wb_tab" "$path_state"/*/ledger || rmdir "$directory" 2>/dev/null || true
+    [ ! -d "$directory" ] || rest=$directory$wb_newline$rest
   done <<WARMBOX-DIRECTORIES
-$wb_turned
+$deepest_first
 WARMBOX-DIRECTORIES
-  printf '%s' "$wb_left" >"$path_state/made.new" && mv -f "$path_state/made.new" "$path_state/made"
+  printf '%s' "$rest" >"$path_state/made.new" && mv -f "$path_state/made.new" "$path_state/made"
 }

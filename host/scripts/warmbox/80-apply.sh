@@ -2,11 +2,12 @@
 
 # Brings the host to what the script says.
 apply() {
+  local number=1
   wb_dirty=0 wb_restarts=0
   wb_lock
   wb_recover
-  wb_box=$path_state/$wb_resource
-  wb_read_ledger "$wb_box"
+  wb_resource_state=$path_state/$wb_resource
+  wb_read_ledger "$wb_resource_state"
   {
     printf '# warmbox ledger of %s\n' "$wb_resource"
     [ -z "$wb_restored_why" ] || printf '# restored: %s\n' "$wb_restored_why"
@@ -14,15 +15,14 @@ apply() {
   } >"$wb_stage/ledger" || wb_die_write "$wb_stage"
   true >"$wb_stage/journal"
   wb_plan_drops
-  wb_steps_at=1
-  while [ $wb_steps_at -le $wb_steps ]; do
-    wb_plan_step $wb_steps_at
-    wb_steps_at=$((wb_steps_at + 1))
+  while [ $number -le $wb_steps ]; do
+    wb_plan_step $number
+    number=$((number + 1))
   done
   wb_plan_shared
   wb_check_steps
   [ -z "$wb_was_owner" ] || [ "$wb_was_owner" = "$wb_owner" ] || wb_say "taking over from stack $wb_was_owner"
-  if wb_nothing_to_do; then
+  if wb_is_unchanged; then
     wb_commit_live apply
   else
     wb_commit apply
@@ -30,15 +30,15 @@ apply() {
 }
 
 # Is the host as the script wants it, to the last directory?
-wb_nothing_to_do() {
-  [ $wb_restarts = 0 ] && cmp -s "$wb_stage/ledger" "$wb_box/ledger" || return 1
-  wb_at_file=1
-  while [ $wb_at_file -le $wb_files ]; do
-    ! wb_plan_differs $wb_at_file || return 1
-    wb_at_file=$((wb_at_file + 1))
+wb_is_unchanged() {
+  local number=1 directory=''
+  [ $wb_restarts = 0 ] && cmp -s "$wb_stage/ledger" "$wb_resource_state/ledger" || return 1
+  while [ $number -le $wb_files ]; do
+    ! wb_plan_differs $number || return 1
+    number=$((number + 1))
   done
-  while read -r wb_real; do
-    [ -z "$wb_real" ] || [ -d "$wb_real" ] || return 1
+  while read -r directory; do
+    [ -z "$directory" ] || [ -d "$directory" ] || return 1
   done <<WARMBOX-DIRECTORIES
 $wb_directories
 WARMBOX-DIRECTORIES
@@ -62,46 +62,46 @@ remove() {
 
 # Plans and carries out the end of every line of the ledger, last first.
 wb_remove_plan() {
+  local number="$wb_lines"
   true >"$wb_stage/journal"
-  wb_drop=$wb_lines
-  while [ $wb_drop -gt 0 ]; do
-    wb_line $wb_drop
-    case $wb_1 in
+  while [ "$number" -gt 0 ]; do
+    wb_line "$number"
+    case $line_kind in
       service) wb_journal_drop ;;
-      *) wb_plan_undo $wb_drop && wb_plan_copy $wb_drop ;;
+      *) wb_plan_undo "$number" && wb_plan_copy "$number" ;;
     esac
-    wb_drop=$((wb_drop - 1))
+    number=$((number - 1))
   done
   wb_commit remove
 }
 
-# May the library go? Not while another resource's ledger needs it: then it passes to that one's owner.
+# May the library be removed? Not while another resource's ledger needs it: then that one's owner gets it.
 wb_library_free() {
-  wb_users='' wb_heir=''
-  for wb_found in "$path_state"/*/ledger; do
-    case $wb_found in */library/ledger | *'*'*) continue ;; esac
-    wb_heir=$(sed -n 's/^owner	//p' "$wb_found")
-    wb_found=${wb_found%/ledger}
-    wb_users="$wb_users ${wb_found##*/}"
+  local ledger='' users='' heir='' own="$path_state/library/ledger"
+  for ledger in "$path_state"/*/ledger; do
+    case $ledger in */library/ledger | *'*'*) continue ;; esac
+    heir=$(sed -n 's/^owner	//p' "$ledger")
+    ledger=${ledger%/ledger}
+    users="$users ${ledger##*/}"
   done
-  [ -n "$wb_users" ] || return 0
-  wb_say "still needed by$wb_users (stack $wb_heir): left in place"
-  if [ -n "$wb_was_owner" ] && [ "$wb_heir" != "$wb_owner" ]; then
-    wb_box=$path_state/library
-    sed "s/^owner	.*/owner	$wb_heir/" "$wb_box/ledger" >"$wb_box/ledger.new" && mv -f "$wb_box/ledger.new" "$wb_box/ledger"
+  [ -n "$users" ] || return 0
+  wb_say "still needed by$users (stack $heir): left in place"
+  if [ -n "$wb_was_owner" ] && [ "$heir" != "$wb_owner" ]; then
+    sed "s/^owner	.*/owner	$heir/" "$own" >"$own.new" && mv -f "$own.new" "$own"
   fi
   return 1
 }
 
-# The state directory goes, with those directories above it that we made and that hold nothing else: moved aside in one
-# rename, so that a kill leaves nothing that looks like state.
+# Removes the state directory, and those directories above it that warmbox made and that have nothing else: moved aside
+# in one rename, so that a kill leaves nothing that looks like state.
 wb_state_remove() {
+  local top="$path_state"
   if [ -f "$path_state/linger" ]; then
-    timeout "$WB_ASK_SECONDS" loginctl disable-linger "$(cat "$path_state/linger")" </dev/null >/dev/null 2>&1 9>&- || true
+    timeout "$WB_ASK_SECONDS" loginctl disable-linger "$(cat "$path_state/linger")" \
+      </dev/null >/dev/null 2>&1 9>&- || true
   fi
-  wb_top=$path_state
-  while grep -qxF -e "${wb_top%/*}" "$path_state/made" && [ "$(ls -A "${wb_top%/*}")" = "${wb_top##*/}" ]; do
-    wb_top=${wb_top%/*}
+  while grep -qxF -e "${top%/*}" "$path_state/made" && [ "$(ls -A "${top%/*}")" = "${top##*/}" ]; do
+    top=${top%/*}
   done
-  mv -T "$wb_top" "$wb_top.warmbox-old" && rm -rf "$wb_top.warmbox-old" || wb_die_write "$wb_top"
+  mv -T "$top" "$top.warmbox-old" && rm -rf "$top.warmbox-old" || wb_die_write "$top"
 }

@@ -1,98 +1,102 @@
 # --- proved and restore: what passed a proof last, remembered and brought back
 
-# proved NAME…: remembers what these resources have now as what `restore` goes back to.
+# proved NAME…: remembers the present configuration of these resources as what `restore` brings back.
 proved() (
   wb_paths
   umask 077
   wb_resource=proof
   wb_lock
-  for wb_name; do
-    wb_box=$path_state/$wb_name
-    [ ! -f "$wb_box/ledger" ] ||
-      { cp "$wb_box/ledger" "$wb_box/proved.new" && mv -f "$wb_box/proved.new" "$wb_box/proved"; } ||
-      wb_die_write "$wb_box/proved"
+  for name; do
+    ledger=$path_state/$name/ledger proved=$path_state/$name/proved
+    [ ! -f "$ledger" ] || { cp "$ledger" "$proved.new" && mv -f "$proved.new" "$proved"; } || wb_die_write "$proved"
   done
 )
 
-# unproved STACK: forgets what was remembered of its resources; what only that speaks of goes with their next change.
+# unproved STACK: forgets what was remembered of its resources; the next change of each drops the bytes for it.
 unproved() (
   wb_paths
   wb_resource=proof
   [ -d "$path_state" ] || exit 0
   wb_lock
-  for wb_found in "$path_state"/*/proved; do
-    ! grep -qsx "owner$wb_tab$1" "$wb_found" || rm -f "$wb_found"
+  for proved in "$path_state"/*/proved; do
+    ! grep -qsx "owner$wb_tab$1" "$proved" || rm -f "$proved"
   done
 )
 
-# restore NAME 'WHY': brings a resource back to what it had when a proof passed last, by an ordinary apply, under the next
-# generation: so the stack's next preview shows that its script is not what stands here. Prints what came of it.
-# Its owner stays. A secret file has no copy to come from, so a resource with one is left in place.
+# restore NAME 'WHY': brings a resource back to what it had when a proof passed last, by an ordinary apply, under the
+# next generation: so the stack's next preview shows that its script is not what is here. Prints the result. Its owner
+# stays. A secret file has no copy to come from, so a resource with one is left in place.
 restore() (
   wb_paths
-  wb_box=$path_state/$1
-  if [ ! -f "$wb_box/ledger" ] || [ ! -f "$wb_box/proved" ]; then
+  wb_resource_state=$path_state/$1 number=1
+  if [ ! -f "$wb_resource_state/ledger" ] || [ ! -f "$wb_resource_state/proved" ]; then
     echo "$1: no earlier configuration was ever proved here: the new one stays in place"
     exit 0
-  elif [ "$(wb_ledger_body "$wb_box/ledger")" = "$(wb_ledger_body "$wb_box/proved")" ]; then
+  elif [ "$(wb_ledger_body "$wb_resource_state/ledger")" = "$(wb_ledger_body "$wb_resource_state/proved")" ]; then
     echo "$1: its configuration is the one that was proved last: nothing to put back"
     exit 0
   fi
-  wb_read_ledger "$wb_box"
+  wb_read_ledger "$wb_resource_state"
   resource "$1" owner="$wb_was_owner" generation=$((wb_was_generation + 1))
-  mkdir "$wb_stage/proved" && cp "$wb_box/proved" "$wb_stage/proved/ledger" || wb_die_write "$wb_stage"
+  mkdir "$wb_stage/proved" && cp "$wb_resource_state/proved" "$wb_stage/proved/ledger" || wb_die_write "$wb_stage"
   wb_read_ledger "$wb_stage/proved"
-  wb_old_line=1
-  while [ $wb_old_line -le $wb_lines ]; do
-    wb_line $wb_old_line
+  while [ $number -le $wb_lines ]; do
+    wb_line $number
     wb_restore_step
-    wb_old_line=$((wb_old_line + 1))
+    number=$((number + 1))
   done
   wb_restored_why=$(printf '%s' "$2" | tr '\n\t' '  ')
   apply
   echo "$1: put back to what was proved last"
 )
 
-# A ledger without its head, which differs between two applies of the same.
+# Prints a ledger without its head, which differs between two applies of the same.
 wb_ledger_body() { sed -e '/^#/d' -e "/^owner$wb_tab/d" -e "/^generation$wb_tab/d" "$1"; }
 
-# The line just taken of an old ledger as the line of a script that it was written from. What was read by its reader then
-# is not read again.
+# Makes a step of the record in hand: the one that it was written from. Its reader accepted the file then, and is not
+# asked again.
 wb_restore_step() {
-  case $wb_1:$wb_10 in
-    put:secret) wb_die 65 "$wb_3 is secret, and no copy of it is kept" "set the secret it had before, and run up" ;;
-    put:* | include:* | block:*)
-      wb_old_kind=$wb_1
-      wb_step_path "$wb_1" "$wb_3"
-      wb_set s_check $wb_steps -
-      wb_set s_with $wb_steps ''
-      case $wb_old_kind in
-        put) wb_set s_mode $wb_steps "$wb_4" && wb_set s_flag $wb_steps "$wb_10" && wb_restore_bytes "$wb_5" ;;
-        include) wb_set s_name $wb_steps "$wb_10" ;;
-        block) wb_set s_name $wb_steps "$wb_10" && wb_restore_bytes "$wb_12" ;;
-      esac
+  local path='' real=''
+  case $line_kind in
+    put)
+      [ "$line_flag" != secret ] ||
+        wb_die 65 "$line_path is secret, and no copy of it is kept" "set the secret it had before, and run up"
+      wb_step_path put "$line_path"
+      wb_keep check -
+      wb_keep mode "$line_mode"
+      wb_keep flag "$line_flag"
+      wb_restore_bytes "$line_sha"
       ;;
-    directory:*)
-      wb_step_path directory "$wb_3"
-      wb_set s_mode $wb_steps "$wb_4"
-      wb_set s_flag $wb_steps "$wb_5"
+    include)
+      wb_step_path include "$line_path"
+      wb_keep name "$line_name"
       ;;
-    service:*)
+    block)
+      wb_step_path block "$line_path"
+      wb_keep name "$line_name"
+      wb_restore_bytes "$line_block"
+      ;;
+    directory)
+      wb_step_path directory "$line_path"
+      wb_keep mode "$line_mode"
+      wb_keep flag "$line_flag"
+      ;;
+    service)
       wb_step service
-      wb_set s_name $wb_steps "$wb_3"
-      wb_set s_with $wb_steps "$wb_3$wb_tab$wb_4$wb_tab$wb_5$wb_tab$wb_6$wb_tab$wb_7$wb_tab$wb_8$wb_tab$wb_9$wb_tab${wb_10}"
+      wb_keep name "$line_name"
+      wb_keep service "$line_service"
       ;;
-    live:*)
+    live)
       wb_step live
-      wb_set s_name $wb_steps "$wb_2"
-      wb_set s_file $wb_steps "$wb_3"
-      wb_set s_with $wb_steps "$wb_4"
+      wb_keep name "$line_name"
+      wb_keep answer "$line_answer"
+      wb_keep command "$line_command"
       ;;
   esac
 }
 
-# The step's bytes are those that were kept under sha256 $1.
+# The open step's bytes are those that were kept under sha256 $1.
 wb_restore_bytes() {
-  wb_set s_sha $wb_steps "$1"
-  wb_set s_file $wb_steps "$wb_box/objects/$1"
+  wb_keep sha "$1"
+  wb_keep source "$wb_resource_state/objects/$1"
 }
