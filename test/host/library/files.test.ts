@@ -130,7 +130,7 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
     await host.apply(BLOCK);
     host.write(".profile", `${host.read(".profile")}# mine\n`);
     const ended = await host.remove(BLOCK);
-    expect(ended.stderr).toContain("only warmbox's part goes, the edit stays");
+    expect(ended.stderr).toContain("only warmbox's part is removed, the edit stays");
     expect(host.read(".profile")).toBe(left);
   });
 
