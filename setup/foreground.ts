@@ -1,7 +1,7 @@
-/** Runs a program on our terminal and sees to it that it ends in good order when we are told to. */
+/** Runs a program on the terminal and passes signals on, so that it ends in good order with this process. */
 import { type ChildProcess, spawn } from "node:child_process";
 
-/** One key press may reach a program on two ways (the terminal and npm): within this time it counts once. */
+/** One key press may reach a program in two ways (the terminal and npm): within this time it counts once. */
 const SAME_SIGNAL_MS = 1_000;
 
 /** How a program is to be run. */
@@ -10,12 +10,12 @@ export type ForegroundOptions = {
   env: NodeJS.ProcessEnv;
   /**
    * What a closed terminal does to it. "interrupt": it does not see the hang-up and gets a SIGINT instead, so that it
-   * finishes what it is at and frees its lock. Default: the hang-up as it is.
+   * finishes its current step and frees its lock. Default: the hang-up as it is.
    */
   hangUp?: "interrupt";
 };
 
-/** A shell that ignores the hang-up and becomes the program: what is ignored stays so, unless the program says otherwise. */
+/** A shell that ignores the hang-up and becomes the program, which inherits that unless it handles the signal itself. */
 const DEAF = ["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh"];
 
 /** Runs the program to its end and resolves with its exit code. */
@@ -35,9 +35,9 @@ export function inForeground(
 function passSignals(child: ChildProcess, hangUp: ForegroundOptions["hangUp"]): () => void {
   let interrupted = Number.NEGATIVE_INFINITY;
   const interrupt = (): void => {
-    const now = Date.now();
-    if (now - interrupted < SAME_SIGNAL_MS) return;
-    interrupted = now;
+    const time = Date.now();
+    if (time - interrupted < SAME_SIGNAL_MS) return;
+    interrupted = time;
     child.kill("SIGINT");
   };
   let hungUp = false;

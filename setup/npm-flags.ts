@@ -53,17 +53,17 @@ export function demandNothingTaken(
 ): void {
   if (env.npm_config_yes === "true" && !args.includes("--yes"))
     process.stderr.write(`warmbox: npm kept --yes for itself; with it: npm run ${command} -- --yes\n`);
-  const taken = [...PULUMI_FLAGS, ...OWN_FLAGS].flatMap((flag) => {
+  const swallowed = [...PULUMI_FLAGS, ...OWN_FLAGS].flatMap((flag) => {
     const value = env[`npm_config_${flag.replaceAll("-", "_")}`];
     return value === undefined || UNSET.includes(value) ? [] : [{ flag, value }];
   });
-  if (taken.length === 0) return;
-  const flags = taken.map(({ flag, value }) => (value === "true" ? `--${flag}` : `--${flag} ${value}`));
+  if (swallowed.length === 0) return;
+  const flags = swallowed.map(({ flag, value }) => (value === "true" ? `--${flag}` : `--${flag} ${value}`));
   // npm leaves a flag's value among the arguments where it does not know the flag: behind it is where it belongs.
-  const at = command === "pulumi" ? 1 : 0;
-  const words = [...args.slice(0, at), ...flags, ...args.slice(at)].join(" ");
+  const position = command === "pulumi" ? 1 : 0;
+  const argv = [...args.slice(0, position), ...flags, ...args.slice(position)].join(" ");
   throw new UserError(
     "usage",
-    `npm kept ${flags.join(" ")} for itself, nothing was done. Next: put -- before the flags: npm run ${command} -- ${words}`,
+    `npm kept ${flags.join(" ")} for itself, nothing was done. Next: put -- before the flags: npm run ${command} -- ${argv}`,
   );
 }

@@ -1,7 +1,7 @@
 /**
- * Builds sccache from its registry package. The build has a CARGO_HOME of its own: the user's may name a
- * rustc wrapper (ours: the very sccache that is to be built), flags or a target directory. Of the user's
- * config only what says where packages come from is taken over.
+ * Builds sccache from its registry package. The build has a separate CARGO_HOME: the user's may name a rustc wrapper
+ * (warmbox's is the very sccache that is built here), flags or a target directory. Of the user's config only the tables
+ * that say where packages come from are taken over.
  */
 import { existsSync } from "node:fs";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
@@ -32,7 +32,7 @@ export async function buildSccache(dir: string, progress: Progress): Promise<str
     CARGO_TERM_PROGRESS_WHEN: "always",
     CARGO_TERM_PROGRESS_WIDTH: "100",
     CARGO_TERM_COLOR: "never",
-    // rustup's home is looked for below HOME, which is fine; a CARGO_HOME of ours must not move it.
+    // rustup's home is looked for below HOME, which is fine; the separate CARGO_HOME must not move it.
     RUSTUP_HOME: process.env.RUSTUP_HOME ?? join(homedir(), ".rustup"),
   });
   if (!process.env.RUSTUP_HOME && !existsSync(join(homedir(), ".rustup"))) delete env.RUSTUP_HOME;
@@ -59,14 +59,14 @@ export async function buildSccache(dir: string, progress: Progress): Promise<str
 
 /** Turns cargo's redrawn lines into counts: first the crates to download, then those to compile. */
 export function cargoCounter(progress: Pick<Progress, "count">): (line: string) => void {
-  let most = 0;
+  let total = 0;
   return (line) => {
     const built = /^\s*Building \[.*?\]\s+(\d+)\/(\d+)/.exec(line);
     if (built) return progress.count(Number(built[1]), Number(built[2]), "crates built");
-    const left = /^\s*Downloading (\d+) crates?\b/.exec(line);
-    if (!left) return;
-    most = Math.max(most, Number(left[1]));
-    progress.count(most - Number(left[1]), most, "crates fetched");
+    const downloads = /^\s*Downloading (\d+) crates?\b/.exec(line);
+    if (!downloads) return;
+    total = Math.max(total, Number(downloads[1]));
+    progress.count(total - Number(downloads[1]), total, "crates fetched");
   };
 }
 
@@ -87,8 +87,8 @@ async function writeCargoHome(home: string): Promise<void> {
 /** The part of a cargo config that says where packages come from; pure. An unreadable config gives "". */
 export function registryConfig(text: string): string {
   try {
-    const kept = Object.entries(parse(text)).filter(([table]) => KEPT_TABLES.includes(table));
-    return kept.length === 0 ? "" : `${stringify(Object.fromEntries(kept))}\n`;
+    const tables = Object.entries(parse(text)).filter(([table]) => KEPT_TABLES.includes(table));
+    return tables.length === 0 ? "" : `${stringify(Object.fromEntries(tables))}\n`;
   } catch {
     return "";
   }

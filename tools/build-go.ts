@@ -20,8 +20,8 @@ export async function buildGo(
   dir: string,
   progress: Progress,
 ): Promise<void> {
-  const own = { GOWORK: "off", CGO_ENABLED: "0", GOOS: "linux", GOARCH: GO_ARCH[arch] };
-  const env = environment(/^(GOOS|GOARCH|GOAMD64|GOARM64|GOEXPERIMENT|GOBIN)$/, own);
+  const settings = { GOWORK: "off", CGO_ENABLED: "0", GOOS: "linux", GOARCH: GO_ARCH[arch] };
+  const env = environment(/^(GOOS|GOARCH|GOAMD64|GOARM64|GOEXPERIMENT|GOBIN)$/, settings);
   await useCaches(tool, env, dir);
   const common = ["-mod=readonly", "-modcacherw"];
   let downloaded = 0;

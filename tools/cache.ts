@@ -24,7 +24,7 @@ export function thisArch(): Arch {
   throw new Error(`warmbox: this machine is ${process.arch}; its tools exist for x86_64 and aarch64 only`);
 }
 
-/** The directory name of a version: another processor's binary never stands where this one's is looked for. */
+/** The directory name of a version: another processor's binary is never at the place of this one's. */
 export function versionDir(version: string, arch: Arch): string {
   return arch === thisArch() ? version : `${version}-${arch}`;
 }
@@ -40,18 +40,18 @@ export function extraPath(tool: ToolName, version: string, arch: Arch): string |
   return dir ? join(dir, tool, versionDir(version, arch), tool) : null;
 }
 
-/** What stands at a place of the cache. "corrupt": its bytes are not the ones its sha256 file names. */
+/** What a place of the cache holds. "corrupt": its bytes are not the ones its sha256 file names. */
 export type Lookup = { is: "good"; sha256: string } | { is: "absent" } | { is: "corrupt"; why: string };
 
 /** Reads the binary at `path` and compares it with the sha256 beside it. `sumNeeded` false: no sum, no check. */
 export async function lookUp(path: string, sumNeeded = true): Promise<Lookup> {
   if (!(await stat(path).catch(() => null))?.isFile()) return { is: "absent" };
-  const found = await sha256Of(path);
+  const sha256 = await sha256Of(path);
   const sum = await readFile(`${path}.sha256`, "utf8").catch(() => null);
   const recorded = sum?.slice(0, 64);
-  if (recorded === found || (sum === null && !sumNeeded)) return { is: "good", sha256: found };
+  if (recorded === sha256 || (sum === null && !sumNeeded)) return { is: "good", sha256 };
   if (sum === null) return { is: "corrupt", why: "no sha256 is recorded for it" };
-  return { is: "corrupt", why: `its sha256 is ${found}, recorded is ${recorded}` };
+  return { is: "corrupt", why: `its sha256 is ${sha256}, recorded is ${recorded}` };
 }
 
 /** The sha256 of a file's content, in hex. */

@@ -108,11 +108,11 @@ function limited(response: Response, url: string, maxBytes: number, onBytes: OnB
   };
   async function* pieces() {
     check(total);
-    let done = 0;
+    let bytes = 0;
     for await (const piece of response.body ?? []) {
-      done += piece.length;
-      check(done);
-      onBytes(done, total);
+      bytes += piece.length;
+      check(bytes);
+      onBytes(bytes, total);
       yield piece;
     }
   }

@@ -40,11 +40,11 @@ async function packedMoon(root: string, name: string, dir: string): Promise<stri
   const argv = ["npm", "pack", spec, "--json", "--pack-destination", dir] as const;
   const [packed] = JSON.parse(await run({ argv: [...argv], cwd: root, env: environment(/^$/, {}) }));
   const archive = join(dir, packed.filename);
-  const found = `sha512-${createHash("sha512")
+  const actual = `sha512-${createHash("sha512")
     .update(await readFile(archive))
     .digest("base64")}`;
-  if (found !== integrity)
-    throw new Error(`${spec} has integrity ${found}, package-lock.json says ${integrity}`);
+  if (actual !== integrity)
+    throw new Error(`${spec} has integrity ${actual}, package-lock.json says ${integrity}`);
   return await unpack(archive, "moon", dir);
 }
 

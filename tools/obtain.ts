@@ -65,8 +65,8 @@ export async function obtainTool(tool: ToolName, options: ObtainOptions = {}): P
   const version = sourceVersion(tool, source);
   const path = cachedPath(tool, version, arch);
   const present = async () => (await fromCache(path, version)) ?? (await fromExtra(tool, version, arch));
-  const found = await present();
-  if (found) return found;
+  const entry = await present();
+  if (entry) return entry;
   const label = `${tool} ${versionDir(version, arch)}`;
   const start = options.onProgress ?? startProgress;
   const make = async () =>
@@ -94,26 +94,27 @@ async function fromExtra(tool: ToolName, version: string, arch: Arch): Promise<O
   return entry.is === "good" ? { path, version, sha256: entry.sha256 } : null;
 }
 
-type Asked = ObtainOptions & { arch: Arch; source: ToolSource };
+type Request = ObtainOptions & { arch: Arch; source: ToolSource };
 
 async function makeTool(
   tool: ToolName,
-  asked: Asked,
+  request: Request,
   path: string,
   progress: Progress,
 ): Promise<ObtainedTool> {
-  const version = sourceVersion(tool, asked.source);
-  const dir = join(cacheDirectory(), "build", `${tool}-${versionDir(version, asked.arch)}`);
+  const version = sourceVersion(tool, request.source);
+  const dir = join(cacheDirectory(), "build", `${tool}-${versionDir(version, request.arch)}`);
   const began = Date.now();
   await mkdir(dir, { recursive: true });
   try {
-    const made = await makeFrom(tool, asked, dir, progress);
+    const binary = await makeFrom(tool, request, dir, progress);
     // A binary from the stack file is for a host, and need not start here.
-    if (asked.arch === thisArch() && asked.source.kind === "auto") await demandRuns(tool, made.path, dir);
-    const sha256 = await store(made.path, path);
-    // Kept until now so that an interrupted build goes on where it was; from here on nobody needs it.
+    if (request.arch === thisArch() && request.source.kind === "auto")
+      await demandRuns(tool, binary.path, dir);
+    const sha256 = await store(binary.path, path);
+    // Kept until now so that an interrupted build continues.
     await rm(dir, { recursive: true, force: true, maxRetries: 3 });
-    progress.end(`${made.how} in ${Math.round((Date.now() - began) / 1000)} s`);
+    progress.end(`${binary.how} in ${Math.round((Date.now() - began) / 1000)} s`);
     return { path, version, sha256 };
   } catch (error) {
     progress.end("failed");
@@ -121,10 +122,10 @@ async function makeTool(
   }
 }
 
-type Made = { path: string; how: string };
+type Binary = { path: string; how: string };
 
-async function makeFrom(tool: ToolName, asked: Asked, dir: string, progress: Progress): Promise<Made> {
-  const { source } = asked;
+async function makeFrom(tool: ToolName, request: Request, dir: string, progress: Progress): Promise<Binary> {
+  const { source } = request;
   switch (source.kind) {
     case "release": {
       const packed = /\.(tar\.gz|tgz)$/.test(new URL(source.url).pathname) ? "tar.gz" : "plain";
@@ -136,7 +137,7 @@ async function makeFrom(tool: ToolName, asked: Asked, dir: string, progress: Pro
     case "file":
       return { path: await ownFile(tool, source), how: "copied" };
     case "auto":
-      return await makePinned(tool, asked, dir, progress);
+      return await makePinned(tool, request, dir, progress);
   }
 }
 
@@ -147,9 +148,14 @@ async function ownFile(tool: ToolName, { path, sha256 }: { path: string; sha256:
   return file;
 }
 
-async function makePinned(tool: ToolName, asked: Asked, dir: string, progress: Progress): Promise<Made> {
+async function makePinned(
+  tool: ToolName,
+  request: Request,
+  dir: string,
+  progress: Progress,
+): Promise<Binary> {
   const tried: string[] = [];
-  const asset = vendorAsset(tool, asked.arch, asked.vendorUrl ?? VENDOR_URL);
+  const asset = vendorAsset(tool, request.arch, request.vendorUrl ?? VENDOR_URL);
   if (asset) {
     try {
       return { path: await fetchAsset(tool, asset, join(dir, "vendor"), progress), how: "downloaded" };
@@ -161,26 +167,32 @@ async function makePinned(tool: ToolName, asked: Asked, dir: string, progress: P
     }
   }
   try {
-    return await fromRegistry(tool, asked, dir, progress);
+    return await fromRegistry(tool, request, dir, progress);
   } catch (error) {
     tried.push(`registry: ${(error as Error).message}`);
     const next = `Put a binary into the stack file: tools.${tool}: {kind: release, url: URL, sha256: SHA256}`;
     throw new Error(
-      `warmbox: ${tool} ${PINNED[tool]} for ${asked.arch} cannot be had.\n${tried.join("\n")}\n${next}`,
+      `warmbox: ${tool} ${PINNED[tool]} for ${request.arch} cannot be obtained.\n${tried.join("\n")}\n${next}`,
     );
   }
 }
 
-async function fromRegistry(tool: ToolName, asked: Asked, dir: string, progress: Progress): Promise<Made> {
-  if (tool === "moon") return { path: await moonBinary(ROOT, asked.arch, dir), how: "taken from npm" };
+async function fromRegistry(
+  tool: ToolName,
+  request: Request,
+  dir: string,
+  progress: Progress,
+): Promise<Binary> {
+  if (tool === "moon") return { path: await moonBinary(ROOT, request.arch, dir), how: "taken from npm" };
   if (tool === "sccache") {
-    if (asked.arch !== thisArch()) throw new Error(`sccache is not built for ${asked.arch} on ${thisArch()}`);
+    if (request.arch !== thisArch())
+      throw new Error(`sccache is not built for ${request.arch} on ${thisArch()}`);
     return { path: await buildSccache(dir, progress), how: "built" };
   }
-  const goTool = asked.goTools?.[tool] ?? GO_TOOLS[tool];
+  const goTool = request.goTools?.[tool] ?? GO_TOOLS[tool];
   if (!goTool) throw new Error(`there is no Go module for ${tool}`);
   const out = join(dir, tool);
-  await buildGo(goTool, asked.arch, out, dir, progress);
+  await buildGo(goTool, request.arch, out, dir, progress);
   return { path: out, how: "built" };
 }
 

@@ -28,13 +28,13 @@ export type Progress = {
 export function startProgress(
   label: string,
   stream: ProgressStream = process.stderr,
-  { everyMs = LOG_EVERY_MS, quietMs = QUIET_MS, now = Date.now }: ProgressTiming = {},
+  { everyMs = LOG_EVERY_MS, quietMs = QUIET_MS, now: clock = Date.now }: ProgressTiming = {},
 ): Progress {
-  const began = now();
+  const began = clock();
   let last = Number.NEGATIVE_INFINITY;
   let state = { done: 0, total: 0, unit: "" };
   const draw = () => {
-    const time = now();
+    const time = clock();
     if (time - began < quietMs || time - last < (stream.isTTY ? REDRAW_MS : everyMs)) return;
     last = time;
     const line = progressLine(label, state, Math.round((time - began) / 1000), stream.isTTY === true);
@@ -44,8 +44,8 @@ export function startProgress(
   const timer = setInterval(draw, stream.isTTY ? 1_000 : Math.min(everyMs, 1_000));
   timer.unref();
   return {
-    count(done, total, unit) {
-      state = { done, total, unit };
+    count(count, total, unit) {
+      state = { done: count, total, unit };
       draw();
     },
     end(text) {

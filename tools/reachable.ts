@@ -13,9 +13,9 @@ type Memory = Record<string, number>;
 const memoryFile = (): string => join(cacheDirectory(), "unreachable.json");
 
 /** True if the host is worth a request: WARMBOX_OFFLINE is not set, and the last failure is some hours ago. */
-export function isWorthAsking(host: string, now: number = Date.now()): boolean {
+export function isWorthAsking(host: string, time: number = Date.now()): boolean {
   if (process.env.WARMBOX_OFFLINE) return false;
-  return now - (readJson<Memory>(memoryFile())?.[host] ?? 0) > REMEMBER_MS;
+  return time - (readJson<Memory>(memoryFile())?.[host] ?? 0) > REMEMBER_MS;
 }
 
 /** Why {@link isWorthAsking} says no, for a message. */
@@ -24,8 +24,8 @@ export function reasonNotToAsk(): string {
 }
 
 /** Notes that the host could not be reached. */
-export function rememberUnreachable(host: string, now: number = Date.now()): void {
-  writeWhole(memoryFile(), `${JSON.stringify({ ...readJson<Memory>(memoryFile()), [host]: now })}\n`);
+export function rememberUnreachable(host: string, time: number = Date.now()): void {
+  writeWhole(memoryFile(), `${JSON.stringify({ ...readJson<Memory>(memoryFile()), [host]: time })}\n`);
 }
 
 /** Asks once, through the user's proxy if there is one, whether a host answers within five seconds; a failure is noted. */

@@ -43,9 +43,9 @@ export async function run({ argv, cwd, env, onLine }: Command): Promise<string> 
     if (last.length > SHOWN_LINES) last.shift();
   });
   try {
-    const code = await new Promise<number | string>((done, fail) => {
+    const code = await new Promise<number | string>((resolve, fail) => {
       child.on("error", (error: NodeJS.ErrnoException) => fail(notStarted(program, error)));
-      child.on("close", (status, signal) => done(status ?? signal ?? "no status"));
+      child.on("close", (status, signal) => resolve(status ?? signal ?? "no status"));
     });
     if (code === 0) return output;
     throw new Error(`${argv.slice(0, 3).join(" ")} … ended with ${code}:\n  ${last.join("\n  ")}`);
@@ -67,6 +67,6 @@ function notStarted(program: string, error: NodeJS.ErrnoException): Error {
 
 /** A copy of the environment without the variables whose name matches `drop`, with `set` on top. */
 export function environment(drop: RegExp, set: Record<string, string>): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !drop.test(name));
-  return { ...Object.fromEntries(kept), ...set };
+  const entries = Object.entries(process.env).filter(([name]) => !drop.test(name));
+  return { ...Object.fromEntries(entries), ...set };
 }

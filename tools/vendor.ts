@@ -81,16 +81,16 @@ export async function fetchFile(
 ): Promise<string> {
   await mkdir(dir, { recursive: true });
   const file = join(dir, packed === "plain" ? tool : "archive.tar.gz");
-  await downloadFile(url, file, (done, total) => progress.count(mebi(done), mebi(total), "MiB"));
+  await downloadFile(url, file, (bytes, total) => progress.count(mebi(bytes), mebi(total), "MiB"));
   await demandSum(file, sha256, url);
   return packed === "plain" ? file : await unpack(file, tool, dir);
 }
 
 /** Throws when the file's sha256 is another than `expected`. `origin` names it in the message. */
 export async function demandSum(file: string, expected: string, origin: string): Promise<void> {
-  const found = await sha256Of(file);
-  if (found !== expected.toLowerCase()) {
-    throw new Error(`${origin} has sha256 ${found}, expected is ${expected.toLowerCase()}: it is not used`);
+  const sha256 = await sha256Of(file);
+  if (sha256 !== expected.toLowerCase()) {
+    throw new Error(`${origin} has sha256 ${sha256}, expected is ${expected.toLowerCase()}: it is not used`);
   }
 }
 

@@ -32,15 +32,17 @@ export async function runCheck(root: string, args: readonly string[]): Promise<n
     node(root, "@biomejs/biome/bin/biome", ["check", ...args]),
   );
   const types = await step("types", () => node(root, "typescript/bin/tsc", ["--noEmit"]));
-  const shell = await step("shell programs", () => own(root, "setup/dev/shell/main.ts"));
-  const measures = await step("words, names and lengths", () => own(root, "setup/dev/measures/main.ts"));
+  const shell = await step("shell programs", () => runScript(root, "setup/dev/shell/main.ts"));
+  const measures = await step("words, names and lengths", () =>
+    runScript(root, "setup/dev/measures/main.ts"),
+  );
   return biome || types || shell || measures;
 }
 
 /** Rewrites the files in the project's format, with the fixes that are safe. */
 export async function runFormat(root: string, args: readonly string[]): Promise<number> {
   const biome = await node(root, "@biomejs/biome/bin/biome", ["check", "--write", ...args]);
-  return biome || (await own(root, "setup/dev/shell/main.ts", "--write"));
+  return biome || (await runScript(root, "setup/dev/shell/main.ts", "--write"));
 }
 
 async function step(name: string, work: () => Promise<number>): Promise<number> {
@@ -53,7 +55,7 @@ async function step(name: string, work: () => Promise<number>): Promise<number> 
   return code;
 }
 
-async function own(root: string, program: string, ...args: readonly string[]): Promise<number> {
+async function runScript(root: string, program: string, ...args: readonly string[]): Promise<number> {
   return await inForeground([process.execPath, join(root, program), ...args], {
     cwd: root,
     env: process.env,

@@ -51,8 +51,8 @@ export async function ensureTestPrograms(): Promise<string[]> {
   const packages = missing.map((name) => PROGRAMS[name]?.next ?? name);
   const progress = startProgress(`installing ${packages.join(", ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const apt = async (...words: string[]): Promise<void> =>
-    void (await run({ argv: ["apt-get", ...words], cwd: "/", env }));
+  const apt = async (...args: string[]): Promise<void> =>
+    void (await run({ argv: ["apt-get", ...args], cwd: "/", env }));
   try {
     await apt("update");
     await apt("install", "-y", "--no-install-recommends", ...packages);

@@ -13,7 +13,7 @@ const MIB = 1024 * 1024;
 /** Largest message in either direction; the engine's own bound. */
 export const MAX_MESSAGE_BYTES = 400 * MIB;
 const PARENT_POLL_MILLISECONDS = 2000;
-/** How long the end waits for what runs: a program that ignores its SIGINT is killed after 5 s. */
+/** How long the end waits for calls in progress: a program that ignores its SIGINT is killed after 5 s. */
 const END_MILLISECONDS = 7000;
 const END_POLL_MILLISECONDS = 20;
 
@@ -30,14 +30,14 @@ export class RpcError extends Error {
   }
 }
 
-/** The answer for a method that the released program does not have either; the engine copes with it. */
+/** The answer for a method that the released program does not have either; the engine handles it. */
 export function unimplemented(method: string): never {
   throw new RpcError(grpc.status.UNIMPLEMENTED, `${method} is not implemented`);
 }
 
 type Handler<Request, Response> = (request: Request) => Response | Promise<Response>;
 
-/** Calls that are being answered: each may have a command or a program of the user under way. */
+/** Calls in progress: each may run a command or the user's program. */
 let running = 0;
 
 /** Makes a gRPC method of an async function. */
@@ -56,7 +56,7 @@ export function unary<Request, Response>(
   };
 }
 
-/** The status that stands for a thrown error. */
+/** The gRPC status of a thrown error. */
 export function statusOf(error: unknown): Partial<Grpc.StatusObject> {
   const code = error instanceof RpcError ? error.code : grpc.status.UNKNOWN;
   return { code, details: error instanceof Error ? error.message : String(error) };
@@ -72,14 +72,14 @@ export function toStruct(bag: Bag): Structs.Struct {
   return Struct.fromJavaScript(bag);
 }
 
-/** The engine's address among the arguments it starts a plugin with (`--tracing URL` may stand before it). */
+/** The engine's address among the arguments it starts a plugin with (`--tracing URL` may precede it). */
 export function engineAddress(args: readonly string[]): string | undefined {
   return args.filter((arg, index) => !arg.startsWith("-") && args[index - 1] !== "--tracing")[0];
 }
 
 /**
  * Serves until the process ends; the port goes to stdout as its first line, which is what the engine reads. `cancelled`
- * is aborted before the end, so that nothing the process started goes on without it.
+ * is aborted before the end, so that the programs it started end with it.
  */
 export async function serve(
   register: (server: Grpc.Server) => void,

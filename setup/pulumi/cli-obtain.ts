@@ -21,10 +21,10 @@ const BUILD_TAGS = "osusergo,grpcnotrace";
 export type ReleaseHosts = { archives: string; checksums: string };
 const PULUMI_HOSTS: ReleaseHosts = { archives: RELEASE_HOST, checksums: CHECKSUM_HOST };
 
-/** What is remembered of a release that came and was not used. */
+/** The key in the memory of unreachable hosts for a release that was downloaded and refused. */
 export const refusedRelease = (host: string): string => `${host}#pulumi-${PULUMI_VERSION}`;
 
-/** Downloads and unpacks the release into `directory`; false where it cannot be had. */
+/** Downloads and unpacks the release into `directory`; false if that fails. */
 export async function downloadCli(directory: string, hosts: ReleaseHosts = PULUMI_HOSTS): Promise<boolean> {
   if (!isWorthAsking(refusedRelease(hosts.archives)) || !(await isReachable(hosts.archives))) return false;
   const progress = startProgress(`pulumi ${PULUMI_VERSION}`);
@@ -35,7 +35,7 @@ export async function downloadCli(directory: string, hosts: ReleaseHosts = PULUM
     progress.end("downloaded");
     return existsSync(join(directory, "pulumi"));
   } catch (error) {
-    // A wrong checksum says nothing of the host, which has the plugin too: only this release is left alone.
+    // A wrong checksum says nothing about the host, which has the plugin too: only this release is not asked for again.
     rememberUnreachable(isUserError(error, "unreachable") ? hosts.archives : refusedRelease(hosts.archives));
     progress.end(`not downloaded (${(error as Error).message})`);
     return false;
@@ -53,11 +53,11 @@ async function downloadChecked(directory: string, hosts: ReleaseHosts, progress:
     ?.split(" ")[0];
   if (expected === undefined) throw new Error(`no checksum is published for ${name}`);
   const archive = join(directory, name);
-  await downloadFile(`${hosts.archives}/releases/sdk/${name}`, archive, (done, total) =>
-    progress.count(Math.round(done / MIB), Math.round(total / MIB), "MiB"),
+  await downloadFile(`${hosts.archives}/releases/sdk/${name}`, archive, (bytes, total) =>
+    progress.count(Math.round(bytes / MIB), Math.round(total / MIB), "MiB"),
   );
-  const found = await sha256Of(archive);
-  if (found !== expected) throw new Error(`${name} has sha256 ${found}, published is ${expected}`);
+  const actual = await sha256Of(archive);
+  if (actual !== expected) throw new Error(`${name} has sha256 ${actual}, published is ${expected}`);
   return archive;
 }
 
@@ -72,7 +72,7 @@ export async function buildCli(out: string, directory: string): Promise<void> {
     const version = `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${PULUMI_VERSION}`;
     const tool = { module: join(import.meta.dirname, "go"), pkg: PACKAGE, ldflags: version };
     await buildGo(tool, thisArch(), out, directory, progress);
-    // Kept until now so that an interrupted build goes on where it was: 1.4 GB that nobody needs from here on.
+    // Kept until now so that an interrupted build continues: 1.4 GB that are of no use any more.
     rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
     progress.end("built");
   } catch (error) {

@@ -35,9 +35,9 @@ export async function findPulumi(env: NodeJS.ProcessEnv = process.env): Promise<
   const installed = installedCli(env);
   if (installed) return installed;
   const home = join(cacheDirectory(env), "tools", "pulumi", PULUMI_VERSION);
-  const kept = keptCli(home);
+  const cli = keptCli(home);
   const worth = isWorthAsking(RELEASE_HOST) && isWorthAsking(refusedRelease(RELEASE_HOST));
-  if (kept && (kept.origin === "released" || !worth)) return ready(kept);
+  if (cli && (cli.origin === "released" || !worth)) return ready(cli);
   return await withLock(
     home,
     async () => await obtain(home, env),
@@ -75,19 +75,19 @@ async function obtain(home: string, env: NodeJS.ProcessEnv): Promise<PulumiCli> 
   } finally {
     rmSync(staged, { recursive: true, force: true });
   }
-  const kept = keptCli(home);
-  if (!kept) throw new Error(`${home} holds no pulumi after it was obtained`);
-  return ready(kept);
+  const cli = keptCli(home);
+  if (!cli) throw new Error(`${home} holds no pulumi after it was obtained`);
+  return ready(cli);
 }
 
-/** WARMBOX_TOOLS_DIR may hold a build; it is copied, because the language host has to stand beside it. */
+/** WARMBOX_TOOLS_DIR may hold a build; it is copied, because the language host has to be beside it. */
 async function copyOrBuild(staged: string, env: NodeJS.ProcessEnv): Promise<void> {
   const extra = env.WARMBOX_TOOLS_DIR && join(env.WARMBOX_TOOLS_DIR, "pulumi", PULUMI_VERSION, "pulumi");
   if (extra && existsSync(extra)) copyFileSync(extra, join(staged, "pulumi"));
   else await buildCli(join(staged, "pulumi"), join(cacheDirectory(env), "build", "pulumi"));
 }
 
-/** An installed CLI that is new enough and has its language host; older ones are passed over with a line. */
+/** An installed CLI that is new enough and has its language host; older ones are skipped with a line. */
 function installedCli(env: NodeJS.ProcessEnv): PulumiCli | undefined {
   const home = pulumiHome(env);
   const places = [
@@ -97,12 +97,12 @@ function installedCli(env: NodeJS.ProcessEnv): PulumiCli | undefined {
     join(home, "bin"),
     ...wrappersDownloads(join(home, "versions"), env),
   ];
-  const own = join(cacheDirectory(env), "tools", "pulumi");
+  const cache = join(cacheDirectory(env), "tools", "pulumi");
   const passed = new Set<string>();
   for (const path of places.map((directory) => join(directory, "pulumi"))) {
     if (!existsSync(path)) continue;
     const real = realpathSync(path);
-    if (passed.has(real) || real.startsWith(own) || WRAPPER.test(real)) continue;
+    if (passed.has(real) || real.startsWith(cache) || WRAPPER.test(real)) continue;
     passed.add(real);
     const version = versionOf(path, env);
     const lack = lackOf(path, version, env);
@@ -117,15 +117,15 @@ const WRAPPER = /\/pulumi\/run\.js$/;
 
 /**
  * Where that package (and Pulumi's Automation API) puts the CLIs it downloads: the one that PULUMI_VERSION names, then
- * ours, then newer ones.
+ * warmbox's, then newer ones.
  * @see https://www.npmjs.com/package/pulumi?activeTab=code lib/cache.js
  */
 function wrappersDownloads(directory: string, env: NodeJS.ProcessEnv): string[] {
-  const found = existsSync(directory) ? readdirSync(directory) : [];
-  const usable = found.filter((version) => !isOlder(version, PULUMI_VERSION, true));
-  const newestFirst = usable.sort((one, other) => (isOlder(one, other, true) ? 1 : -1));
-  const named = [env.PULUMI_VERSION, PULUMI_VERSION].filter((version) => version !== undefined);
-  return [...new Set([...named, ...newestFirst])].map((version) => join(directory, version, "bin"));
+  const versions = existsSync(directory) ? readdirSync(directory) : [];
+  const usable = versions.filter((version) => !isOlder(version, PULUMI_VERSION, true));
+  const newestFirst = usable.sort((left, right) => (isOlder(left, right, true) ? 1 : -1));
+  const preferred = [env.PULUMI_VERSION, PULUMI_VERSION].filter((version) => version !== undefined);
+  return [...new Set([...preferred, ...newestFirst])].map((version) => join(directory, version, "bin"));
 }
 
 function lackOf(path: string, version: string, env: NodeJS.ProcessEnv): string | undefined {
@@ -144,8 +144,8 @@ function versionOf(path: string, env: NodeJS.ProcessEnv): string {
   const versions = readJson<Record<string, string>>(file) ?? {};
   const { mtimeMs, size } = statSync(path);
   const key = `${path}:${mtimeMs}:${size}`;
-  const kept = versions[key];
-  if (kept !== undefined) return kept;
+  const answer = versions[key];
+  if (answer !== undefined) return answer;
   const version = askVersion(path);
   writeWhole(file, JSON.stringify({ ...versions, [key]: version }));
   return version;

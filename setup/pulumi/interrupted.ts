@@ -1,6 +1,6 @@
 /**
- * What a Pulumi that was killed leaves in a backend of files, and that would stop or trouble the next run: its lock,
- * and notes of operations that were under way.
+ * A Pulumi that was killed leaves in a backend of files what would stop or disturb the next run: its lock, and notes of
+ * operations in progress.
  * @see https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/backend/diy/lock.go
  */
 import { spawnSync } from "node:child_process";
@@ -15,20 +15,20 @@ import { COMMAND_TYPE, nameOf, typeOf } from "../plugins/command/names.ts";
 /** A lock as Pulumi writes it. */
 type Lock = { pid: number; username: string; hostname: string; timestamp: string };
 
-/** An operation that was under way, as a state names it. */
+/** An operation in progress, as a state notes it. */
 type Pending = { resource: { urn: string }; type: string };
 
-/** What clearing up needs. */
+/** A stack whose last run may have been killed. */
 export type Interrupted = { project: Project; stack: string; cli: string; env: NodeJS.ProcessEnv };
 
-/** Clears away what a killed run left of this stack, and says so in a line each. */
-export function clearInterrupted(known: Interrupted): void {
-  const backend = fileBackend(known.project, known.env);
+/** Removes a killed run's lock and notes of this stack, and reports each in a line. */
+export function clearInterrupted(run: Interrupted): void {
+  const backend = fileBackend(run.project, run.env);
   if (backend === undefined) return;
-  const locks = join(backend, "locks", "organization", known.project.name, known.stack);
-  clearLocks(locks, known.stack);
-  if (heldBySomebody(locks)) return; // Pulumi says who
-  clearPending(join(backend, "stacks", known.project.name, `${known.stack}.json`), known);
+  const locks = join(backend, "locks", "organization", run.project.name, run.stack);
+  clearLocks(locks, run.stack);
+  if (isHeld(locks)) return; // Pulumi says who
+  clearPending(join(backend, "stacks", run.project.name, `${run.stack}.json`), run);
 }
 
 function clearLocks(directory: string, stack: string): void {
@@ -43,7 +43,7 @@ function clearLocks(directory: string, stack: string): void {
   }
 }
 
-function heldBySomebody(directory: string): boolean {
+function isHeld(directory: string): boolean {
   return lockFiles(directory).length > 0;
 }
 
@@ -54,10 +54,10 @@ function lockFiles(directory: string): string[] {
     .map((name) => join(directory, name));
 }
 
-/** True only for a lock of this very machine and user whose process is gone; of any other nothing can be known. */
+/** True only for a lock of this machine and user whose process is gone; of any other this cannot be known. */
 export function isLeftOver(lock: Lock): boolean {
-  const ours = lock.hostname === hostname() && lock.username === userName();
-  return ours && Number.isInteger(lock.pid) && !runsPulumi(lock.pid);
+  const isSameUser = lock.hostname === hostname() && lock.username === userName();
+  return isSameUser && Number.isInteger(lock.pid) && !runsPulumi(lock.pid);
 }
 
 function userName(): string | undefined {
@@ -68,7 +68,7 @@ function userName(): string | undefined {
   }
 }
 
-/** A number of a dead process may belong to another program by now: Linux tells its name. */
+/** The pid of a dead process may belong to another program by now; Linux has its name. */
 function runsPulumi(pid: number): boolean {
   const name = join("/proc", String(pid), "comm");
   if (existsSync("/proc/self/comm"))
@@ -82,25 +82,25 @@ function runsPulumi(pid: number): boolean {
 }
 
 /**
- * A command that was under way is simply run again by the next `up`: ours may be repeated at any point. Pulumi cannot
- * know that and would warn in every run until somebody answers its questions. Where anything else was under way (a
- * bucket that AWS may have made or not) everything stays, for Pulumi to ask.
+ * The next `up` runs an interrupted command again, since warmbox's may be repeated at any point. Pulumi cannot know that
+ * and would warn in every run until a user answers its questions. If anything else was interrupted (a bucket that AWS
+ * may have made or not), everything is kept, for Pulumi to ask.
  */
 function clearPending(file: string, { project, stack, cli, env }: Interrupted): void {
   if (!existsSync(file) || !/"pending_operations":\s*\[\s*\{/.test(readFileSync(file, "utf8"))) return;
   const run = (args: string[], input?: string): string => {
-    const words = [...args, "--stack", stack, "--non-interactive"];
-    const done = spawnSync(cli, words, {
+    const argv = [...args, "--stack", stack, "--non-interactive"];
+    const result = spawnSync(cli, argv, {
       cwd: project.root,
       env,
       input,
       encoding: "utf8",
       maxBuffer: 2 ** 30,
     });
-    if (done.status === 0) return done.stdout;
+    if (result.status === 0) return result.stdout;
     throw new UserError(
       "failed",
-      `pulumi ${words.join(" ")} failed:\n${done.stdout}${done.stderr}`.trimEnd(),
+      `pulumi ${argv.join(" ")} failed:\n${result.stdout}${result.stderr}`.trimEnd(),
     );
   };
   const exported = run(["stack", "export"]);

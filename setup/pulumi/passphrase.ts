@@ -18,7 +18,7 @@ export function passphraseFile(env: NodeJS.ProcessEnv = process.env): string {
 
 /**
  * The variables that give Pulumi the passphrase; none when the user has set one. Throws when a stack is
- * encrypted already and no passphrase is at hand: a new one could not open it.
+ * encrypted already and there is no passphrase: a new one could not decrypt it.
  */
 export function passphraseVariables(project: Project, env: NodeJS.ProcessEnv): Record<string, string> {
   if (env.PULUMI_CONFIG_PASSPHRASE !== undefined || env.PULUMI_CONFIG_PASSPHRASE_FILE) return {};
@@ -37,7 +37,7 @@ function refuseIfEncrypted(project: Project, file: string): void {
   if (encrypted === undefined) return;
   throw new UserError(
     "config",
-    `${encrypted} is encrypted with a passphrase that is not here. Next: set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE, or put the passphrase into ${file}; only if nobody needs the stack's secrets any more, remove the line encryptionsalt from the file`,
+    `${encrypted} is encrypted with a passphrase that is not here. Next: set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE, or put the passphrase into ${file}; only if the stack's secrets are of no use any more, remove the line encryptionsalt from the file`,
   );
 }
 

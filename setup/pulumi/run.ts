@@ -1,4 +1,4 @@
-/** `./warmbox up`, `preview`, `destroy` and `pulumi`: Pulumi itself, with what it needs made present first. */
+/** `./warmbox up`, `preview`, `destroy` and `pulumi`: Pulumi itself, after what it needs is made present. */
 import { homedir, userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import {
@@ -48,8 +48,8 @@ export async function runPulumi(
     ensureStack(project, cli, ALIASES[command] ?? command, stack, variables);
     if (command !== CONFIG) clearInterrupted({ project, stack: stack.bare, cli: cli.path, env: variables });
   }
-  const words = withoutQuestions(withLazyPlugins(args), isInteractive(variables));
-  return await inForeground([cli.path, ...words], { cwd: folder, env: variables, hangUp: "interrupt" });
+  const argv = withoutQuestions(withLazyPlugins(args), isInteractive(variables));
+  return await inForeground([cli.path, ...argv], { cwd: folder, env: variables, hangUp: "interrupt" });
 }
 
 const isOnStack = (command: string): boolean => ON_A_STACK.includes(command) || command === CONFIG;
@@ -61,7 +61,7 @@ function isInteractive(env: NodeJS.ProcessEnv): boolean {
 
 /**
  * Plugins are fetched by the first resource that needs one: most stacks never touch @pulumi/aws, whose plugin is
- * hundreds of MB, but both hosts name it to the engine since it stands in package.json.
+ * hundreds of MB, but both language hosts report it to the engine since package.json lists it.
  */
 const LAZY_PLUGINS = "--skip-plugin-pre-install";
 
@@ -71,15 +71,15 @@ function withLazyPlugins(args: readonly string[]): string[] {
   return on ? [command, LAZY_PLUGINS, ...rest] : [...args];
 }
 
-/** The arguments with what keeps Pulumi from asking where nobody can answer; given flags stay as they are. */
+/** The arguments with the flags that keep Pulumi from asking if no user can answer; given flags stay as they are. */
 export function withoutQuestions(args: readonly string[], interactive: boolean): string[] {
   if (interactive || args.length === 0) return [...args];
   const has = (...flags: string[]): boolean =>
     args.some((arg) => flags.some((flag) => arg === flag || arg.startsWith(`${flag}=`)));
   const extra = has("--non-interactive", "--help", "-h") ? [] : ["--non-interactive"];
   const asks = ASKING.includes(args[0] ?? "") && !has("--yes", "-y", "--preview-only", "--help", "-h");
-  const at = args.includes("--") ? args.indexOf("--") : args.length;
-  return [...args.slice(0, at), ...(asks ? ["--yes"] : []), ...extra, ...args.slice(at)];
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  return [...args.slice(0, end), ...(asks ? ["--yes"] : []), ...extra, ...args.slice(end)];
 }
 
 /**
@@ -102,7 +102,7 @@ function accountHome(): string | undefined {
   }
 }
 
-/** Operations at once. Pulumi's own 4 a core are for its own work; ours wait for hosts, and no host is to wait for another. */
+/** Operations at once. Pulumi's default of 4 per core is for work on this machine; warmbox's operations wait for hosts, and no host should wait for another. */
 const PARALLEL = "64";
 
 /**

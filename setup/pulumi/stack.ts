@@ -21,8 +21,8 @@ export function namedStack(args: readonly string[]): string | undefined {
   for (const [index, arg] of args.entries()) {
     if (arg === "--") return undefined;
     if (arg === "--stack" || arg === "-s") return args[index + 1];
-    const found = /^(?:--stack=|-s=?)(.+)$/.exec(arg)?.[1];
-    if (found !== undefined) return found;
+    const selected = /^(?:--stack=|-s=?)(.+)$/.exec(arg)?.[1];
+    if (selected !== undefined) return selected;
   }
   return undefined;
 }
@@ -146,12 +146,15 @@ function existsInBackend(project: Project, cli: PulumiCli, name: string, env: No
 }
 
 function pulumi(cli: PulumiCli, args: string[], project: Project, env: NodeJS.ProcessEnv): void {
-  const done = spawnSync(cli.path, [...args, "--non-interactive"], {
+  const result = spawnSync(cli.path, [...args, "--non-interactive"], {
     cwd: project.root,
     env,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
   });
-  if (done.status === 0) return;
-  throw new UserError("failed", `pulumi ${args.join(" ")} failed:\n${done.stdout}${done.stderr}`.trimEnd());
+  if (result.status === 0) return;
+  throw new UserError(
+    "failed",
+    `pulumi ${args.join(" ")} failed:\n${result.stdout}${result.stderr}`.trimEnd(),
+  );
 }

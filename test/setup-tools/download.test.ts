@@ -80,7 +80,7 @@ describe("a download", () => {
     },
   );
 
-  it("that breaks off, or that no host answers, is unreachable; another status is not", async () => {
+  it("that ends early, or that no host answers, is unreachable; another status is not", async () => {
     const url = await serve((request, response) => {
       if (request.url === "/404") return void response.writeHead(404).end();
       response.writeHead(200, { "content-length": 100 }).write("half");

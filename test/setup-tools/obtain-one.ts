@@ -1,4 +1,4 @@
-/** Obtains one tool in a process of its own: `node obtain-one.ts TOOL OPTIONS-AS-JSON`; prints what it got as JSON. */
+/** Obtains one tool in a separate process: `node obtain-one.ts TOOL OPTIONS-AS-JSON`; prints the result as JSON. */
 
 import type { ToolName } from "../../stacks/versions.ts";
 import { obtainTool } from "../../tools/obtain.ts";

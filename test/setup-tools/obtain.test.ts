@@ -128,7 +128,7 @@ describe("order of places", () => {
     expect(requests).toBe(0);
   });
 
-  it("a vendor's host that accepts and never answers holds nobody up for long", async () => {
+  it("a vendor's host that accepts and never answers delays a run for seconds only", async () => {
     const vendorUrl = await serve(() => {});
     expect((await obtain("versitygw", { vendorUrl, goTools: goTools() })).said).toContain("built in");
   });
@@ -171,7 +171,7 @@ describe("order of places", () => {
     });
     expect(got.code).toBe(1);
     expect(got.said).toContain(
-      `warmbox: versitygw 1.8.0 for ${thisArch()} cannot be had.\nrelease: 127.0.0.1:`,
+      `warmbox: versitygw 1.8.0 for ${thisArch()} cannot be obtained.\nrelease: 127.0.0.1:`,
     );
     expect(got.said).toContain("undefined: nothing");
     expect(got.said).toContain("tools.versitygw: {kind: release, url: URL, sha256: SHA256}");
@@ -291,7 +291,7 @@ async function withEnvironment<T>(
 }
 
 describe("a build with Go", () => {
-  /** Stands in for Go: answers `go env` and shows what a build would see. */
+  /** A fake Go: answers `go env` and shows what a build would see. */
   const withGo = async (version: string, work: () => Promise<void>): Promise<string> => {
     const [bin, seen] = [join(base, "bin"), join(base, "seen")];
     mkdirSync(bin, { recursive: true });
@@ -338,7 +338,7 @@ describe("sccache from its registry package", () => {
       join(home, ".cargo/config.toml"),
       '[build]\nrustc-wrapper = "sccache"\n[net]\noffline = false\n',
     );
-    // Stands in for a build of minutes: shows what cargo would see, and leaves a binary where asked to.
+    // A fake for a build of minutes: shows what cargo would see, and leaves a binary where asked to.
     writeFileSync(
       join(bin, "cargo"),
       `#!/bin/sh\nenv >"${seen}"; echo "$@" >>"${seen}"; cat "$CARGO_HOME/config.toml" >>"${seen}"\n` +
@@ -389,7 +389,7 @@ describe("sccache from its registry package", () => {
     const arch = thisArch() === "x86_64" ? "aarch64" : "x86_64";
     const got = await obtain("sccache", { arch, vendorUrl: await closedPort() });
     expect(got.code).toBe(1);
-    expect(got.said).toContain(`warmbox: sccache 0.19.0 for ${arch} cannot be had.\n`);
+    expect(got.said).toContain(`warmbox: sccache 0.19.0 for ${arch} cannot be obtained.\n`);
     expect(got.said).toContain(`registry: sccache is not built for ${arch} on ${thisArch()}\n`);
     expect(got.said).toContain(
       "Put a binary into the stack file: tools.sccache: {kind: release, url: URL, sha256: SHA256}",

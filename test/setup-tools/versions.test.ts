@@ -180,7 +180,7 @@ describe("chooseTools", () => {
     });
   });
 
-  it("a known-bad one is named with its reason, and ours is pushed", () => {
+  it("a known-bad one is named with its reason, and warmbox's is pushed", () => {
     expect(
       sccache(facts({ sccache: { path: "/usr/bin/sccache", version: "0.16.0" } }), wishes(), true),
     ).toMatchObject({
@@ -193,7 +193,7 @@ describe("chooseTools", () => {
 
   const unusable: [string, ToolFacts["tools"]["sccache"], ToolRequest["scope"], string][] = [
     [
-      "our own, so that it stays ours",
+      "warmbox's, so that it stays",
       { path: "/home/ann/.local/share/warmbox/tools/sccache/0.19.0/sccache", version: "0.19.0" },
       "user",
       "/home/ann/.local/share/warmbox/tools/sccache/0.19.0/sccache is warmbox's own",

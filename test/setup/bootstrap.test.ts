@@ -98,7 +98,7 @@ test("what killed makers left is removed, and nothing else", () => {
   expect(readdirSync(root).sort()).toEqual(["24.1-x64", "24.1-x64.tmp"]);
 });
 
-test("a lock that cannot be had is an error and no endless wait", async () => {
+test("a lock that cannot be taken is an error and no endless wait", async () => {
   const listen = vi.spyOn(Server.prototype, "listen").mockImplementation(function (this: Server) {
     setImmediate(() => this.emit("error", Object.assign(new Error("EACCES"), { code: "EACCES" })));
     return this;
@@ -140,7 +140,7 @@ describe("packages", () => {
     expect(packagesMatch(root)).toBe(false);
   });
 
-  /** Stands where npm would: writes what `npm ci` leaves, and how often it was called. */
+  /** A fake npm: writes what `npm ci` leaves, and how often it was called. */
   const fakeNpm = (behaviour = ""): string => {
     const record = JSON.stringify(lock({ "node_modules/a": wanted["node_modules/a"] }));
     write(

@@ -1,5 +1,5 @@
 /**
- * The real Pulumi CLI through the same door as `./warmbox up`, in a project of its own with an empty HOME:
+ * The real Pulumi CLI as `./warmbox up` starts it, in a separate project with an empty HOME:
  * what a user sees from the first `up` to `destroy`, without one line of warning.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
@@ -77,7 +77,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** Starts one command as `./warmbox pulumi ARGS` does, in the project and with the empty HOME, in a session of its own. */
+/** Starts one command as `./warmbox pulumi ARGS` does, in the project and with the empty HOME, in a separate session. */
 function start(
   args: readonly string[],
   { cwd = project, terminal = false } = {},
@@ -149,7 +149,7 @@ describe("a stack from the first up to destroy", () => {
     );
   });
 
-  test("nothing of the secret stands in the state in clear", () => {
+  test("no part of the secret is in the state in clear text", () => {
     const state = readFileSync(join(home, ".pulumi/stacks/demo/local.json"), "utf8");
     expect(state).not.toContain("s3cret-t0ken");
     expect(state).toContain('"ciphertext"');
@@ -242,7 +242,7 @@ describe("a stack from the first up to destroy", () => {
     expect(plain).toBe("local\n");
   });
 
-  describe("a run that is broken off", () => {
+  describe("a run that is interrupted", () => {
     const mark = () => join(home, "mark");
     const begun: ChildProcess[] = [];
     afterEach(() => {
@@ -308,7 +308,7 @@ describe("a stack from the first up to destroy", () => {
       );
     });
 
-    test("a lock that somebody holds stays", async () => {
+    test("a lock that another user holds stays", async () => {
       const { child } = await startSlow();
       const { code, output } = await pulumi("up");
       expect(code).not.toBe(0);

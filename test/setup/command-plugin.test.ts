@@ -111,7 +111,7 @@ const failure = async (work: Promise<unknown>): Promise<{ code: number; details:
   );
 
 describe("start and configuration", () => {
-  test("says which released plugin it stands in for", async () => {
+  test("says which released plugin it replaces", async () => {
     const info = await call<PluginMessages.PluginInfo>(client, "getPluginInfo", empty());
     expect(info.getVersion()).toBe("1.2.1");
   });
@@ -300,7 +300,7 @@ describe("diff", () => {
  * What the released plugin was seen to do: its own repository keeps the calls and the state of an `up` that its upgrade
  * test replays (provider/pkg/provider/testdata/recorded/TestProviderUpgrade/stdin/0.11.1 of pulumi/pulumi-command:
  * Check returns the inputs as they came, Create an id of the name and eight hex digits and the inputs with both outputs,
- * and the engine keeps exactly that). The same calls here, with values of our own.
+ * and the engine keeps exactly that). The same calls here, with other values.
  */
 describe("a stack of the released plugin, as its repository recorded one", () => {
   const urn = "urn:pulumi:dev::demo::command:local:Command::lines";
@@ -463,7 +463,7 @@ describe("update and delete", () => {
     await remove({ create: "exit 1" });
   });
 
-  test("read answers with what it was given", async () => {
+  test("read returns its inputs", async () => {
     const request = new messages.ReadRequest().setId("id").setUrn(URN);
     request.setProperties(struct({ create: "c", stdout: secret("s") })).setInputs(struct({ create: "c" }));
     const response = await call<ProviderMessages.ReadResponse>(client, "read", request);

@@ -12,7 +12,7 @@ describe("a lock is left over", () => {
   test.each([
     ["when its process is gone", { ...lock, pid: dead() }, true],
     ["when its number belongs to another program by now", { ...lock, pid: process.pid }, true],
-    ["not when it is another user's", { ...lock, username: "somebody", pid: dead() }, false],
+    ["not when it is another user's", { ...lock, username: "other", pid: dead() }, false],
     ["not when it is another machine's", { ...lock, hostname: "elsewhere", pid: dead() }, false],
     ["not when it names no process", { ...lock, pid: Number.NaN }, false],
   ])("%s: %j", (_name, found, expected) => {

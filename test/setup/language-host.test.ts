@@ -1,4 +1,4 @@
-/** Contract of the Node.js language host, driven over gRPC as the engine does; programs run under a small runner of ours. */
+/** Contract of the Node.js language host, driven over gRPC as the engine does; programs run under a small runner of this file. */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ let client: LanguageRpc.LanguageRuntimeClient;
 beforeAll(async () => {
   directory = realpathSync(mkdtempSync(join(tmpdir(), "warmbox language host-")));
   runner = join(directory, "runner.cjs");
-  // Stands where the SDK's cmd/run would: the program is one line of JavaScript.
+  // In place of the SDK's cmd/run: the program is one line of JavaScript.
   writeFileSync(runner, "eval(process.argv.at(-1));\n");
   writeProject(directory);
   const env = {
@@ -291,7 +291,7 @@ describe("run", () => {
     await expect.poll(() => host.output().length - before).toBe(400_004);
   });
 
-  test("exit code 32 says that the user has been told: the engine is to stop without a word", async () => {
+  test("exit code 32 says that the error is reported already: the engine stops without a message", async () => {
     expect(await run("process.exit(32)")).toEqual({ error: "", bail: true });
   });
 
@@ -311,7 +311,7 @@ describe("run", () => {
   });
 });
 
-test("a project without the SDK is told to install", async () => {
+test("a project without the SDK is asked to install it", async () => {
   const own = await startPlugin("language-host.ts", [ENGINE]);
   const ownClient = clientOf(rpc.LanguageRuntimeClient, own.address);
   const request = new messages.RunRequest().setInfo(programInfo());

@@ -1,4 +1,4 @@
-/** Starts a fallback plugin as the engine does, and talks to it over gRPC; with an engine of our own that keeps its log. */
+/** Starts a fallback plugin as the engine does, and talks to it over gRPC; with a fake engine that keeps its log. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";

@@ -1,4 +1,4 @@
-/** What stands between `./warmbox up` and Pulumi: which CLI, which stack, which passphrase, which flags. */
+/** The layer between `./warmbox up` and Pulumi: which CLI, which stack, which passphrase, which flags. */
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -135,7 +135,7 @@ describe("stack", () => {
     );
     return readProject(join(root, "project"), env);
   };
-  /** A CLI that only writes down what it was asked. */
+  /** A CLI that only records its calls. */
   const cli = () => ({
     path: program("bin/pulumi", `echo "$@" >> '${root}/calls'`),
     version: PULUMI_VERSION,
@@ -165,7 +165,7 @@ describe("stack", () => {
   });
 
   test.each([
-    ["a flow mapping", "backend: {url: 's3://b?region=x'} # ours\n", "s3://b?region=x"],
+    ["a flow mapping", "backend: {url: 's3://b?region=x'} # shared\n", "s3://b?region=x"],
     ["quotes and a comment", 'backend:\n  # where\n  url: "file://~"   # state\n', "file://~"],
     ["no backend", "", ""],
     ["an empty one", "backend:\n", ""],
@@ -289,7 +289,7 @@ describe("stack", () => {
       },
     );
 
-    test("is never made anew for a stack that is encrypted already", () => {
+    test("is never made again for a stack that is encrypted already", () => {
       const stack = put("project/stacks/Pulumi.team.yaml", "encryptionsalt: v1:abc\n");
       expect(() => passphraseVariables(project(), env)).toThrow(
         `${stack} is encrypted with a passphrase that is not here. Next: set PULUMI_CONFIG_PASSPHRASE`,
@@ -508,7 +508,7 @@ describe("fallback plugins", () => {
     put("two/setup/plugins/program.mjs", "console.log('two')");
     const launcher = put("launcher", launcherText(target), 0o755);
     const run = (cwd: string) => execFileSync(launcher, { cwd: join(root, cwd), encoding: "utf8" });
-    expect(run("two")).toBe("one\n"); // no checkout of ours
+    expect(run("two")).toBe("one\n"); // no checkout of warmbox
     put("two/setup/plugins/launcher.ts", "");
     expect(run("two")).toBe("two\n");
   });

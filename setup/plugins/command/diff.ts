@@ -3,7 +3,7 @@
  * Paths: https://www.pulumi.com/docs/concepts/options/ignorechanges/ (property paths).
  */
 import { INPUT_TYPES, inputsOf } from "./inputs.ts";
-import { type Bag, isAsset, isObject, isSecret, same, type Wire } from "./values.ts";
+import { areEqual, type Bag, isAsset, isObject, isSecret, type Wire } from "./values.ts";
 
 /** Kind of a change, as the protocol's PropertyDiff names them. */
 export type ChangeKind = "ADD" | "ADD_REPLACE" | "DELETE" | "DELETE_REPLACE" | "UPDATE" | "UPDATE_REPLACE";
@@ -24,7 +24,7 @@ export function changesBetween(olds: Bag, news: Bag, ignored: readonly string[] 
 }
 
 function collect(before: Wire | undefined, after: Wire | undefined, path: Step[], changes: Changes): void {
-  if (same(before, after)) return;
+  if (areEqual(before, after)) return;
   if (Array.isArray(before) && Array.isArray(after)) {
     const length = Math.max(before.length, after.length);
     for (let index = 0; index < length; index++) {

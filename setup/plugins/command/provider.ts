@@ -10,17 +10,17 @@ import { bareInputs, checkInputs, type Failure, INPUT_TYPES, inputsOf } from "./
 import { COMMAND_TYPE, nameOf, typeOf } from "./names.ts";
 import { type CommandOutputs, type LineSink, runCommand } from "./run.ts";
 import {
+  areEqual,
   type Bag,
   hasUnknown,
   isObject,
   reveal,
-  same,
   UNKNOWN_STRING,
   type Wire,
   withoutNulls,
 } from "./values.ts";
 
-/** The released plugin that this provider stands in for. */
+/** The released plugin that this provider replaces. */
 export const COMMAND_VERSION = "1.2.1";
 /** The one function served. */
 export const RUN_FUNCTION = "command:local:run";
@@ -38,7 +38,7 @@ export function diff(olds: Bag, news: Bag, ignored: readonly string[]): Changes 
   return changesBetween(withoutNulls(olds), news, ignored);
 }
 
-/** Runs `create`, or foretells its result in a preview. */
+/** Runs `create`, or predicts its result in a preview. */
 export async function create(
   urn: string,
   properties: Bag,
@@ -57,7 +57,7 @@ export async function create(
   return { id, properties: { ...inputs, ...outputs } };
 }
 
-/** Runs `update` (or `create` where there is none), or foretells its result in a preview. */
+/** Runs `update` (or `create` where there is none), or predicts its result in a preview. */
 export async function update(
   olds: Bag,
   news: Bag,
@@ -68,16 +68,16 @@ export async function update(
 ): Promise<Bag> {
   const inputs = inputsOf({ ...news, ...pick(olds, ignored) });
   const previous = outputsOf(olds);
-  const kept = pick(withoutNulls(olds), ["assets", "archive"]);
+  const assets = pick(withoutNulls(olds), ["assets", "archive"]);
   if (preview) {
     const unsure = outputsAreUnsure(olds, inputs);
-    const foretell = (value: string): string => (unsure ? UNKNOWN_STRING : value);
-    return { ...kept, ...inputs, stdout: foretell(previous.stdout), stderr: foretell(previous.stderr) };
+    const predict = (value: string): string => (unsure ? UNKNOWN_STRING : value);
+    return { ...assets, ...inputs, stdout: predict(previous.stdout), stderr: predict(previous.stderr) };
   }
   const bare = bareInputs(inputs);
   const command = bare.update ?? bare.create;
   const outputs = command === undefined ? previous : await runCommand(command, bare, previous, sink, signal);
-  return { ...kept, ...inputs, ...outputs };
+  return { ...assets, ...inputs, ...outputs };
 }
 
 /** Runs the `delete` of the last successful state. */
@@ -115,7 +115,7 @@ function outputsOf(state: Bag): CommandOutputs {
 /** Every output may depend on every input: an unknown or changed input makes the outputs unknown. */
 function outputsAreUnsure(olds: Bag, inputs: Bag): boolean {
   return Object.keys(INPUT_TYPES).some(
-    (key) => hasUnknown(inputs[key]) || (key in olds && !same(olds[key], inputs[key])),
+    (key) => hasUnknown(inputs[key]) || (key in olds && !areEqual(olds[key], inputs[key])),
   );
 }
 

@@ -37,7 +37,7 @@ export function runCommand(
       reject(new Error(`${reason}: running ${goQuote(command)}:\n${output}`));
     if (signal?.aborted) return fail("context canceled", "");
     const [program = "", ...args] = [...interpreterOf(inputs), command];
-    const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[], both: [] as Buffer[] };
+    const output = { stdout: [] as Buffer[], stderr: [] as Buffer[], both: [] as Buffer[] };
     const cannotStart = (error: unknown): void =>
       fail(startFailure(error as NodeJS.ErrnoException, program, inputs.dir), "");
     let child: ChildProcess;
@@ -51,8 +51,8 @@ export function runCommand(
       return cannotStart(error); // an argument list that is too long throws at once
     }
     const lines = lineSplitter(sink);
-    collect(child, "stdout", kept, logs(inputs, "stdout") ? lines.push : undefined);
-    collect(child, "stderr", kept, logs(inputs, "stderr") ? lines.push : undefined);
+    collect(child, "stdout", output, logs(inputs, "stdout") ? lines.push : undefined);
+    collect(child, "stderr", output, logs(inputs, "stderr") ? lines.push : undefined);
     const kill = (): void => {
       child.kill("SIGKILL");
       // What the command itself started may live on and hold the pipes; the user is not kept waiting for it.
@@ -69,8 +69,8 @@ export function runCommand(
     child.once("close", (code, killedBy) => {
       signal?.removeEventListener("abort", kill);
       lines.end();
-      if (code !== 0) return fail(exitText(code, killedBy), text(kept.both));
-      resolve({ stdout: trimmed(text(kept.stdout)), stderr: trimmed(text(kept.stderr)) });
+      if (code !== 0) return fail(exitText(code, killedBy), text(output.both));
+      resolve({ stdout: trimmed(text(output.stdout)), stderr: trimmed(text(output.stderr)) });
     });
     // A command may end without reading its input; the broken pipe is no failure.
     child.stdin?.on("error", () => {});
@@ -100,12 +100,12 @@ function logs(inputs: CommandInputs, stream: "stdout" | "stderr"): boolean {
 function collect(
   child: ChildProcess,
   stream: "stdout" | "stderr",
-  kept: Record<"stdout" | "stderr" | "both", Buffer[]>,
+  output: Record<"stdout" | "stderr" | "both", Buffer[]>,
   log?: (chunk: Buffer) => void,
 ): void {
   child[stream]?.on("data", (chunk: Buffer) => {
-    kept[stream].push(chunk);
-    kept.both.push(chunk);
+    output[stream].push(chunk);
+    output.both.push(chunk);
     log?.(chunk);
   });
 }
@@ -140,7 +140,7 @@ function exitText(code: number | null, killedBy: NodeJS.Signals | null): string 
 
 /** Go's words for signals; the ones a command on a host meets. */
 function signalText(name: NodeJS.Signals): string {
-  const words: Partial<Record<NodeJS.Signals, string>> = {
+  const causes: Partial<Record<NodeJS.Signals, string>> = {
     SIGKILL: "killed",
     SIGTERM: "terminated",
     SIGINT: "interrupt",
@@ -151,18 +151,18 @@ function signalText(name: NodeJS.Signals): string {
     SIGQUIT: "quit",
     SIGALRM: "alarm clock",
   };
-  return words[name] ?? `signal ${constants.signals[name]}`;
+  return causes[name] ?? `signal ${constants.signals[name]}`;
 }
 
 function startFailure(error: NodeJS.ErrnoException, program: string, dir: string | undefined): string {
-  const words: Record<string, string> = {
+  const reasons: Record<string, string> = {
     ENOENT: "no such file or directory",
     EACCES: "permission denied",
     E2BIG: "argument list too long",
     ENOEXEC: "exec format error",
     ENOTDIR: "not a directory",
   };
-  const reason = words[error.code ?? ""] ?? error.message;
+  const reason = reasons[error.code ?? ""] ?? error.message;
   if (dir !== undefined && !existsSync(dir)) return `chdir ${dir}: no such file or directory`;
   if (dir !== undefined && !statSync(dir).isDirectory()) return `chdir ${dir}: not a directory`;
   if (program.includes("/")) return `fork/exec ${program}: ${reason}`;

@@ -29,13 +29,13 @@ function failureMessages(failures: Failure[]): ProviderMessages.CheckFailure[] {
 }
 
 /** Sends a command's output to the engine's status lines, in order; `done` settles when all has arrived. */
-function engineLog(urn: string): { sink: LineSink; done: () => Promise<void> } {
+function engineLog(urn: string): { sink: LineSink; drained: () => Promise<void> } {
   let last: Promise<void> = Promise.resolve();
   return {
     sink: (line) => {
       last = last.then(() => logLine(urn, line));
     },
-    done: () => last,
+    drained: () => last,
   };
 }
 
@@ -61,7 +61,7 @@ async function logged<Result>(urn: string, work: (sink: LineSink) => Promise<Res
   try {
     return await work(log.sink);
   } finally {
-    await log.done();
+    await log.drained();
   }
 }
 
@@ -79,7 +79,7 @@ const implementation: ProviderRpc.IResourceProviderServer = {
   }),
   getPluginInfo: unary(() => new plugin.PluginInfo().setVersion(provider.COMMAND_VERSION)),
   getSchema: unary(() => new messages.GetSchemaResponse().setSchema(schemaText(provider.COMMAND_VERSION))),
-  // The provider has no configuration: the engine then uses what it was given.
+  // The provider has no configuration: the engine then uses the inputs.
   checkConfig: unary(() => unimplemented("CheckConfig")),
   diffConfig: unary(() => unimplemented("DiffConfig")),
   configure: unary(() =>

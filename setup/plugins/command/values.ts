@@ -16,7 +16,7 @@ const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 const ASSET_SIGNATURE = "c44067f5952c0a294b673a41bacd8c17";
 const ARCHIVE_SIGNATURE = "0def7320c3a5731c473e5ecbe6d01bc7";
 
-/** What stands for a string that is not known before the update runs. */
+/** The mark of a string that is unknown before the update runs. */
 export const UNKNOWN_STRING = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 const UNKNOWNS: ReadonlySet<Wire> = new Set([
@@ -34,7 +34,7 @@ export function isObject(value: Wire | undefined): value is Bag {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** True where the value is the reserved string for "not known yet". */
+/** True if the value is the reserved string for "unknown yet". */
 export function isUnknown(value: Wire | undefined): boolean {
   return typeof value === "string" && UNKNOWNS.has(value);
 }
@@ -62,7 +62,7 @@ export function reveal(value: Wire): Wire {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, reveal(inner)]));
 }
 
-/** True where an unknown stands anywhere in the value. */
+/** True if any part of the value is unknown. */
 export function hasUnknown(value: Wire | undefined): boolean {
   if (value === undefined || value === null) return false;
   if (Array.isArray(value)) return value.some(hasUnknown);
@@ -71,15 +71,15 @@ export function hasUnknown(value: Wire | undefined): boolean {
 }
 
 /** Deep equality; secret envelopes count, so a value that became a secret differs. Assets compare by hash. */
-export function same(left: Wire | undefined, right: Wire | undefined): boolean {
-  if (left === right) return true;
-  if (Array.isArray(left) && Array.isArray(right)) {
-    return left.length === right.length && left.every((item, index) => same(item, right[index]));
+export function areEqual(before: Wire | undefined, after: Wire | undefined): boolean {
+  if (before === after) return true;
+  if (Array.isArray(before) && Array.isArray(after)) {
+    return before.length === after.length && before.every((item, index) => areEqual(item, after[index]));
   }
-  if (!isObject(left) || !isObject(right)) return false;
-  if (isAsset(left) && isAsset(right) && left.hash && right.hash) return left.hash === right.hash;
-  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
-  return [...keys].every((key) => same(left[key], right[key]));
+  if (!isObject(before) || !isObject(after)) return false;
+  if (isAsset(before) && isAsset(after) && before.hash && after.hash) return before.hash === after.hash;
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].every((key) => areEqual(before[key], after[key]));
 }
 
 /** The bag without nulls at any depth of objects: the engine leaves them out, and a null means "absent". */

@@ -15,8 +15,8 @@ const PACKAGE_MANAGERS = ["auto", "npm", "yarn", "pnpm", "bun"];
 export function readOptions(options: Bag): RuntimeOptions {
   const packagemanager = text(options.packagemanager, "auto", "packagemanager option must be a string");
   if (!PACKAGE_MANAGERS.includes(packagemanager)) {
-    const named = JSON.stringify(packagemanager);
-    throw new Error(`packagemanager option must be one of auto, npm, yarn, pnpm or bun, got ${named}`);
+    const quoted = JSON.stringify(packagemanager);
+    throw new Error(`packagemanager option must be one of auto, npm, yarn, pnpm or bun, got ${quoted}`);
   }
   const typescript = options.typescript ?? true;
   if (typeof typescript !== "boolean") throw new Error("typescript option must be a boolean");

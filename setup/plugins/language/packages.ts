@@ -18,16 +18,16 @@ type PackageJson = {
 type PackageLock = { packages?: Record<string, { version?: string; link?: boolean }> };
 
 function directNames(directory: string): string[] {
-  const own = readJson<PackageJson>(join(directory, "package.json"));
-  return Object.keys({ ...own?.dependencies, ...own?.devDependencies }).sort();
+  const manifest = readJson<PackageJson>(join(directory, "package.json"));
+  return Object.keys({ ...manifest?.dependencies, ...manifest?.devDependencies }).sort();
 }
 
 /** package.json of an installed package, as the program would resolve it. */
 function installed(directory: string, name: string): PackageJson | undefined {
   const paths = createRequire(join(directory, "index.js")).resolve.paths(name) ?? [];
   for (const path of paths) {
-    const found = readJson<PackageJson>(join(path, name, "package.json"));
-    if (found) return found;
+    const manifest = readJson<PackageJson>(join(path, name, "package.json"));
+    if (manifest) return manifest;
   }
   return undefined;
 }
@@ -38,14 +38,14 @@ function installed(directory: string, name: string): PackageJson | undefined {
  */
 export function neededPlugins(directory: string): PluginNeed[] {
   return directNames(directory).flatMap((name) => {
-    const found = installed(directory, name);
-    if (!found?.pulumi?.resource) return [];
-    const version = found.pulumi.version ?? found.version ?? "";
+    const manifest = installed(directory, name);
+    if (!manifest?.pulumi?.resource) return [];
+    const version = manifest.pulumi.version ?? manifest.version ?? "";
     return [
       {
-        name: found.pulumi.name ?? name.replace(/^@pulumi\//, ""),
+        name: manifest.pulumi.name ?? name.replace(/^@pulumi\//, ""),
         version: version.startsWith("v") ? version : `v${version}`,
-        server: found.pulumi.server ?? "",
+        server: manifest.pulumi.server ?? "",
       },
     ];
   });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Bag } from "../command/values.ts";
 import { readOptions, shellWords } from "./options.ts";
 
-/** What the engine asks to be run. */
+/** A run of the program, as the engine requests it. */
 export type ProgramRun = {
   monitor: string;
   engine: string;
@@ -22,7 +22,7 @@ export type ProgramRun = {
   secretKeys: string[];
   options: Bag;
 };
-/** How it ended: `bail` means that the user has already been told. */
+/** How it ended: `bail` means that the error has already been reported. */
 export type ProgramEnd = { error: string; bail: boolean };
 
 /** Exit code with which the SDK says that it has shown the error itself. */
@@ -117,21 +117,21 @@ function startProgram(run: ProgramRun): ChildProcess {
 /** Passes both streams on; the returned function says whether Node reported that its heap was full. */
 function forwardOutput(child: ChildProcess): () => boolean {
   let tail = "";
-  let found = false;
+  let isFull = false;
   child.stdout?.on("data", (chunk: Buffer) => process.stdout.write(chunk));
   child.stderr?.on("data", (chunk: Buffer) => {
     process.stderr.write(chunk);
     tail = (tail + chunk.toString("latin1")).slice(-4096);
-    found ||= tail.includes(OUT_OF_MEMORY);
+    isFull ||= tail.includes(OUT_OF_MEMORY);
   });
-  return () => found;
+  return () => isFull;
 }
 
 function programEnd(code: number | null, killedBy: string | null, outOfMemory: boolean): ProgramEnd {
   if (code === 0) return { error: "", bail: false };
   if (code === ALREADY_REPORTED) return { error: "", bail: true };
-  const shown = code ?? -1; // Go gives -1 for a process that a signal ended
+  const status = code ?? -1; // Go gives -1 for a process that a signal ended
   const advice = outOfMemory ? `. ${OUT_OF_MEMORY_ADVICE}` : "";
   const cause = killedBy === null || outOfMemory ? "" : ` (${killedBy})`;
-  return { error: `Program exited with non-zero exit code: ${shown}${cause}${advice}`, bail: false };
+  return { error: `Program exited with non-zero exit code: ${status}${cause}${advice}`, bail: false };
 }

@@ -57,12 +57,12 @@ const implementation: LanguageRpc.ILanguageRuntimeServer = {
     return response;
   }),
   getProgramDependencies: unary((request) => {
-    const found = dependencies(
+    const packages = dependencies(
       request.getInfo()?.getProgramDirectory() ?? ".",
       request.getTransitivedependencies(),
     );
     return new messages.GetProgramDependenciesResponse().setDependenciesList(
-      found.map(({ name, version }) => new messages.DependencyInfo().setName(name).setVersion(version)),
+      packages.map(({ name, version }) => new messages.DependencyInfo().setName(name).setVersion(version)),
     );
   }),
   runtimeOptionsPrompts: unary(() => new messages.RuntimeOptionsResponse()),
