@@ -17,6 +17,8 @@ export default defineConfig({
     environment: "node",
     pool: "forks",
     maxWorkers: WORKERS,
+    // No assertion depends on the speed of the machine: what comes at all may come late.
+    expect: { poll: { timeout: MINUTE } },
     reporters: ["default", "./setup/dev/plain-reporter.ts"],
     projects: [
       {
