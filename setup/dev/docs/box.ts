@@ -67,9 +67,9 @@ function copyTree(root: string, project: string): void {
 }
 
 function environment(home: string): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !REMOVED.test(name));
+  const variables = Object.entries(process.env).filter(([name]) => !REMOVED.test(name));
   return {
-    ...Object.fromEntries(kept),
+    ...Object.fromEntries(variables),
     HOME: home,
     PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ""}`,
     RUSTUP_HOME: process.env.RUSTUP_HOME ?? join(homedir(), ".rustup"),

@@ -1,7 +1,9 @@
 /** `./warmbox docs`: writes the generated pages and the transcripts of docs/. */
+import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { configurationPages } from "./configuration.ts";
 import { liveTranscripts, pagesWith, stableTranscripts } from "./record.ts";
 import { terminalPicture } from "./terminal.ts";
@@ -18,6 +20,12 @@ const HELP = `Writes the generated pages of docs/ and the transcripts that every
 
 const PICTURE = "docs/terminal.svg";
 
+/** A page that a program of the product prints: setup/ imports nothing of the product. */
+const TROUBLESHOOTING = {
+  page: "docs/troubleshooting.md",
+  program: "ops/doctor/troubleshooting.ts",
+} as const;
+
 /** Transcripts in the picture of a terminal, with their pages. */
 const PICTURED = [
   { name: "up", page: "docs/getting-started.md" },
@@ -29,7 +37,9 @@ async function generatedPages(root: string): Promise<Map<string, string>> {
   const recorded = await Promise.all(
     PICTURED.map(async ({ name, page }) => transcriptOf(await readFile(join(root, page), "utf8"), name)),
   );
-  return configurationPages().set(PICTURE, terminalPicture(recorded));
+  return configurationPages()
+    .set(TROUBLESHOOTING.page, await outputOf(root, TROUBLESHOOTING.program))
+    .set(PICTURE, terminalPicture(recorded));
 }
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -37,6 +47,10 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** Generated pages whose text on disk differs, by path from the project's directory. */
 export async function stalePages(root: string = ROOT): Promise<string[]> {
   return await differentFiles(root, await generatedPages(ROOT));
+}
+
+async function outputOf(root: string, program: string): Promise<string> {
+  return (await promisify(execFile)(process.execPath, [join(root, program)])).stdout;
 }
 
 async function differentFiles(root: string, pages: ReadonlyMap<string, string>): Promise<string[]> {

@@ -69,8 +69,10 @@ export const TRANSCRIPTS: readonly Transcript[] = [
 export async function recordTranscript(box: DocsBox, { command, edit }: Transcript): Promise<string> {
   const output = await box.run(command.split(" "), /^(up|preview)\b/.test(command));
   const lines = (edit?.(output) ?? output).trim().split("\n");
-  const shown = command.startsWith("preview") ? lines.map(shortLine) : lines.map((line) => line.trimEnd());
-  return [`$ ./warmbox ${command}`, ...shown].join("\n");
+  const shortened = command.startsWith("preview")
+    ? lines.map(shortLine)
+    : lines.map((line) => line.trimEnd());
+  return [`$ ./warmbox ${command}`, ...shortened].join("\n");
 }
 
 function shortLine(line: string): string {
