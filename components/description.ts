@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { HostFacts, Observed } from "../host/facts.ts";
+import type { HostFacts, Observed } from "../host/types.ts";
 import type { HostDecisions, HostSettings } from "../plan/host-decisions.ts";
 import type { Store } from "../plan/store.ts";
 import type { LibrarySums } from "../render/lib/library-resource.ts";

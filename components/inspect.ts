@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Probe } from "../host/facts.ts";
 import { declaredFacts, probeHost, UnreachableError } from "../host/probe.ts";
 import { hostAddress, reachPrefix } from "../host/reach.ts";
 import { scriptText } from "../host/scripts.ts";
+import type { Probe } from "../host/types.ts";
 import { decideHost, type HostContext } from "../plan/host-decisions.ts";
 import { localIssues } from "../plan/host-issues.ts";
 import { PLACEHOLDER_FACTS } from "../plan/placeholder-facts.ts";

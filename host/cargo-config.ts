@@ -1,5 +1,5 @@
-import type { CargoConflict, HostFacts } from "./facts.ts";
 import { wordOf } from "./sections.ts";
+import type { CargoConflict, HostFacts } from "./types.ts";
 
 /**
  * The user's cargo configuration as the probe tells it: line numbers and names of settings, without their values.

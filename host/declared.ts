@@ -1,15 +1,14 @@
 import { bytes } from "../stacks/bytes.ts";
 import { ConfigError, type Issue, keyPath } from "../stacks/issue.ts";
 import type { DeclaredFacts } from "../stacks/types.ts";
-import type { SeenDisk } from "./disks.ts";
-import type { DeclaredHost, Disk, HostFacts, SeenFacts } from "./facts.ts";
+import type { DeclaredHost, Disk, HostFacts, PartialDisk, PartialFacts } from "./types.ts";
 
 /**
  * Facts that are complete: what the stack declares, else what the host told. Nothing that sizes depend on is guessed.
  *
  * @throws ConfigError naming the key that declares each missing fact
  */
-export function settledFacts(seen: SeenFacts, host: DeclaredHost): HostFacts {
+export function settledFacts(seen: PartialFacts, host: DeclaredHost): HostFacts {
   const issues: Issue[] = [];
   const needed = <T>(value: T | undefined, keys: string[], what: string, example: string): T => {
     if (value === undefined) issues.push(missing(host.name, keys, what, example));
@@ -57,7 +56,7 @@ export function settledFacts(seen: SeenFacts, host: DeclaredHost): HostFacts {
 const NO_SYSTEMD: HostFacts["systemd"] = { pid1: false, linger: false };
 
 /** Where declared facts are given they win, down to single keys of groups. */
-function merged(seen: SeenFacts, declared: DeclaredFacts): SeenFacts {
+function merged(seen: PartialFacts, declared: DeclaredFacts): PartialFacts {
   const { disks, user, systemd, ...rest } = declared;
   return {
     ...seen,
@@ -72,7 +71,7 @@ function merged(seen: SeenFacts, declared: DeclaredFacts): SeenFacts {
 }
 
 function settledDisk(
-  seen: SeenDisk,
+  seen: PartialDisk,
   home: string,
   fallback: string,
   size: Pick<Disk, "total" | "free">,

@@ -1,14 +1,11 @@
 import { type Bytes, bytes, gib, kib } from "../stacks/bytes.ts";
-import type { Disk, HostFacts } from "./facts.ts";
 import { linesOf, type Section, wordOf, wordsOf } from "./sections.ts";
-
-/** A disk as far as the host told; what it did not tell is missing. */
-export type SeenDisk = Partial<Disk>;
+import type { HostFacts, PartialDisk } from "./types.ts";
 
 const NAMES = ["sccache", "bazel-remote"] as const;
 
 /** The volumes of both caches: `df` of each, its file system, and what the cache on it holds. */
-export function seenDisks(sections: Section[]): Record<keyof HostFacts["disks"], SeenDisk> {
+export function seenDisks(sections: Section[]): Record<keyof HostFacts["disks"], PartialDisk> {
   const lines = linesOf(sections, "disks");
   const volumes = wordsOf(lines, "df").map(dfLine);
   const whole = volumes.length === NAMES.length;
@@ -20,11 +17,11 @@ export function seenDisks(sections: Section[]): Record<keyof HostFacts["disks"],
     const held = heldBytes(name, linesOf(sections, "slow"), volume.total);
     return [name, { ...(path && { path }), ...volume, ...mountOf(volume.mount, mounts), held, applied }];
   });
-  return Object.fromEntries(seen) as Record<keyof HostFacts["disks"], SeenDisk>;
+  return Object.fromEntries(seen) as Record<keyof HostFacts["disks"], PartialDisk>;
 }
 
 /** One line of `df -P -k`: device, blocks of 1 KiB, used, available, per cent, mount point. */
-function dfLine(line: string): SeenDisk {
+function dfLine(line: string): PartialDisk {
   const match = /^(.+?)\s+(\d+)\s+(-?\d+)\s+(-?\d+)\s+\S+\s+(.+)$/.exec(line);
   if (match === null) return {};
   const [, device = "", blocks = "", , available = "", mount = ""] = match;
@@ -32,7 +29,7 @@ function dfLine(line: string): SeenDisk {
 }
 
 /** Type of the file system at a mount point; of two mounts on one place the later is the one that is seen. */
-function mountOf(mount: string | undefined, mounts: string[]): SeenDisk {
+function mountOf(mount: string | undefined, mounts: string[]): PartialDisk {
   const last = mounts.map((l) => l.split(" ")).findLast(([, at = ""]) => unescaped(at) === mount);
   return last === undefined ? {} : { fs: last[2] ?? "" };
 }

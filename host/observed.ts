@@ -1,5 +1,5 @@
-import type { LedgerFacts, Observed } from "./facts.ts";
 import { linesOf, type Section } from "./sections.ts";
+import type { LedgerFacts, Observed } from "./types.ts";
 
 /** What the library's `observe` printed: its own sha256, and each ledger with what differs from it. */
 export function observedOf(sections: Section[]): Observed {

@@ -1,8 +1,9 @@
 import { UserError } from "../stacks/errors.ts";
 import type { HostConfig } from "../stacks/types.ts";
-import { type DeclaredHost, declaredProbe, type Probe, parseProbe } from "./facts.ts";
+import { declaredProbe, parseProbe } from "./facts.ts";
 import { cacheDirs, hostScript } from "./host-script.ts";
 import { reachPrefix, runScript, type ScriptResult, sshTarget } from "./reach.ts";
+import type { DeclaredHost, Probe } from "./types.ts";
 
 /** A probe takes well under a second; a host that has not answered by then does not answer, seconds. */
 export const PROBE_TIMEOUT_SECONDS = 60;

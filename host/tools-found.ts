@@ -1,5 +1,5 @@
-import type { HostFacts, Tool } from "./facts.ts";
 import { wordsOf } from "./sections.ts";
+import type { HostFacts, Tool } from "./types.ts";
 
 type Name = keyof HostFacts["tools"];
 

@@ -1,4 +1,4 @@
-import type { HostFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/types.ts";
 import { builderSum } from "../plan/builders.ts";
 import type { CachePlan } from "../plan/cache-plan.ts";
 import { AGENT_RAM } from "../plan/constants.ts";

@@ -1,5 +1,6 @@
-import { declaredProbe, type HostFacts } from "../host/facts.ts";
+import { declaredProbe } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
+import type { HostFacts } from "../host/types.ts";
 import { type Bytes, bytes, formatBytes, gib, parseBytes } from "../stacks/bytes.ts";
 import type { FlagValues } from "../stacks/command.ts";
 import { parseStackConfig } from "../stacks/config.ts";

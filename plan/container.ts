@@ -1,4 +1,4 @@
-import type { HostFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/types.ts";
 import { ConfigError, keyPath } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { BAZEL_REMOTE_IMAGE } from "../stacks/versions.ts";

@@ -1,4 +1,4 @@
-import type { HostFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/types.ts";
 import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig, S3Config, StackConfig } from "../stacks/types.ts";
 import type { HostTool, ToolName } from "../stacks/versions.ts";

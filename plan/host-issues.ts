@@ -1,4 +1,4 @@
-import type { HostFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/types.ts";
 import { type Issue, keyPath } from "../stacks/issue.ts";
 import { dirClash } from "../stacks/schema/host.ts";
 import type { HostConfig } from "../stacks/types.ts";

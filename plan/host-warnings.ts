@@ -1,4 +1,4 @@
-import type { HostFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/types.ts";
 import { portsOf } from "../stacks/config.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import type { HostTool } from "../stacks/versions.ts";

@@ -1,4 +1,4 @@
-import type { HostFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/types.ts";
 import { type Bytes, bytes } from "../stacks/bytes.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import {

@@ -1,4 +1,4 @@
-import type { HostFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/types.ts";
 import type { HostConfig } from "../stacks/types.ts";
 
 /** What keeps a daemon running, after `auto` has been settled by the probe. */

@@ -1,4 +1,4 @@
-import type { Disk } from "../host/facts.ts";
+import type { Disk } from "../host/types.ts";
 import { type Bytes, bazelRemoteGiB, bytes, formatBytes } from "../stacks/bytes.ts";
 import { type Issue, keyPath } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";

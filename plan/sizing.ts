@@ -1,4 +1,4 @@
-import type { HostFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/types.ts";
 import { bytes, formatBytes } from "../stacks/bytes.ts";
 import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";

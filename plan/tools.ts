@@ -2,8 +2,9 @@
  * For each tool of a host: use the one that is installed, push ours, or say why neither will do. Pure: what is
  * installed comes from the probe, what is known of its version from versions.ts.
  */
-import type { HostFacts } from "../host/facts.ts";
+
 import { type PushedTool, toolsRoot } from "../host/pushed-tools.ts";
+import type { HostFacts } from "../host/types.ts";
 import type { HostConfig, ToolSource } from "../stacks/types.ts";
 import {
   type HostTool,

@@ -2,9 +2,8 @@ import { z } from "zod";
 import { inheritedKeys, type RawStack, resolveExtends, type StackFiles } from "./extends.ts";
 import { ConfigError, type Issue, issuesOf, issueText, keyPath, nearest } from "./issue.ts";
 import { boolean, doc, object, rule, text } from "./schema/fields.ts";
-import { CACHE_ROOT, hostSchema } from "./schema/host.ts";
+import { CACHE_ROOT, type HostConfig, hostSchema } from "./schema/host.ts";
 import { gcsSchema, s3Schema } from "./schema/store.ts";
-import type { HostConfig, StackConfig } from "./types.ts";
 
 export { ConfigError } from "./issue.ts";
 
@@ -91,6 +90,9 @@ export const stackSchema = rule(oneDoorEach, ["s3", "gcs", "hosts"], ({ s3, gcs,
       `write ${CACHE_ROOT}warmbox-s3 (mount the larger volume there), or scope: user`,
     );
 });
+
+/** A stack's configuration after checking, every default filled in. */
+export type StackConfig = z.output<typeof stackSchema>;
 
 /** Ports that a host's daemons listen on, by key below the host. */
 export function portsOf(host: HostConfig): [key: string, port: number][] {

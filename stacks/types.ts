@@ -1,9 +1,4 @@
-import type { z } from "zod";
-import type { stackSchema } from "./config.ts";
-
-/** A stack's configuration after checking, every default filled in. */
-export type StackConfig = z.output<typeof stackSchema>;
-
+export type { StackConfig } from "./config.ts";
 export type { BazelRemoteConfig } from "./schema/bazel-remote.ts";
 export type { CargoConfig } from "./schema/cargo.ts";
 export type { DeclaredFacts } from "./schema/facts.ts";

@@ -1,47 +1,56 @@
-import { globSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { globSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { fileImports, importCycles } from "../setup/dev/measures/cycles.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const files = (pattern: string) => globSync(pattern, { cwd: root }).sort();
 
-/** Files of this project that one file imports, by path from the root; `import type` runs nothing. */
-function importsOf(file: string, types = false): string[] {
+/** Files of this project that one file imports, by path from the root: values, types and dynamic imports. */
+const importsOf = (file: string): string[] => fileImports(file, readFileSync(join(root, file), "utf8"));
+/** What one file loads when it runs: all but types. */
+const loadedBy = (file: string): string[] => {
   const text = readFileSync(join(root, file), "utf8");
-  const declared = [...text.matchAll(/^(?:import|export) (type )?[^;]*? from "(\.[^"]+)";/gms)];
-  const loadedLater = [...text.matchAll(/\bimport\("(\.[^"]+)"\)/g)].map(([, path = ""]) => path);
-  const paths = declared.filter(([, type]) => types || !type).map(([, , path = ""]) => path);
-  return [...paths, ...loadedLater].map((path) => join(dirname(file), path));
+  return fileImports(file, text.replace(/^(?:import|export) type [^;]*;/gm, ""));
+};
+const roomOf = (file: string): string => (file.includes("/") ? (file.split("/")[0] ?? "") : ".");
+
+/** Imports from `room` into other rooms than those. */
+function strayImports(room: string, allowed: readonly string[]): string[] {
+  const sources = files(`${room}/**/*.{ts,mjs,mts}`);
+  expect(sources.length).toBeGreaterThan(5);
+  return sources.flatMap((file) =>
+    importsOf(file)
+      .filter((target) => !allowed.includes(roomOf(target)))
+      .map((target) => `${file} imports ${target}`),
+  );
 }
 
-describe("the flow is one direction", () => {
+describe("imports have one direction", () => {
   /** Each room may import from itself and from those before it. */
-  const ROOMS = ["stacks", "tools", "host", "plan", "render", "components"];
-  const roomOf = (file: string) => file.split("/")[0] ?? "";
+  const ROOMS = ["stacks", "tools", "host", "plan", "render", "components", "ops"];
+  const PROGRAM = readdirSync(root).filter((file) => file.endsWith(".ts") && file !== "vitest.config.ts");
 
   it.each(ROOMS)("%s/ imports only from the rooms before it", (room) => {
-    const before = ROOMS.slice(0, ROOMS.indexOf(room) + 1);
-    const mine = files(`${room}/**/*.ts`);
-    expect(mine.length).toBeGreaterThan(5);
-    const ahead = mine.flatMap((file) =>
-      importsOf(file, true)
-        .filter((to) => !before.includes(roomOf(to)))
-        .map((to) => `${file} imports ${to}`),
-    );
-    expect(ahead).toEqual([]);
+    expect(strayImports(room, ROOMS.slice(0, ROOMS.indexOf(room) + 1))).toEqual([]);
   });
-});
 
-describe("setup/ is behind a fence", () => {
-  it("imports nothing of the product above stacks/ and tools/", () => {
-    const setup = files("setup/**/*.{ts,mjs}");
-    expect(setup.length).toBeGreaterThan(30);
-    const ahead = setup.flatMap((file) =>
-      importsOf(file, true)
-        .filter((to) => !/^(setup|stacks|tools)\//.test(to))
-        .map((to) => `${file} imports ${to}`),
+  it("setup/ imports nothing of the product above stacks/ and tools/", () => {
+    expect(strayImports("setup", ["setup", "stacks", "tools"])).toEqual([]);
+  });
+
+  it("the program imports nothing of setup/", () => {
+    expect(PROGRAM).toEqual(["index.ts"]);
+    const rooms = PROGRAM.flatMap(importsOf).map(roomOf);
+    expect(rooms.filter((room) => !ROOMS.includes(room))).toEqual([]);
+  });
+
+  it("no files import each other, not even types", () => {
+    const sources = files(
+      "{bench,components,examples,host,ops,plan,render,setup,stacks,test,tools}/**/*.{ts,mts,mjs}",
     );
-    expect(ahead).toEqual([]);
+    const imports = [...sources, ...PROGRAM].map((file) => [file, importsOf(file)] as const);
+    expect(importCycles(new Map(imports))).toEqual([]);
   });
 });
 
@@ -77,7 +86,7 @@ describe("every pure file has a test", () => {
   };
 
   const tests = files("test/**/*.ts");
-  const direct = new Set(tests.flatMap((file) => importsOf(file)));
+  const direct = new Set(tests.flatMap(loadedBy));
 
   it("imported by it, or named as a part of a file that is", () => {
     const parts = Object.values(THROUGH).flat();
@@ -90,7 +99,7 @@ describe("every pure file has a test", () => {
     const visit = (file: string) => {
       if (found.has(file)) return;
       found.add(file);
-      if (file.endsWith(".ts")) importsOf(file).forEach(visit);
+      if (file.endsWith(".ts")) loadedBy(file).forEach(visit);
     };
     visit(test);
     expect(parts.filter((part) => !found.has(part))).toEqual([]);

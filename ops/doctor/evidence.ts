@@ -1,5 +1,5 @@
-import type { HostFacts, Observed, Probe } from "../../host/facts.ts";
 import { linesOf, parseSections, type Section, wordOf, wordsOf } from "../../host/sections.ts";
+import type { HostFacts, Observed, Probe } from "../../host/types.ts";
 import { type HostPaths, hostPaths } from "../../plan/paths.ts";
 import type { HostConfig, StackConfig } from "../../stacks/types.ts";
 import { type HostStatus, parseStatus } from "../status/parse.ts";

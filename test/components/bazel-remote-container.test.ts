@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { dockerReach } from "../../components/bazel-remote-container.ts";
 import { BuildHost } from "../../components/build-host.ts";
 import { describeHost } from "../../components/inspect.ts";
-import type { HostFacts, Observed } from "../../host/facts.ts";
+import type { HostFacts, Observed } from "../../host/types.ts";
 import { gib, goMemLimit, mib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { BAZEL_REMOTE_IMAGE } from "../../stacks/versions.ts";

@@ -6,7 +6,7 @@ import { CargoRegistry } from "../../components/cargo-registry.ts";
 import { warningsFor } from "../../components/host-resource.ts";
 import { MoonWorkspace } from "../../components/moon-workspace.ts";
 import { Sccache } from "../../components/sccache.ts";
-import type { HostFacts, Observed } from "../../host/facts.ts";
+import type { HostFacts, Observed } from "../../host/types.ts";
 import { serviceKind } from "../../plan/service-kind.ts";
 import { described } from "./described.ts";
 import { type Recorded, record, resolve } from "./recorder.ts";

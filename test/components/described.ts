@@ -1,6 +1,6 @@
 import type { HostDescription } from "../../components/description.ts";
 import { describeHost } from "../../components/inspect.ts";
-import type { HostFacts, Observed } from "../../host/facts.ts";
+import type { HostFacts, Observed } from "../../host/types.ts";
 import { gib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { machine } from "../plan/machine.ts";

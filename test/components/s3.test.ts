@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { BuildHost } from "../../components/build-host.ts";
 import { describeHost } from "../../components/inspect.ts";
 import { sharedS3 } from "../../components/s3-backend.ts";
-import type { Observed } from "../../host/facts.ts";
+import type { Observed } from "../../host/types.ts";
 import { gib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import { machine } from "../plan/machine.ts";

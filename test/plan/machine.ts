@@ -1,4 +1,4 @@
-import type { Disk, HostFacts } from "../../host/facts.ts";
+import type { Disk, HostFacts } from "../../host/types.ts";
 import { type Bytes, bytes, gib } from "../../stacks/bytes.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 import type { HostConfig } from "../../stacks/types.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { HostFacts } from "../../host/facts.ts";
+import type { HostFacts } from "../../host/types.ts";
 import type { CachePlan } from "../../plan/cache-plan.ts";
 import { explain } from "../../plan/explain/explain.ts";
 import type { Term } from "../../plan/explain/term.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { importCycles, valueImports } from "../../setup/dev/measures/cycles.ts";
+import { fileImports, importCycles } from "../../setup/dev/measures/cycles.ts";
 import { functionLengths } from "../../setup/dev/measures/functions.ts";
 import { declaredNames, nameIssues } from "../../setup/dev/measures/names.ts";
 import { countsOf, problemLine, ratchet } from "../../setup/dev/measures/ratchet.ts";
@@ -131,10 +131,14 @@ describe("functions and imports", () => {
     ]);
   });
 
-  it("follows value imports only", () => {
+  it("follows imports of values and types, also dynamic ones", () => {
     const text =
-      'import type { A } from "./a.ts";\nimport { b } from "../b.ts";\nexport * from "./c.ts";\nimport "node:fs";\n';
-    expect(valueImports("plan/x.ts", text)).toEqual(["b.ts", "plan/c.ts"]);
+      'import type { A } from "./a.ts";\nimport { b } from "../b.ts";\nexport * from "./c.ts";\nimport "node:fs";\n' +
+      'type D = import("./d.ts").D;\nconst e = await import("./e.ts");\n';
+    expect(fileImports("plan/x.ts", text).sort()).toEqual([
+      "b.ts",
+      ...["a", "c", "d", "e"].map((name) => `plan/${name}.ts`),
+    ]);
   });
 
   it("reports each cycle once, without files that only lead to it", () => {

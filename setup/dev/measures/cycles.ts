@@ -1,20 +1,13 @@
-/** Import cycles between files, without imports that only name types. */
+/** Import cycles between files; an import of types counts like any other. */
 import { posix } from "node:path";
 import ts from "typescript";
 
-/** The project's files that `file` loads when it runs, relative to the root. */
-export function valueImports(file: string, text: string): string[] {
-  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, false);
-  return source.statements.flatMap((statement) => {
-    const isValue =
-      (ts.isImportDeclaration(statement) &&
-        statement.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword) ||
-      (ts.isExportDeclaration(statement) && !statement.isTypeOnly);
-    if (!isValue) return [];
-    const path = statement.moduleSpecifier;
-    if (path === undefined || !ts.isStringLiteral(path) || !path.text.startsWith(".")) return [];
-    return [posix.join(posix.dirname(file), path.text)];
-  });
+/** The project's files that `file` imports, relative to the root: values, types and dynamic imports. */
+export function fileImports(file: string, text: string): string[] {
+  return ts
+    .preProcessFile(text, true, true)
+    .importedFiles.filter(({ fileName }) => fileName.startsWith("."))
+    .map(({ fileName }) => posix.join(posix.dirname(file), fileName));
 }
 
 /** Groups of files that import each other; `imports` gives the imports of each file. */

@@ -1,5 +1,5 @@
 /** Measures of the code and of its language: sizes, names, words and import cycles. */
-import { importCycles, valueImports } from "./cycles.ts";
+import { fileImports, importCycles } from "./cycles.ts";
 import { type FunctionLength, functionLengths, MAX_FUNCTION_LINES } from "./functions.ts";
 import { declaredNames, type NameIssue, nameIssues } from "./names.ts";
 import { type Area, areaOf, type TrackedFile, trackedFiles } from "./tracked.ts";
@@ -42,7 +42,7 @@ export function measureFiles(files: readonly TrackedFile[]): Measures {
     declaredNames: code.reduce((sum, { file, text }) => sum + declaredNames(file, text).length, 0),
     names: code.flatMap(({ file, text }) => nameIssues(file, text)),
     words: { product: words("product"), tests: words("tests"), docs: words("docs") },
-    cycles: importCycles(new Map(code.map(({ file, text }) => [file, valueImports(file, text)]))),
+    cycles: importCycles(new Map(code.map(({ file, text }) => [file, fileImports(file, text)]))),
   };
 }
 
@@ -71,7 +71,7 @@ export function reportText(measured: Measures): string {
     ["words to replace, product", `${words.product.length}`],
     ["words to replace, tests", `${words.tests.length}`],
     ["words to replace, docs", `${words.docs.length}`],
-    ["value import cycles", `${measured.cycles.length}`],
+    ["import cycles, types included", `${measured.cycles.length}`],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
   return [
