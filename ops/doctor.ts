@@ -8,6 +8,7 @@ import { parseEvidence } from "./doctor/evidence.ts";
 import { findingsOf, notesOf } from "./doctor/judge.ts";
 import { measured } from "./doctor/measured.ts";
 import { hostsCommand, runMain } from "./frame.ts";
+import { type Layout, PLAIN, styled } from "./layout.ts";
 import type { HostResult } from "./stack-hosts.ts";
 
 /** Shells, programs and daemons are asked one after the other, each with a limit of its own, seconds. */
@@ -21,14 +22,14 @@ export type Diagnosis = {
   measured: Partial<Record<Finding["symptom"], string>>;
 };
 
-/** What a host is examined for: more workspaces than the stack's, the stack where it was named, what it says of S3. */
-export type Asked = { workspaces?: readonly string[]; stack?: string | null; s3?: StackConfig["s3"] };
+/** What doctor examines beside the host: further workspaces, the stack if --stack names it, its S3. */
+export type Scope = { workspaces?: readonly string[]; stack?: string | null; s3?: StackConfig["s3"] };
 
 /** Examines one host: one process, one round trip, nothing changed. @throws Error with ssh's own words */
 export async function examine(
   name: string,
   host: HostConfig,
-  { workspaces = [], stack = null, s3 }: Asked,
+  { workspaces = [], stack = null, s3 }: Scope,
 ): Promise<Diagnosis> {
   const words = [
     `grpc=${host["bazel-remote"].grpc_address}`,
@@ -68,32 +69,35 @@ export const main = hostsCommand(DOCTOR, {
 });
 
 /** The report for people: per host each symptom once, its causes below it. */
-export function doctorReport(results: readonly HostResult<Diagnosis>[]): string {
-  return `${results.map((result) => hostLines(result).join("\n")).join("\n\n")}\n`;
+export function doctorReport(results: readonly HostResult<Diagnosis>[], layout = PLAIN): string {
+  return `${results.map((result) => hostLines(result, layout).join("\n")).join("\n\n")}\n`;
 }
 
-function hostLines(result: HostResult<Diagnosis>): string[] {
-  const { name } = result;
-  if ("error" in result) return [`${name}: ${result.error}`];
+function hostLines(result: HostResult<Diagnosis>, layout: Layout): string[] {
+  const title = (text: string) => styled(layout, "bold", `${result.name}: ${text}`);
+  if ("error" in result) return [title(result.error)];
   const { findings, notes, measured } = result.value;
   const hints = notes.map((note) => `  note: ${note}`);
-  if (findings.length === 0) return [`${name}: nothing found`, ...hints];
+  if (findings.length === 0) return [title("nothing found"), ...hints];
   const symptoms = [...Map.groupBy(findings, ({ symptom }) => symptom)];
   return [
-    `${name}: ${findings.length} found`,
+    title(`${findings.length} found`),
     ...symptoms.flatMap(([symptom, causes]) => [
       "",
-      `  ${SYMPTOMS[symptom]}${nowWords(measured[symptom])}`,
-      ...causes.flatMap(causeLines),
+      `  ${SYMPTOMS[symptom]}${measured[symptom] === undefined ? "" : ` (now: ${measured[symptom]})`}`,
+      ...causes.flatMap((finding) => causeLines(finding, layout)),
     ]),
     ...(hints.length > 0 ? ["", ...hints] : []),
   ];
 }
 
-const nowWords = (words: string | undefined): string => (words === undefined ? "" : ` (now: ${words})`);
-
-function causeLines({ id, cause, evidence, fix }: Finding): string[] {
-  return [`  - ${cause} [${id}]`, ...evidence.map((line) => `      ${line}`), `    fix: ${fix}`];
+/** The command is never wrapped: people copy it. */
+function causeLines({ id, cause, evidence, fix }: Finding, layout: Layout): string[] {
+  return [
+    `  - ${styled(layout, "red", cause)} [${id}]`,
+    ...evidence.map((line) => `      ${line}`),
+    `    fix: ${styled(layout, "bold", fix)}`,
+  ];
 }
 
 if (process.argv[1] === import.meta.filename) await runMain("doctor", main);

@@ -9,6 +9,8 @@ import { sizingOf } from "../plan/sizing-context.ts";
 import { bytes, formatBytes } from "../stacks/bytes.ts";
 import { ConfigError } from "../stacks/issue.ts";
 import type { HostConfig } from "../stacks/types.ts";
+import { type Layout, PLAIN, styled, table, wrapped } from "./layout.ts";
+import { counted } from "./words.ts";
 
 /** Numbers of agents building at once that every report compares. */
 export const WHAT_IF: readonly number[] = [1, 2, 3, 10, 20, 40];
@@ -34,14 +36,19 @@ function whatIf(facts: HostFacts, host: HostConfig, agents: number, name: string
     return { agents, plan: planHost(facts, { ...host, agents: { total: agents, active: agents } }, name) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { agents, refused: error.issues.map((f) => f.expected).join("; ") };
+    return { agents, refused: error.issues.map(({ expected }) => expected).join("; ") };
   }
 }
 
 /** The whole plan of one host for people: the budget, every term with its reason, and the comparison. Pure. */
-export function planReport(facts: HostFacts, host: HostConfig, name: string): string {
+export function planReport(facts: HostFacts, host: HostConfig, name: string, layout: Layout = PLAIN): string {
   const { plan, whatIf } = planData(facts, host, name);
-  return [heading(plan, facts), budget(plan), termLines(plan.terms), comparison(whatIf)]
+  return [
+    heading(plan, facts),
+    budget(plan, layout),
+    termLines(plan.terms, layout),
+    comparison(whatIf, layout),
+  ]
     .join("\n\n")
     .concat("\n");
 }
@@ -52,7 +59,7 @@ function heading(plan: CachePlan, facts: HostFacts): string {
   return `Plan for ${formatBytes(plan.memory)} of RAM, ${plan.cores} cores and ${formatBytes(disk.free)} free on ${disk.device}: ${counted(total, "agent shares", "agents share")} the box, ${counted(active, "builds", "build")} at once.`;
 }
 
-function budget(plan: CachePlan): string {
+function budget(plan: CachePlan, layout: Layout): string {
   const rows: [string, string, string][] = [
     ["system and agents", formatBytes(plan.reserve), reserveSum(plan)],
     ["bazel-remote", formatBytes(plan.bazelRemote.memory), `index of ${plan.bazelRemote.entries} blobs`],
@@ -61,26 +68,28 @@ function budget(plan: CachePlan): string {
     ["left", formatBytes(plan.left), "page cache"],
     ["sum", formatBytes(plan.memory), ""],
   ];
-  return table(["", "RAM", ""], rows);
+  return table([["", "RAM", ""], ...rows], layout).join("\n");
 }
 
 function reserveSum(plan: CachePlan): string {
   const agents = plan.agents.total * AGENT_RAM.value;
-  const shared = counted(plan.agents.total, "agent", "agents");
+  const shared = counted(plan.agents.total, "agent");
   return `${formatBytes(bytes(plan.reserve - agents))} system + ${shared} × ${formatBytes(AGENT_RAM.value)}`;
 }
 
-const counted = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+const LINE_WIDTH = 110;
+const INDENT = " ".repeat(6);
 
-function termLines(terms: Term[]): string {
-  const lines = terms.map((t) => {
-    const source = t.source === undefined ? "" : `\n      ${t.source}`;
-    return `  ${t.name} = ${t.value}\n${wrapped(t.reason, 6)}${source}`;
-  });
-  return ["Every term", ...lines].join("\n");
+function termLines(terms: readonly Term[], layout: Layout): string {
+  const width = Math.min(layout.columns ?? LINE_WIDTH, LINE_WIDTH) - INDENT.length;
+  const lines = terms.flatMap(({ name, value, reason, source }) => [
+    `  ${name} = ${value}`,
+    ...[...wrapped(reason, width), ...(source === undefined ? [] : [source])].map((line) => INDENT + line),
+  ]);
+  return [styled(layout, "bold", "Every term"), ...lines].join("\n");
 }
 
-function comparison(rows: WhatIf[]): string {
+function comparison(rows: WhatIf[], layout: Layout): string {
   const head = [
     "agents at once",
     "jobs",
@@ -94,43 +103,21 @@ function comparison(rows: WhatIf[]): string {
   const cells = rows.map((row): string[] =>
     "refused" in row ? [`${row.agents}`, row.refused] : whatIfCells(row.agents, row.plan),
   );
-  return `If all agents built at once\n${table(head, cells)}`;
+  return [styled(layout, "bold", "If all agents built at once"), ...table([head, ...cells], layout)].join(
+    "\n",
+  );
 }
 
 function whatIfCells(agents: number, plan: CachePlan): string[] {
-  const { builders: b } = plan;
+  const { builders } = plan;
   return [
     `${agents}`,
-    `${b.jobs}`,
-    `${b.maxTasks}`,
-    `${b.active * b.maxTasks * b.jobs}`,
-    formatBytes(b.memory),
+    `${builders.jobs}`,
+    `${builders.maxTasks}`,
+    `${builders.active * builders.maxTasks * builders.jobs}`,
+    formatBytes(builders.memory),
     formatBytes(bytes(plan.left)),
     formatBytes(plan.bazelRemote.max_size),
     formatBytes(plan.sccache.max_size),
   ];
-}
-
-/** Columns as wide as their widest cell; the last cell of a row may run on. */
-function table(head: string[], rows: string[][]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, i) =>
-    Math.max(...all.map((row) => (i < row.length - 1 ? (row[i] ?? "").length : 0))),
-  );
-  return all
-    .map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")}`.trimEnd())
-    .join("\n");
-}
-
-const LINE_WIDTH = 110;
-
-function wrapped(text: string, indent: number): string {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < LINE_WIDTH - indent)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.map((line) => " ".repeat(indent) + line).join("\n");
 }

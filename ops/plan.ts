@@ -10,6 +10,7 @@ import { MAX_AGENTS } from "../stacks/schema/host.ts";
 import type { HostConfig } from "../stacks/types.ts";
 import { PLAN } from "./definitions.ts";
 import { command, envelope, runMain } from "./frame.ts";
+import { layoutOf } from "./layout.ts";
 import { planData, planReport } from "./plan-report.ts";
 import { stackHosts } from "./stack-hosts.ts";
 
@@ -134,8 +135,8 @@ export const main = command(PLAN, async (values, out) => {
   const { facts, host, name, stack } = await subject(planFlags(values));
   if (values.json) {
     const value = planData(facts, host, name);
-    out.stdout(envelope(PLAN.name, stack, [{ name, value }]));
-  } else out.stdout(planReport(facts, host, name));
+    out.stdout.write(envelope(PLAN.name, stack, [{ name, value }]));
+  } else out.stdout.write(planReport(facts, host, name, layoutOf(out.stdout)));
   return 0;
 });
 

@@ -5,14 +5,14 @@ import { parseSections, type Section, wordOf, wordsOf } from "../host/sections.t
 import { hasOpenStatus } from "../plan/status-access.ts";
 import { type ProofTier, proofScript, proofTiers } from "../render/lib/proof-resource.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
+import { type ProgressStream, startProgress } from "../tools/progress.ts";
 import { PROVE } from "./definitions.ts";
 import { type HostOutcome, hostsCommand, runMain } from "./frame.ts";
+import { PLAIN, styled, table } from "./layout.ts";
 import { streamScript } from "./warm/stream.ts";
 
 /** The script ends by itself within half a minute; what is longer is a connection that hangs. */
 export const PROVE_LIMIT_SECONDS = 60;
-/** A proof that is quicker needs no progress. */
-const QUIET_MS = 2_000;
 
 /** What the proof of one tier found. */
 export interface TierProof {
@@ -59,38 +59,35 @@ function tierProof({ words, lines }: Section): TierProof {
   return { tier, state, facts: wordsOf(lines, "fact"), warnings: wordsOf(lines, "warn"), causes };
 }
 
-const UNSEEN =
-  "MaxSize, GOMEMLIMIT and GOGC are not known: bazel-remote tells its figures to nobody without a password or certificate";
+const UNKNOWN_FIGURES =
+  "MaxSize, GOMEMLIMIT and GOGC are unknown: bazel-remote requires a password or certificate for its figures";
 
-/** Tier 2 with what was not asked of a server that would not tell. */
-function withUnseen(proof: TierProof, host: HostConfig): TierProof {
+/** Tier 2, with a note on figures that the server does not give. */
+function withUnknownFigures(proof: TierProof, host: HostConfig): TierProof {
   if (proof.tier !== "moon" || proof.state === "skipped" || hasOpenStatus(host)) return proof;
-  return { ...proof, facts: [...proof.facts, UNSEEN] };
+  return { ...proof, facts: [...proof.facts, UNKNOWN_FIGURES] };
 }
 
 /** The proof of one host. */
 export type HostProof = { readonly tiers: readonly TierProof[] };
 
-/** A table for people: one block per host, one line per finding. */
-export function proofReport(results: readonly HostOutcome<HostProof>[]): string {
+/** The report for people: a block per host, a line per result. */
+export function proofReport(results: readonly HostOutcome<HostProof>[], layout = PLAIN): string {
   return results
     .map((result) => {
-      const lines = "error" in result ? [`  ${result.error}`] : result.value.tiers.flatMap(tierLines);
-      return `${result.name}\n${(lines.length === 0 ? ["  no tier is enabled: nothing to prove"] : lines).join("\n")}\n`;
+      const rows = "error" in result ? [[result.error]] : result.value.tiers.flatMap(tierRows);
+      const lines = table(rows.length === 0 ? [["no tier is enabled: nothing to prove"]] : rows, layout);
+      return `${styled(layout, "bold", result.name)}\n${lines.join("\n")}\n`;
     })
     .join("\n");
 }
 
-const INDENT = " ".repeat(18);
-
-function tierLines({ tier, state, facts, warnings, causes }: TierProof): string[] {
-  const seen = [...facts, ...warnings.map((warning) => `WARNING: ${warning}`)];
-  const why = causes.flatMap(({ cause, next }) => [cause, ...(next === null ? [] : [`next: ${next}`])]);
-  const lines = state === "skipped" ? [...why, ...seen] : [...seen, ...why];
-  const head = `  ${tier.padEnd(8)}${state.padEnd(8)}`;
-  return lines.length === 0
-    ? [head.trimEnd()]
-    : lines.map((line, at) => `${at === 0 ? head : INDENT}${line}`);
+function tierRows({ tier, state, facts, warnings, causes }: TierProof): string[][] {
+  const observations = [...facts, ...warnings.map((warning) => `WARNING: ${warning}`)];
+  const reasons = causes.flatMap(({ cause, next }) => [cause, ...(next === null ? [] : [`next: ${next}`])]);
+  const lines = state === "skipped" ? [...reasons, ...observations] : [...observations, ...reasons];
+  const [first = "", ...more] = lines;
+  return [[tier, state, first], ...more.map((line) => ["", "", line])];
 }
 
 /** True where no tier failed; a skipped tier does not count as failed, and is shown. */
@@ -103,10 +100,11 @@ async function proveHost(
   stack: StackConfig,
   name: string,
   host: HostConfig,
-  tell: (text: string) => void,
+  stream: ProgressStream,
 ): Promise<TierProof[]> {
   const { input } = await inspectOne(stack, name, host);
-  const progress = new Progress((text) => tell(`${name}: ${text}\n`));
+  const progress = startProgress(name, stream);
+  progress.detail("proving");
   const lines: string[] = [];
   const script = proofScript(scriptText("prove.sh"), input);
   const { stderr } = await streamScript(
@@ -115,38 +113,14 @@ async function proveHost(
     (line) => {
       lines.push(line);
       const [, tier] = /^@@warmbox ended (\S+)$/.exec(line) ?? [];
-      if (tier !== undefined) progress.say(`${tier} is through`);
+      if (tier !== undefined) progress.detail(`${tier} is done`);
     },
     PROVE_LIMIT_SECONDS,
   ).finally(() => progress.end());
   try {
-    return parseProof(lines.join("\n"), proofTiers(input)).map((proof) => withUnseen(proof, host));
+    return parseProof(lines.join("\n"), proofTiers(input)).map((proof) => withUnknownFigures(proof, host));
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${stderr}`.trimEnd());
-  }
-}
-
-/** Says what a host is at, once that takes long enough to wonder. */
-class Progress {
-  private readonly began = Date.now();
-  private readonly waiting: NodeJS.Timeout;
-  private quiet = true;
-  private readonly tell: (text: string) => void;
-
-  constructor(tell: (text: string) => void) {
-    this.tell = tell;
-    this.waiting = setTimeout(() => {
-      this.quiet = false;
-      tell("proving …");
-    }, QUIET_MS);
-  }
-
-  say(text: string): void {
-    if (!this.quiet) this.tell(`${text} after ${Math.round((Date.now() - this.began) / 1000)} s`);
-  }
-
-  end(): void {
-    clearTimeout(this.waiting);
   }
 }
 

@@ -61,24 +61,6 @@ export async function onEveryHost<T>(
   );
 }
 
-/** A command that takes longer says what it waits for, milliseconds. */
-const PATIENCE_MS = 2_000;
-
-/** Names the hosts that it waits for once that takes longer than {@link PATIENCE_MS}. */
-export async function patiently<T>(
-  hosts: StackHosts["hosts"],
-  progress: (text: string) => void,
-  work: Promise<T>,
-): Promise<T> {
-  const names = hosts.map(({ name }) => name).join(", ");
-  const timer = setTimeout(() => progress(`asking ${names} …\n`), PATIENCE_MS);
-  try {
-    return await work;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** What a host answered, or why it did not. */
 export type HostResult<T> =
   | { readonly name: string; readonly host: HostConfig; readonly value: T }

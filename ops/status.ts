@@ -3,9 +3,11 @@ import { hostScript } from "../host/host-script.ts";
 import { reachPrefix, runScript, sshTarget } from "../host/reach.ts";
 import { UserError } from "../stacks/errors.ts";
 import type { HostConfig } from "../stacks/types.ts";
+import type { ProgressStream } from "../tools/progress.ts";
 import { STATUS } from "./definitions.ts";
-import { command, envelope, type Out, runMain } from "./frame.ts";
-import { type HostResult, onEveryHost, patiently, type StackHosts, stackHosts } from "./stack-hosts.ts";
+import { command, envelope, runMain, SILENT, withProgress } from "./frame.ts";
+import { type Layout, layoutOf } from "./layout.ts";
+import { type HostResult, onEveryHost, type StackHosts, stackHosts } from "./stack-hosts.ts";
 import { deltaOf, type Memory, memoryFile, readMemory, snapshotOf, writeMemory } from "./status/delta.ts";
 import { type HostStatus, parseStatus } from "./status/parse.ts";
 import { prometheusText } from "./status/prometheus.ts";
@@ -51,11 +53,11 @@ export const main = command(STATUS, async (flags, out) => {
   const file = memoryFile();
   let memory = await readMemory(file);
   for (;;) {
-    const results = await look(selection, json || prometheus ? () => {} : out.stderr);
+    const results = await look(selection, json || prometheus ? SILENT : out.stderr);
     const hosts = results.map((result) => reported(result, selection.stack, memory));
-    if (json) out.stdout(jsonText(selection.stack, hosts, pause === null));
-    else if (prometheus) out.stdout(prometheusText(hosts));
-    else out.stdout(pause === null ? statusReport(hosts) : timedReport(hosts));
+    if (json) out.stdout.write(jsonText(selection.stack, hosts, pause === null));
+    else if (prometheus) out.stdout.write(prometheusText(hosts));
+    else out.stdout.write(reportOf(hosts, pause !== null, layoutOf(out.stdout)));
     memory = { ...memory, ...snapshots(results, selection.stack) };
     if (pause === null) {
       if (!prometheus) await writeMemory(file, memory); // a scraper's call is no reference for a person's
@@ -65,15 +67,15 @@ export const main = command(STATUS, async (flags, out) => {
   }
 });
 
-const look = ({ hosts }: StackHosts, progress: Out["stderr"]): Promise<HostResult<HostStatus>[]> =>
-  patiently(
+const look = ({ hosts }: StackHosts, progress: ProgressStream): Promise<HostResult<HostStatus>[]> =>
+  withProgress(
     hosts,
     progress,
     onEveryHost(hosts, (_, host) => hostStatus(host)),
   );
 
-const timedReport = (hosts: readonly Reported[]): string =>
-  `${new Date().toISOString()}\n${statusReport(hosts)}\n`;
+const reportOf = (hosts: readonly Reported[], isTimed: boolean, layout: Layout): string =>
+  isTimed ? `${new Date().toISOString()}\n${statusReport(hosts, layout)}\n` : statusReport(hosts, layout);
 
 function watchSeconds(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) >= 1) return Number(text);

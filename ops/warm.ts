@@ -4,20 +4,21 @@ import { cacheDirs, hostScript } from "../host/host-script.ts";
 import { reachPrefix } from "../host/reach.ts";
 import { storeOfHost } from "../plan/store.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
+import { type ProgressStream, startProgress } from "../tools/progress.ts";
 import { WARM } from "./definitions.ts";
 import { hostsCommand, runMain } from "./frame.ts";
 import type { HostResult } from "./stack-hosts.ts";
 import type { HostStatus } from "./status/parse.ts";
 import { hostStatus } from "./status.ts";
 import { Gathered, type Warmed, warmEvent } from "./warm/events.ts";
-import { Progress, type Screen } from "./warm/progress.ts";
+import { showEvent } from "./warm/progress.ts";
 import { streamScript } from "./warm/stream.ts";
 import { counted, readableBytes } from "./words.ts";
 
 /** What a host came to, and what its caches hold more than before; null where nothing ran. */
 export type HostWarmed = { workspaces: Warmed[]; gained: Gained | null };
 
-/** What the caches of a host gained. Null: not told. */
+/** What the caches of a host gained. Null: unknown. */
 export type Gained = { sccacheBytes: number | null; bazelRemoteFiles: number | null; crates: number };
 
 /** What is wished for: also what is filled already, and the store that is to be filled, `none` or its place. */
@@ -30,12 +31,12 @@ export async function warmHost(
   name: string,
   host: HostConfig,
   wish: Wish,
-  screen: Screen,
+  stream: ProgressStream,
 ): Promise<HostWarmed> {
   const before = await settled(host);
   demandServices(before);
   const workspaces = await inTurns(host.moon.workspaces, host.agents.active, (one) =>
-    warmWorkspace(`${name} ${one.path}`, host, one, wish, screen),
+    warmWorkspace(`${name} ${one.path}`, host, one, wish, stream),
   );
   const ran = workspaces.some(({ steps }) => steps.length > 0);
   return { workspaces, gained: ran ? gained(before, await hostStatus(host)) : null };
@@ -69,20 +70,20 @@ async function warmWorkspace(
   host: HostConfig,
   workspace: Workspace,
   wish: Wish,
-  screen: Screen,
+  stream: ProgressStream,
 ): Promise<Warmed> {
   const gathered = new Gathered(workspace.path);
-  const progress = new Progress(label, screen);
+  const progress = startProgress(label, stream);
   const script = hostScript(host, ["warm.sh"], "warm", warmWords(host, workspace, wish));
   const end = await streamScript(builderPrefix(host), script, (line) => {
     const event = warmEvent(line);
     if (event === null) return;
     gathered.take(event);
-    progress.take(event, gathered);
+    showEvent(progress, event, gathered);
   });
   const { warmed } = gathered;
   if (end.code !== 0) Object.assign(warmed, { result: "failed", why: end.stderr.trim() || warmed.why });
-  progress.line(resultWords(warmed));
+  progress.end(resultWords(warmed));
   return warmed;
 }
 
@@ -160,16 +161,11 @@ function gained(before: HostStatus, after: HostStatus): Gained {
 /** The command; exit code 1 if a host or a workspace failed. */
 export const main = hostsCommand(WARM, {
   run: (name, host, { flags, config, progress }) =>
-    warmHost(name, host, { force: flags.force ?? false, store: storeWord(config, name) }, screenOf(progress)),
+    warmHost(name, host, { force: flags.force ?? false, store: storeWord(config, name) }, progress),
   text: (results) => results.map(hostLine).join(""),
   isGood: ({ workspaces }) => workspaces.every(({ result }) => result !== "failed"),
   hasProgress: true,
 });
-
-function screenOf(write: (text: string) => void): Screen {
-  const { isTTY, columns } = process.stderr;
-  return { write, terminal: isTTY === true, columns: columns ?? 200, now: Date.now };
-}
 
 /** The place of a host's store, for a note of what was filled; no secret is in it. */
 function storeWord(config: StackConfig, host: string): string {
@@ -201,7 +197,7 @@ function hostLine(result: HostResult<HostWarmed>): string {
 }
 
 function gainedWords({ sccacheBytes, bazelRemoteFiles, crates }: Gained, remote: boolean): string {
-  const files = bazelRemoteFiles === null ? "not told" : `+${counted(bazelRemoteFiles, "file")}`;
+  const files = bazelRemoteFiles === null ? "unknown" : `+${counted(bazelRemoteFiles, "file")}`;
   return [
     ...(sccacheBytes === null ? [] : [`sccache +${readableBytes(Math.max(0, sccacheBytes))}`]),
     ...(remote ? [`bazel-remote ${files}`] : []),

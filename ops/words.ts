@@ -18,7 +18,7 @@ const SPANS: [seconds: number, word: string][] = [
   [1, "s"],
 ];
 
-/** `3 d`, `5 h`, `12 min`, `40 s`: the largest unit that is there once. */
+/** `3 d`, `5 h`, `12 min`, `40 s`: the largest unit of which there is at least one. */
 export function readableSeconds(seconds: number): string {
   const [length, word] = SPANS.find(([length]) => seconds >= length) ?? [1, "s"];
   return `${Math.floor(seconds / length)} ${word}`;
@@ -29,18 +29,7 @@ export function readablePercent(part: number, whole: number): string {
   return `${((100 * part) / whole).toFixed(part === whole ? 0 : 1)} %`;
 }
 
-/** `1 restart`, `2 restarts`. */
-export function counted(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
-}
-
-/** Rows with every column as wide as its widest cell, without space at the line ends. */
-export function columns(rows: readonly (readonly string[])[], indent = ""): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
-  }
-  return rows.map((row) =>
-    (indent + row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ")).trimEnd(),
-  );
+/** `1 restart`, `2 restarts`; the plural where it is no word with an s. */
+export function counted(count: number, word: string, plural = `${word}s`): string {
+  return `${count} ${count === 1 ? word : plural}`;
 }

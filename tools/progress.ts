@@ -20,8 +20,12 @@ export type ProgressStream = { write(text: string): unknown; isTTY?: boolean; co
 export type Progress = {
   /** Says how far the step is; `total` 0 means not known yet. `unit` names what is counted, e.g. "crates". */
   count(done: number, total: number, unit: string): void;
-  /** Ends the step with its last line, e.g. "built in 38 s". */
-  end(text: string): void;
+  /** Says what the step does now, e.g. the last line of a program's output. */
+  detail(text: string): void;
+  /** Writes a line that stays. */
+  line(text: string): void;
+  /** Ends the step with its last line, e.g. "built in 38 s"; without one it only removes its progress. */
+  end(text?: string): void;
 };
 
 /** Starts a step. `everyMs` is the time between two lines where the stream is no terminal. */
@@ -32,25 +36,37 @@ export function startProgress(
 ): Progress {
   const began = clock();
   let last = Number.NEGATIVE_INFINITY;
-  let state = { done: 0, total: 0, unit: "" };
+  let state = { done: 0, total: 0, unit: "", detail: "" };
+  const erase = stream.isTTY ? "\r\x1b[K" : "";
   const draw = () => {
     const time = clock();
     if (time - began < quietMs || time - last < (stream.isTTY ? REDRAW_MS : everyMs)) return;
     last = time;
     const line = progressLine(label, state, Math.round((time - began) / 1000), stream.isTTY === true);
-    stream.write(stream.isTTY ? `\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}` : `${line}\n`);
+    stream.write(stream.isTTY ? `${erase}${line.slice(0, (stream.columns ?? 80) - 1)}` : `${line}\n`);
+  };
+  const write = (text: string) => {
+    stream.write(`${erase}${label}: ${text}\n`);
+    state = { ...state, detail: "" };
+    last = clock();
   };
   // A step that says nothing for a while (a download, a link) still shows that time passes.
   const timer = setInterval(draw, stream.isTTY ? 1_000 : Math.min(everyMs, 1_000));
   timer.unref();
   return {
     count(count, total, unit) {
-      state = { done: count, total, unit };
+      state = { ...state, done: count, total, unit };
       draw();
     },
+    detail(text) {
+      state = { ...state, detail: text };
+      draw();
+    },
+    line: write,
     end(text) {
       clearInterval(timer);
-      stream.write(`${stream.isTTY ? "\r\x1b[K" : ""}${label}: ${text}\n`);
+      if (text !== undefined) write(text);
+      else if (last > Number.NEGATIVE_INFINITY && erase !== "") stream.write(erase);
     },
   };
 }
@@ -61,13 +77,13 @@ export type ProgressTiming = { everyMs?: number; quietMs?: number; now?: () => n
 /** The text of one progress line; pure. */
 export function progressLine(
   label: string,
-  { done, total, unit }: { done: number; total: number; unit: string },
+  { done, total, unit, detail = "" }: { done: number; total: number; unit: string; detail?: string },
   seconds: number,
   bar: boolean,
 ): string {
   const counter = total > 0 ? `${done}/${total} ${unit}` : done > 0 ? `${done} ${unit}` : "";
   const drawn = bar && total > 0 ? `${barText(done / total)} ` : "";
-  return `${label}: ${drawn}${[counter, `${seconds} s`].filter(Boolean).join(", ")}`;
+  return `${label}: ${drawn}${[counter, detail, `${seconds} s`].filter(Boolean).join(", ")}`;
 }
 
 function barText(share: number): string {

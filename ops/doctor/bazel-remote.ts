@@ -68,7 +68,7 @@ const hung: Cause = {
   fix: "restarts the service",
   find: (evidence) =>
     service(evidence)?.state === "running" &&
-    evidence.status["bazel-remote"] === "silent" &&
+    evidence.status["bazel-remote"] === "no answer" &&
     foreignPorts(evidence).length === 0
       ? [
           {

@@ -36,6 +36,6 @@ export function notesOf(evidence: Evidence): string[] {
     ...(isBare && moon.enabled && remote.enabled
       ? [`this shell itself has no MOON_REMOTE_HOST; for moon in it: . ${evidence.paths.config}/env`]
       : []),
-    ...(evidence.status["bazel-remote"] === "guarded" ? [NO_FIGURES] : []),
+    ...(evidence.status["bazel-remote"] === "authentication required" ? [NO_FIGURES] : []),
   ];
 }

@@ -8,7 +8,7 @@ export function measured({ status }: Evidence): Partial<Record<Symptom, string>>
   const { sccache, "bazel-remote": remote } = status;
   const rate = (hits: Hits | null) => (hits === null ? undefined : rateWords(hits));
   const answers = (answer: unknown) =>
-    answer === null ? "does not listen" : answer === "silent" ? "does not answer" : undefined;
+    answer === null ? "does not listen" : answer === "no answer" ? "does not answer" : undefined;
   const of = (name: string, words: string | undefined) => words && `${name} ${words}`;
   const full = [
     ...Object.entries({ sccache, "bazel-remote": remote }).flatMap(([name, one]) => sizeWords(name, one)),
@@ -34,7 +34,11 @@ function rateWords({ hits, misses }: Hits): string {
     : `${readablePercent(hits, all)} of ${all} hit since the start`;
 }
 
-type Sized = { sizeBytes: number | null; maxSizeBytes: number | null } | "silent" | "guarded" | null;
+type Sized =
+  | { sizeBytes: number | null; maxSizeBytes: number | null }
+  | "no answer"
+  | "authentication required"
+  | null;
 
 const sizeWords = (name: string, one: Sized): string[] =>
   typeof one !== "object" || one === null || one.sizeBytes === null || one.maxSizeBytes === null

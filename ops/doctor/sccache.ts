@@ -46,7 +46,7 @@ const hung: Cause = {
   cause: "the sccache server runs and does not answer: a full or removed cache directory causes this",
   fix: "restarts the service",
   find: (evidence) =>
-    service(evidence)?.state === "running" && evidence.status.sccache === "silent"
+    service(evidence)?.state === "running" && evidence.status.sccache === "no answer"
       ? [
           {
             evidence: [

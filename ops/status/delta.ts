@@ -30,7 +30,7 @@ export function snapshotOf(status: HostStatus): Snapshot {
   return {
     epochSeconds: status.epochSeconds,
     sccache:
-      sccache === null || sccache === "silent"
+      sccache === null || sccache === "no answer"
         ? null
         : { hits: sccache.hits, misses: sccache.misses, server: server("sccache") },
     "bazel-remote": actions && { ...actions, server: server("bazel-remote") },

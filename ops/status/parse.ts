@@ -57,10 +57,10 @@ export type HostStatus = {
   /** False: warmbox has set nothing up here. */
   installed: boolean;
   epochSeconds: number;
-  /** Null: its port is not listened on. `silent`: something listens and does not answer. */
-  sccache: SccacheStatus | "silent" | null;
-  /** `guarded`: it answers, and tells its figures to nobody without a password or certificate. */
-  "bazel-remote": BazelRemoteStatus | "silent" | "guarded" | null;
+  /** Null: no process listens on its port. `no answer`: one listens and does not answer. */
+  sccache: SccacheStatus | "no answer" | null;
+  /** `authentication required`: it answers, and gives its figures only with a password or certificate. */
+  "bazel-remote": BazelRemoteStatus | "no answer" | "authentication required" | null;
   cargo: { crates: number };
   services: Record<string, ServiceStatus>;
   /** Sizes that the stack's file fixes and that are not in force: the words of `./warmbox status`, by resource. */
@@ -104,8 +104,8 @@ export function parseStatus(text: string, host: Declared): HostStatus {
   const drifted = Object.entries(ledgers).filter(([, { drift }]) => drift !== "");
   const tiers = {
     sccache: answerOf(sections, "sccache", sccacheOf),
-    "bazel-remote": isGuarded(sections)
-      ? ("guarded" as const)
+    "bazel-remote": isProtected(sections)
+      ? ("authentication required" as const)
       : answerOf(sections, "bazel-remote", bazelRemoteOf),
   };
   return {
@@ -154,13 +154,13 @@ function answerOf<T>(
   sections: Section[],
   name: string,
   read: (lines: string[], all: Section[]) => T,
-): T | "silent" | null {
+): T | "no answer" | null {
   const lines = linesOf(sections, name);
   if (lines.length === 0) return null;
-  return wordOf(lines, "json") === null ? "silent" : read(lines, sections);
+  return wordOf(lines, "json") === null ? "no answer" : read(lines, sections);
 }
 
-const isGuarded = (sections: Section[]): boolean =>
+const isProtected = (sections: Section[]): boolean =>
   wordOf(linesOf(sections, "bazel-remote"), "guarded") !== null;
 
 /** `PID STATE COMMAND` between tabs, as `warmbox-run --status` prints it; its last line is a sum. */

@@ -8,8 +8,8 @@ type Family = { name: string; help: string; type: "gauge" | "counter"; of: (stat
 const one = (value: number | null | undefined, labels: Labels = {}): Sample[] =>
   value === null || value === undefined ? [] : [{ labels, value }];
 
-const sccache = <T>(s: HostStatus, pick: (tier: Exclude<HostStatus["sccache"], "silent" | null>) => T) =>
-  s.sccache === null || s.sccache === "silent" ? null : pick(s.sccache);
+const sccache = <T>(s: HostStatus, pick: (tier: Exclude<HostStatus["sccache"], "no answer" | null>) => T) =>
+  s.sccache === null || s.sccache === "no answer" ? null : pick(s.sccache);
 
 const remote = <T>({ "bazel-remote": tier }: HostStatus, pick: (tier: BazelRemoteStatus) => T) =>
   typeof tier === "object" && tier !== null ? pick(tier) : null;

@@ -1,8 +1,9 @@
-import { columns, counted, readableBytes, readablePercent, readableSeconds } from "../words.ts";
+import { type Layout, PLAIN, styled, table } from "../layout.ts";
+import { counted, readableBytes, readablePercent, readableSeconds } from "../words.ts";
 import type { Delta } from "./delta.ts";
 import type { BazelRemoteStatus, Hits, HostStatus, ServiceStatus } from "./parse.ts";
 
-/** One host for the report: what it answered, and what happened since the last look. */
+/** One host for the report: its answer, and what happened since the last call. */
 export type Reported = { name: string; where: string } & (
   | { status: HostStatus; delta: Delta | null }
   | { error: string }
@@ -11,22 +12,21 @@ export type Reported = { name: string; where: string } & (
 const HEAD = ["", "STATE", "HITS SINCE START", "SIZE", "EVICTED", "SETTINGS"];
 
 /** The report of a whole stack: one block per host, columns aligned within it. */
-export function statusReport(hosts: readonly Reported[]): string {
-  return `${hosts.map((host) => hostLines(host).join("\n")).join("\n\n")}\n`;
+export function statusReport(hosts: readonly Reported[], layout = PLAIN): string {
+  return `${hosts.map((host) => hostLines(host, layout).join("\n")).join("\n\n")}\n`;
 }
 
-function hostLines(host: Reported): string[] {
-  const title = `${host.name}  (${host.where})`;
-  if ("error" in host) return [`${title}: ${host.error}`];
+function hostLines(host: Reported, layout: Layout): string[] {
+  const title = styled(layout, "bold", `${host.name}  (${host.where})`);
+  if ("error" in host) return [`${title}: ${styled(layout, "red", host.error)}`];
   const { status, delta } = host;
   if (!status.installed) return [`${title}: nothing of warmbox is set up here; next: ./warmbox up`];
   const head = delta === null ? HEAD : HEAD.toSpliced(3, 0, `SINCE ${readableSeconds(delta.seconds)} AGO`);
   const tiers = [sccacheRow(status, delta), remoteRow(status, delta), registryRow(status, delta)];
-  const rest = columns(facts(status, delta), "  ");
   return [
     title,
-    ...columns([head, ...tiers], "  "),
-    ...rest,
+    ...table([head, ...tiers], layout),
+    ...table(facts(status, delta), layout),
     ...Object.values(status.pending).map((words) => `  ${words}; next: ./warmbox up`),
     ...Object.entries(status.drift).flatMap(driftLines),
   ];
@@ -34,30 +34,30 @@ function hostLines(host: Reported): string[] {
 
 function sccacheRow(status: HostStatus, delta: Delta | null): string[] {
   const { sccache } = status;
-  const known = sccache === null || sccache === "silent" ? null : sccache;
+  const answer = sccache === null || sccache === "no answer" ? null : sccache;
   return [
     "sccache",
     stateWords(status.services.sccache, sccache),
-    hitWords(known),
+    hitWords(answer),
     ...(delta === null ? [] : [hitWords(delta.sccache)]),
-    sizeWords(known?.sizeBytes ?? null, known?.maxSizeBytes ?? null),
-    "not told", // sccache counts no evictions
+    sizeWords(answer?.sizeBytes ?? null, answer?.maxSizeBytes ?? null),
+    "unknown", // sccache counts no evictions
     settingWords(status, "sccache"),
   ];
 }
 
 function remoteRow(status: HostStatus, delta: Delta | null): string[] {
   const remote = status["bazel-remote"];
-  const known = typeof remote === "object" ? remote : null;
-  const guarded = remote === "guarded";
-  const off = guarded || (known !== null && known.actions === null);
+  const answer = typeof remote === "object" ? remote : null;
+  const isProtected = remote === "authentication required";
+  const isOff = isProtected || (answer !== null && answer.actions === null);
   return [
     "bazel-remote",
     stateWords(status.services["bazel-remote"], remote),
-    off ? "not told (1)" : hitWords(known?.actions ?? null),
-    ...(delta === null ? [] : [off ? "not told (1)" : hitWords(delta["bazel-remote"])]),
-    guarded ? "not told (1)" : sizeWords(known?.sizeBytes ?? null, known?.maxSizeBytes ?? null),
-    off ? "not told (1)" : known?.evictedBytes == null ? "-" : readableBytes(known.evictedBytes),
+    isOff ? "unknown (1)" : hitWords(answer?.actions ?? null),
+    ...(delta === null ? [] : [isOff ? "unknown (1)" : hitWords(delta["bazel-remote"])]),
+    isProtected ? "unknown (1)" : sizeWords(answer?.sizeBytes ?? null, answer?.maxSizeBytes ?? null),
+    isOff ? "unknown (1)" : answer?.evictedBytes == null ? "-" : readableBytes(answer.evictedBytes),
     settingWords(status, "bazel-remote"),
   ];
 }
@@ -72,19 +72,19 @@ function stateWords(service: ServiceStatus | undefined, answer: unknown): string
   if (service.state !== "running") return service.state;
   const restarts = service.restarts === null ? [] : [counted(service.restarts, "restart")];
   const since = service.runningSeconds === null ? "" : ` ${readableSeconds(service.runningSeconds)}`;
-  const mute = answer === null ? ["does not listen"] : answer === "silent" ? ["does not answer"] : [];
-  return [`running${since}`, ...restarts, ...mute].join(", ");
+  const silence = answer === null ? ["does not listen"] : answer === "no answer" ? ["does not answer"] : [];
+  return [`running${since}`, ...restarts, ...silence].join(", ");
 }
 
 function hitWords(hits: Hits | null): string {
   if (hits === null) return "-";
-  const all = hits.hits + hits.misses;
-  return all === 0 ? "none asked" : `${readablePercent(hits.hits, all)} of ${all}`;
+  const lookups = hits.hits + hits.misses;
+  return lookups === 0 ? "no lookups" : `${readablePercent(hits.hits, lookups)} of ${lookups}`;
 }
 
 function sizeWords(size: number | null, cap: number | null): string {
   if (cap === null) return "-";
-  const used = size === null ? "not asked yet" : readableBytes(size);
+  const used = size === null ? "unknown" : readableBytes(size);
   const part = size === null ? "" : ` (${readablePercent(size, cap)})`;
   return `${used} of ${readableBytes(cap)}${part}`;
 }
@@ -95,27 +95,27 @@ function settingWords({ drift, pending }: HostStatus, resource: string): string 
 }
 
 function facts(status: HostStatus, delta: Delta | null): string[][] {
-  const ends = Object.entries(status.services).filter(([, { survivesReboot }]) => !survivesReboot);
+  const endingServices = Object.entries(status.services).filter(([, { survivesReboot }]) => !survivesReboot);
   const remote = status["bazel-remote"];
   const sccache = status.sccache;
   return [
     ["builds", agentWords(status)],
     ...status.agents.queue.map(({ pid, state, command }) => ["", `${state}: ${command} (process ${pid})`]),
     ...(typeof remote === "object" && remote !== null ? [["index", indexWords(remote)]] : []),
-    ...(sccache === null || sccache === "silent" ? [] : levelRows(sccache.levels)),
+    ...(sccache === null || sccache === "no answer" ? [] : levelRows(sccache.levels)),
     ["memory", memoryWords(status, delta)],
     ...diskRows(status),
-    ...(ends.length > 0
-      ? [["reboot", `${ends.map(([name]) => name).join(" and ")} will not start again by themselves`]]
+    ...(endingServices.length > 0
+      ? [["reboot", `${endingServices.map(([name]) => name).join(" and ")} do not start again by themselves`]]
       : []),
-    ...untold(remote).map((words) => ["(1)", words]),
+    ...missingFigures(remote).map((words) => ["(1)", words]),
   ];
 }
 
-/** Why bazel-remote's figures are not in the table, or not all of them. */
-function untold(remote: HostStatus["bazel-remote"]): string[] {
-  if (remote === "guarded")
-    return ["bazel-remote tells its figures to nobody without a password or certificate"];
+/** Why figures of bazel-remote are missing from the table. */
+function missingFigures(remote: HostStatus["bazel-remote"]): string[] {
+  if (remote === "authentication required")
+    return ["bazel-remote requires a password or certificate for its figures"];
   if (typeof remote !== "object" || remote === null || remote.actions !== null) return [];
   return ["bazel-remote.settings: {enable_endpoint_metrics: true} in the stack shows it, and opens /status"];
 }
@@ -150,10 +150,10 @@ function memoryWords({ memory, pressure }: HostStatus, delta: Delta | null): str
     `${readableBytes(memory.availableBytes)} of ${readableBytes(memory.totalBytes)} available`,
     ...(memory.limitBytes === null ? [] : [limitWords(memory)]),
     memory.swapTotalBytes === 0 ? "no swap" : `${counted(swapped, "page")} read back from swap`,
-    ...(memory.oomKills > 0 ? [`${counted(memory.oomKills, "kill")} for lack of it`] : []),
+    ...(memory.oomKills > 0 ? [`${counted(memory.oomKills, "kill")} for lack of memory`] : []),
     pressure === null
-      ? "pressure not told by this kernel"
-      : `waited for in the last 10 s: memory ${pressure.memory} %, disk ${pressure.io} %, processor ${pressure.cpu} %`,
+      ? "this kernel has no PSI (pressure stall information)"
+      : `time spent waiting in the last 10 s: memory ${pressure.memory} %, disk ${pressure.io} %, processor ${pressure.cpu} %`,
   ].join(", ");
 }
 
@@ -175,5 +175,5 @@ function diskRows({ disks }: HostStatus): string[][] {
 
 function driftLines([name, diff]: [string, string]): string[] {
   const lines = diff.split("\n").map((line) => `    ${line}`);
-  return [`  ${name} is not as it was applied; next: ./warmbox up`, ...lines];
+  return [`  ${name} differs from what was applied; next: ./warmbox up`, ...lines];
 }

@@ -9,7 +9,7 @@ import { parseEvidence } from "../../ops/doctor/evidence.ts";
 import { findingsOf, notesOf } from "../../ops/doctor/judge.ts";
 import { measured } from "../../ops/doctor/measured.ts";
 import { doctorReport } from "../../ops/doctor.ts";
-import { patiently } from "../../ops/stack-hosts.ts";
+import { withProgress } from "../../ops/frame.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 
 /** The answer of a real box. The causes are caused for real in doctor.heavy.test.ts; what follows is how they are told apart. */
@@ -194,20 +194,17 @@ describe("what is measured", () => {
   });
 });
 
-describe("patiently", () => {
-  it("says whom it waits for after two seconds, and nothing before", async () => {
+describe("waiting for hosts", () => {
+  it("is shown after two seconds, and not before", async () => {
     vi.useFakeTimers();
-    const said: string[] = [];
+    const lines: string[] = [];
     const hosts = ["box", "far"].map((name) => ({ name, host: host as never }));
-    const answer = patiently(
-      hosts,
-      (text) => void said.push(text),
-      new Promise((done) => setTimeout(() => done("all"), 3000)),
-    );
+    const work = new Promise((done) => setTimeout(() => done("both"), 3000));
+    const answer = withProgress(hosts, { write: (text) => lines.push(text) }, work);
     await vi.advanceTimersByTimeAsync(1999);
-    expect(said).toEqual([]);
+    expect(lines).toEqual([]);
     await vi.advanceTimersByTimeAsync(2000);
-    expect([await answer, said]).toEqual(["all", ["asking box, far …\n"]]);
+    expect([await answer, lines]).toEqual(["both", ["waiting for box, far: 2 s\n"]]);
     vi.useRealTimers();
   });
 });

@@ -17,7 +17,7 @@ import { killService } from "../support/service.ts";
 
 /** A user `ci` with the password `test`, as `htpasswd -s` writes it. */
 const HTPASSWD = "ci:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n";
-const NOT_TOLD = "bazel-remote tells its figures to nobody without a password or certificate";
+const UNKNOWN = "bazel-remote requires a password or certificate for its figures";
 
 let box: Box;
 
@@ -70,12 +70,12 @@ const daemonPid = (): number =>
 async function expectGuarded(): Promise<void> {
   const { findings, notes } = await doctor();
   expect(findings).toEqual([]);
-  expect(notes.join("\n")).toContain("bazel-remote answers, but tells its figures to nobody");
+  expect(notes.join("\n")).toContain("bazel-remote answers, but requires a password or certificate");
   const status = await said("status");
   expect(status).toMatch(
-    /bazel-remote +running \d+ s, 0 restarts +not told \(1\) .*not told \(1\) +not told \(1\)/,
+    /bazel-remote +running \d+ s, 0 restarts +unknown \(1\) .*unknown \(1\) +unknown \(1\)/,
   );
-  expect(status).toContain(`(1)     ${NOT_TOLD}\n`);
+  expect(status).toContain(`(1)     ${UNKNOWN}\n`);
 }
 
 /** Runs the command of a finding, and asks until the box is healthy again. */
@@ -90,7 +90,7 @@ async function applyFix({ fix }: Finding): Promise<void> {
 describe("behind a password", () => {
   beforeAll(async () => await up({ settings: { htpasswd_file: home("htpasswd") } }));
 
-  it("a healthy box yields no cause, and its figures are not told", expectGuarded);
+  it("a healthy box yields no cause, and its figures are unknown", expectGuarded);
 
   it("the proof skips what it cannot know", async () => {
     expect(await proofOfMoon()).toMatchObject({
@@ -106,7 +106,7 @@ describe("behind a password", () => {
     expect(text).toMatch(
       /filled from \w+ in \d+ s, bazel-remote not: moon could not connect to it, or has no/,
     );
-    expect(text).toMatch(/box: 1 filled; .*bazel-remote not told/);
+    expect(text).toMatch(/box: 1 filled; .*bazel-remote unknown/);
   });
 
   it("nothing is copied to a store, and that is said", async () => {
@@ -150,18 +150,18 @@ describe("with TLS", () => {
     await up({ settings }, { MOON_REMOTE_TLS_CERT: home("ca.pem") });
   });
 
-  it("a healthy box yields no cause, and its figures are not told", expectGuarded);
+  it("a healthy box yields no cause, and its figures are unknown", expectGuarded);
 
   it("the proof shows that moon hits, and says what it did not see", async () => {
     const { state, facts } = await proofOfMoon();
     expect(state).toBe("proved");
-    expect(facts.at(-1)).toBe(`MaxSize, GOMEMLIMIT and GOGC are not known: ${NOT_TOLD}`);
+    expect(facts.at(-1)).toBe(`MaxSize, GOMEMLIMIT and GOGC are unknown: ${UNKNOWN}`);
   });
 
   it("warm fills what it could not behind the password, and does not know by how much", async () => {
     const text = await said("warm");
     expect(text).toMatch(/filled from \w+ in \d+ s\n/);
-    expect(text).toContain("bazel-remote not told");
+    expect(text).toContain("bazel-remote unknown");
   });
 });
 

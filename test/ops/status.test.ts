@@ -61,18 +61,20 @@ describe("parseStatus", () => {
   });
 
   it("says of a port that does not answer that it is silent, and of one that is closed nothing", () => {
-    expect(parsed((text) => text.replace(/\|json \{"stats.*/, "|silent no answer")).sccache).toBe("silent");
+    expect(parsed((text) => text.replace(/\|json \{"stats.*/, "|silent no answer")).sccache).toBe(
+      "no answer",
+    );
     expect(parsed((text) => text.replace(/@@warmbox sccache\n.*\n/, "")).sccache).toBeNull();
   });
 
   it("tells a bazel-remote that has figures for nobody from one that is silent", () => {
     const answering = (line: string) =>
       parsed((text) => text.replace(/(@@warmbox bazel-remote\n)[^@]*/, `$1${line}`));
-    expect(answering("|silent no answer\n")["bazel-remote"]).toBe("silent");
+    expect(answering("|silent no answer\n")["bazel-remote"]).toBe("no answer");
     const guarded = answering("|guarded no figures\n");
-    expect(guarded["bazel-remote"]).toBe("guarded");
+    expect(guarded["bazel-remote"]).toBe("authentication required");
     expect(statusReport([reported(guarded)])).toMatch(
-      /bazel-remote .*not told \(1\) +not told \(1\) +not told \(1\)[\s\S]* \(1\) +bazel-remote tells its figures to nobody/,
+      /bazel-remote .*unknown \(1\) +unknown \(1\) +unknown \(1\)[\s\S]* \(1\) +bazel-remote requires a password/,
     );
     expect(prometheusText([reported(guarded)])).not.toContain("warmbox_bazel_remote");
   });
@@ -133,7 +135,7 @@ describe("statusReport", () => {
 
   it("says where the hit rate of bazel-remote would come from", () => {
     const text = statusReport([reported(parsed((t) => t.replace(/\|metric .*\n/g, "")))]);
-    expect(text).toContain("not told (1)");
+    expect(text).toContain("unknown (1)");
     expect(text).toContain("enable_endpoint_metrics: true");
   });
 
@@ -150,7 +152,7 @@ describe("statusReport", () => {
   it("shows drift as the difference", () => {
     const drift = "@@warmbox ledger cargo owner=local generation=1\n|--- a\n|+++ b\n";
     const text = statusReport([reported(parsed((t) => t.replace(/@@warmbox ledger cargo.*\n/, drift)))]);
-    expect(text).toContain("cargo is not as it was applied; next: ./warmbox up\n    --- a\n    +++ b\n");
+    expect(text).toContain("cargo differs from what was applied; next: ./warmbox up\n    --- a\n    +++ b\n");
     expect(text).toMatch(/cargo .*NOT as applied/);
   });
 });

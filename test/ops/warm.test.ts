@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Gathered, type WarmEvent, warmEvent } from "../../ops/warm/events.ts";
-import { Progress, type Screen } from "../../ops/warm/progress.ts";
+import { showEvent } from "../../ops/warm/progress.ts";
 import { builderPrefix } from "../../ops/warm.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
+import { startProgress } from "../../tools/progress.ts";
 
 const LINES = [
   "a login banner",
@@ -90,32 +91,29 @@ describe("builderPrefix", () => {
   });
 });
 
-describe("Progress", () => {
+describe("the progress of a workspace", () => {
   it("says of a step without output that it runs", () => {
     const parts: string[] = [];
-    const screen: Screen = {
-      terminal: false,
-      columns: 80,
-      write: (text) => parts.push(text),
-      now: () => 60_000,
-    };
+    let time = 0;
     const gathered = new Gathered("src/app");
     gathered.take({ kind: "plan", step: 1, command: "cargo build" });
-    new Progress("box src/app", screen).take({ kind: "beat", step: 1, seconds: 15 }, gathered);
-    expect(parts.join("")).toBe("box src/app:   cargo build: 15 s so far\n");
+    const progress = startProgress("box src/app", { write: (text) => parts.push(text) }, { now: () => time });
+    time = 15_000;
+    showEvent(progress, { kind: "beat", step: 1, seconds: 12 }, gathered);
+    expect(parts.join("")).toBe("box src/app: cargo build runs for 12 s, 15 s\n");
     expect(warmEvent("|beat 1 15")).toEqual({ kind: "beat", step: 1, seconds: 15 });
   });
 
-  function shown(terminal: boolean, step: number): string {
+  function shown(isTTY: boolean, step: number): string {
     const parts: string[] = [];
     let time = 0;
-    const screen: Screen = { terminal, columns: 40, write: (more) => parts.push(more), now: () => time };
+    const stream = { isTTY, columns: 40, write: (more: string) => parts.push(more) };
     const gathered = new Gathered("src/app");
-    const progress = new Progress("box src/app", screen);
+    const progress = startProgress("box src/app", stream, { now: () => time });
     for (const event of events()) {
       time += step;
       gathered.take(event);
-      progress.take(event, gathered);
+      showEvent(progress, event, gathered);
     }
     return parts.join("");
   }
@@ -129,12 +127,12 @@ describe("Progress", () => {
         "box src/app: 2 of 2: failed with exit code 101 after 61 s\n",
       ].join("\n"),
     );
-    expect(shown(false, 20_000)).toContain("box src/app:   error: it broke\n");
+    expect(shown(false, 20_000)).toContain("box src/app: error: it broke, ");
   });
 
   it("rewrites one line of a terminal, never wider than it is", () => {
     const text = shown(true, 1_000);
-    expect(text).toContain("\r\x1b[Kbox src/app:   Downloaded 2 crates\r\x1b[K");
+    expect(text).toContain("\r\x1b[Kbox src/app: Downloaded 2 crates, 4 s\r\x1b[K");
     for (const line of text.split("\r\x1b[K").filter((part) => !part.endsWith("\n")))
       expect(line.length).toBeLessThan(40);
   });

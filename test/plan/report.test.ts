@@ -9,12 +9,8 @@ import { hostOf, machine } from "./machine.ts";
 async function run(line: string): Promise<{ out: string; err: string; code: number }> {
   const seen = { out: "", err: "" };
   const code = await execute("plan", main, line === "" ? [] : line.split(" "), {
-    stdout: (text) => {
-      seen.out += text;
-    },
-    stderr: (text) => {
-      seen.err += text;
-    },
+    stdout: { write: (text) => (seen.out += text) },
+    stderr: { write: (text) => (seen.err += text) },
   });
   return { ...seen, code };
 }

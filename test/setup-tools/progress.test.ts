@@ -54,6 +54,26 @@ describe("progress", () => {
   });
 });
 
+describe("a step that only waits", () => {
+  it("shows what it does now, keeps its lines, and leaves nothing at its end", () => {
+    let time = 0;
+    for (const [terminal, written] of [
+      [false, ["box: 1 of 2\n", "box: fetching, 13 s\n"]],
+      [true, ["\r\x1b[Kbox: 1 of 2\n", "\r\x1b[Kbox: fetching, 13 s", "\r\x1b[K"]],
+    ] as const) {
+      time = 0;
+      const stream = recorder(terminal);
+      const progress = startProgress("box", stream, { now: () => time });
+      progress.detail("starting");
+      progress.line("1 of 2");
+      time = 13_000;
+      progress.detail("fetching");
+      progress.end();
+      expect(stream.written).toEqual(written);
+    }
+  });
+});
+
 describe("cargo's own counter", () => {
   it("is read from the lines it redraws", () => {
     const counts: unknown[] = [];
