@@ -47,6 +47,7 @@ export const TRANSCRIPTS: readonly Transcript[] = [
     command: "plan --ram 126GiB --cpus 32 --disk 1TiB --agents 40 --active 10",
     isStable: true,
   },
+  { name: "help", page: "docs/operations.md", command: "--help", isStable: true },
   help("warm", "docs/operations.md"),
   help("status", "docs/operations.md"),
   help("doctor", "docs/operations.md"),
