@@ -18,6 +18,7 @@ export interface Recorded {
  * failure: it is recorded and thrown after the program has settled, since a throwing mock would only be an unhandled
  * rejection.
  *
+ * @param preview the program sees a preview, in which values may be unknown
  * @param computed outputs that a provider adds to the inputs of a resource of that type
  *
  * What it does not prove: what the real engine and plugins make of these inputs; test/e2e does.
@@ -26,6 +27,7 @@ export async function record(
   expectedTypes: readonly RegExp[],
   program: () => void | Promise<void>,
   computed: (type: string) => Record<string, unknown> = () => ({}),
+  { preview = false } = {},
 ): Promise<Recorded[]> {
   const seen: Omit<Recorded, "outputs" | "parent" | "dependsOn">[] = [];
   const unexpected: string[] = [];
@@ -44,7 +46,7 @@ export async function record(
     },
     "warmbox",
     "local",
-    false,
+    preview,
   );
   const places = listen();
   await program();
