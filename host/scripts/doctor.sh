@@ -31,7 +31,7 @@ doctor() {
     do_logs
     do_moon_programs
     for do_word; do
-      case $do_word in workspace=*) pr_absolute "${do_word#*=}" && do_workspace "$pr_path" ;; esac
+      case $do_word in workspace=*) do_workspace "$(absolute_path "${do_word#*=}")" ;; esac
     done
   )
   wait "$do_pid"
@@ -45,12 +45,9 @@ do_words() {
   for do_word; do
     case $do_word in
       grpc=*) do_grpc=${do_word#*=} ;;
-      workspace=*) pr_absolute "${do_word#*=}" && do_targets="$do_targets$pr_newline$pr_path/target" ;;
+      workspace=*) do_targets="$do_targets$pr_newline$(absolute_path "${do_word#*=}")/target" ;;
     esac
   done
-  do_settings=$HOME/.config/warmbox do_conf=$HOME/.config/sccache/config do_remote_conf=$HOME/.config/bazel-remote/config.yaml do_log=$path_state/log
-  [ "${WARMBOX_SCOPE:-user}" = user ] ||
-    do_settings=/etc/warmbox do_conf=/etc/warmbox/sccache.toml do_remote_conf=/etc/warmbox/bazel-remote.yaml do_log=/var/log/warmbox
 }
 
 # --- sessions: what a new shell of this user has in its environment ------------------------------------------------
@@ -65,7 +62,7 @@ do_sessions() {
 
 # do_session NAME SHELL OPTION: in a session of its own, since an interactive shell would take the terminal.
 do_session() {
-  pr_section "session $1 ${2##*/} $3"
+  print_section "session $1 ${2##*/} $3"
   do_pam=
   [ "${WARMBOX_SCOPE:-user}" = user ] || do_pam=$(grep -h '^[A-Z_]*=[^ ]*$' /etc/environment 2>/dev/null)
   # shellcheck disable=SC2016,SC2086 # for the new shell to expand; one word a line
@@ -99,8 +96,8 @@ do_daemons() {
 do_daemon() {
   do_listens=$(do_listening "$1")
   [ "$2" != sccache ] || [ -n "$do_listens" ] || return 0 # a client
-  pr_section "daemon $1 $2"
-  pr_fact "exe $(readlink "/proc/$1/exe" 2>/dev/null)"
+  print_section "daemon $1 $2"
+  print_fact "exe $(readlink "/proc/$1/exe" 2>/dev/null)"
   [ -z "$do_listens" ] || printf '%s\n' "$do_listens" | sed 's/^/|listens /'
   awk '$1 == "Uid:" { print "|uid " $2 } $1 == "State:" { print "|state " $2 }' "/proc/$1/status" 2>/dev/null
   tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | grep -E '^(HOME|SCCACHE_(CONF|DIR|CACHE_SIZE))=' | sed 's/^/|env /'
@@ -108,9 +105,9 @@ do_daemon() {
 
 # Ports that process $1 listens on.
 do_listening() {
-  # shellcheck disable=SC2012,SC2046 # the links' targets are wanted; a word more where there is IPv6
-  ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p' |
-    awk 'FNR == NR { mine[$1]; next } $4 == "0A" && ($10 in mine) { n = split($2, at, ":"); print at[n] }' - /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6) |
+  # shellcheck disable=SC2012 # the links' targets are wanted
+  { ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p' && port_listeners; } |
+    awk 'NF == 1 { inodes[$1] } NF == 2 && ($2 in inodes) { print $1 }' |
     while read -r do_hex; do echo $((0x$do_hex)); done
 }
 
@@ -121,37 +118,37 @@ do_ports() {
 }
 
 do_port() {
-  pr_section "port $1 $2"
+  print_section "port $1 $2"
   if wb_listen "$2"; then
-    pr_fact "held $(wb_port_holder)"
+    print_fact "held $(wb_port_holder)"
     do_free=$2
     while [ "$do_free" -lt 65535 ]; do
       do_free=$((do_free + 1))
       case " $pr_port ${pr_http##*:} ${do_grpc##*:} " in *" $do_free "*) continue ;; esac
       wb_listen "$do_free" || break
     done
-    pr_fact "free $do_free"
+    print_fact "free $do_free"
   fi
 }
 
 # --- settings as the files have them -------------------------------------------------------------------------------
 
 do_configs() {
-  for do_file in "$pr_cargo/config.toml" "$pr_cargo/config" "$pr_cargo/warmbox.toml" "$do_conf" "$do_remote_conf"; do
+  for do_file in "$pr_cargo/config.toml" "$pr_cargo/config" "$pr_cargo/warmbox.toml" "$path_sccache_config" "$path_bazel_remote_config"; do
     do_config "$do_file"
   done
   for do_file in "$HOME/.profile" "$HOME/.bash_profile" "$HOME/.bash_login" "$HOME/.bashrc" "$HOME/.zshenv" "$HOME/.zprofile" "$HOME/.zshrc" \
     "$HOME"/.config/environment.d/*.conf /etc/environment /etc/profile /etc/bash.bashrc /etc/profile.d/*.sh; do
     do_shell_file "$do_file"
   done
-  pr_section wrapper
-  if [ -x "$path_share/bin/rustc-wrapper" ]; then pr_fact "path $path_share/bin/rustc-wrapper"; fi
+  print_section wrapper
+  if [ -x "$path_share/bin/rustc-wrapper" ]; then print_fact "path $path_share/bin/rustc-wrapper"; fi
 }
 
 # Lines of a TOML or YAML file that decide something about the caches: number, table, text.
 do_config() {
   [ -r "$1" ] || return 0
-  pr_section "config $1"
+  print_section "config $1"
   awk '
 		{ sub(/\r$/, "") }
 		/^[ \t]*\[/ { table = $0; sub(/^[ \t]*\[+[ \t]*/, "", table); sub(/[ \t]*\]+.*/, "", table) }
@@ -165,7 +162,7 @@ do_config() {
 do_shell_file() {
   case $1 in */60-warmbox.conf | */profile.d/warmbox.sh) return 0 ;; esac
   [ -r "$1" ] || return 0
-  pr_section "config $1"
+  print_section "config $1"
   awk '
 		/^# >>> warmbox / { ours = 1 }
 		/^# <<< warmbox / { ours = 0 }
@@ -178,12 +175,12 @@ do_shell_file() {
 
 # Whether sccache reads its file at all: one that it cannot read fails every compile. No server is asked or started.
 do_sccache_config() {
-  pr_section sccache-config
+  print_section sccache-config
   IFS=$pr_newline
-  for do_path in $(st_own sccache) $(pr_candidates sccache); do
-    pr_fact "path $do_path"
-    do_said=$(env -i HOME="$HOME" SCCACHE_CONF="$do_conf" SCCACHE_SERVER_PORT=1 timeout -k 1 "$PR_ANSWER_SECONDS" "$do_path" --show-stats 2>&1 >/dev/null)
-    pr_fact "code $?"
+  for do_path in $(uploaded_tools sccache) $(pr_candidates sccache); do
+    print_fact "path $do_path"
+    do_said=$(env -i HOME="$HOME" SCCACHE_CONF="$path_sccache_config" SCCACHE_SERVER_PORT=1 timeout -k 1 "$PR_ANSWER_SECONDS" "$do_path" --show-stats 2>&1 >/dev/null)
+    print_fact "code $?"
     printf '%s\n' "$do_said" | sed 's/^/|said /'
     break
   done
@@ -194,16 +191,16 @@ do_sccache_config() {
 
 do_dirs() {
   for do_word in "sccache $pr_sccache" "bazel-remote $pr_bazel"; do
-    pr_section "dir $do_word"
+    print_section "dir $do_word"
     do_at=${do_word#* }
     [ -d "$do_at" ] || continue
-    pr_fact exists
-    if [ -w "$do_at" ]; then pr_fact writable; fi
+    print_fact exists
+    if [ -w "$do_at" ]; then print_fact writable; fi
   done
   # The last one is bazel-remote's: anything but its own three folders stops its next start.
   for do_entry in "$do_at"/* "$do_at"/.[!.]*; do
     case ${do_entry##*/} in ac.v2 | cas.v2 | raw.v2 | lost+found | .DS_Store) continue ;; esac
-    if [ -e "$do_entry" ] || [ -h "$do_entry" ]; then pr_fact "stray ${do_entry##*/}"; fi
+    if [ -e "$do_entry" ] || [ -h "$do_entry" ]; then print_fact "stray ${do_entry##*/}"; fi
   done
 }
 
@@ -213,14 +210,14 @@ do_fillers() {
   do_full=$(df -P -k "$pr_sccache" "$pr_bazel" "$pr_cargo" 2>/dev/null | awk -v kib=$DO_LEAST_KIB -v part=$DO_LEAST_PERCENT '
 		NR > 1 && ($4 < kib || $4 < $2 / 100 * part) { print $6 }' | sort -u)
   [ -n "$do_full" ] || return 0
-  pr_section fillers
+  print_section fillers
   IFS=$pr_newline
   for do_at in "$HOME"/.cache/* $do_targets; do
     case $do_at in "$pr_sccache" | "$pr_bazel" | "$HOME/.cache/warmbox" | *'*') continue ;; esac
     do_mount=$(df -P -k "$do_at" 2>/dev/null | awk 'NR == 2 { print $6 }')
     case "$pr_newline$do_full$pr_newline" in *"$pr_newline$do_mount$pr_newline"*) ;; *) continue ;; esac
-    do_kib=$(pr_bounded "$PR_ANSWER_SECONDS" du -xsk "$do_at" 2>/dev/null | cut -f 1)
-    pr_fact "filler ${do_kib:-0}	$do_mount	$do_at"
+    do_kib=$(run_bounded "$PR_ANSWER_SECONDS" du -xsk "$do_at" 2>/dev/null | cut -f 1)
+    print_fact "filler ${do_kib:-0}	$do_mount	$do_at"
   done
   unset IFS
 }
@@ -230,31 +227,31 @@ do_fillers() {
 do_store() {
   do_endpoint=$(do_key endpoint)
   [ -n "$do_endpoint" ] || return 0
-  pr_section store
-  pr_fact "endpoint $do_endpoint"
-  pr_found curl || return 0
-  do_keys=$do_settings/s3-credentials
+  print_section store
+  print_fact "endpoint $do_endpoint"
+  has_program curl || return 0
+  do_keys=$path_config/s3-credentials
   do_code=$({ [ ! -r "$do_keys" ] || sed -n 's/^aws_access_key_id *= *//p; s/^aws_secret_access_key *= *//p' "$do_keys" | paste -s -d : - | sed 's/.*/user = "&"/'; } |
-    pr_bounded "$PR_ANSWER_SECONDS" curl -sS -K - -o /dev/null -w '%{http_code}' -H "x-amz-content-sha256: $DO_EMPTY_SHA256" \
+    run_bounded "$PR_ANSWER_SECONDS" curl -sS -K - -o /dev/null -w '%{http_code}' -H "x-amz-content-sha256: $DO_EMPTY_SHA256" \
       --aws-sigv4 "aws:amz:$(do_key region):s3" "$do_endpoint/$(do_key bucket)/?max-keys=1" 2>/dev/null)
   do_signs=$(curl --version 2>/dev/null | awk 'NR == 1 { split($2, v, "."); print (v[1] * 100 + v[2] >= 787) }')
-  if [ "$do_signs" = 1 ] || [ "$do_code" = 000 ]; then pr_fact "code ${do_code:-000}"; fi
+  if [ "$do_signs" = 1 ] || [ "$do_code" = 000 ]; then print_fact "code ${do_code:-000}"; fi
 }
 
 # A value of sccache's file, which only one of its tables has.
-do_key() { sed -n "s/^$1 *= *\"\(.*\)\"\$/\1/p" "$do_conf" 2>/dev/null | sed -n 1p; }
+do_key() { sed -n "s/^$1 *= *\"\(.*\)\"\$/\1/p" "$path_sccache_config" 2>/dev/null | sed -n 1p; }
 
 do_logs() {
   for do_name in sccache bazel-remote; do
-    do_file=$do_log/$do_name.log
+    do_file=$path_log/$do_name.log
     if [ -r "$do_file" ]; then
-      pr_section "log $do_name $(($(wc -c <"$do_file"))) $do_file"
+      print_section "log $do_name $(($(wc -c <"$do_file"))) $do_file"
       tail -n "$DO_LOG_LINES" "$do_file" | sed 's/^/|/'
-    elif pr_found journalctl && [ -d /run/systemd/system ]; then
-      pr_section "log $do_name 0 journal"
+    elif has_program journalctl && [ -d /run/systemd/system ]; then
+      print_section "log $do_name 0 journal"
       do_unit='--unit'
       [ "${WARMBOX_SCOPE:-user}" = system ] || do_unit='--user-unit'
-      pr_bounded "$PR_ANSWER_SECONDS" journalctl "$do_unit" "$do_name" -o cat -n "$DO_LOG_LINES" --no-pager 2>/dev/null | sed 's/^/|/'
+      run_bounded "$PR_ANSWER_SECONDS" journalctl "$do_unit" "$do_name" -o cat -n "$DO_LOG_LINES" --no-pager 2>/dev/null | sed 's/^/|/'
     fi
   done
 }
@@ -262,26 +259,26 @@ do_logs() {
 # Every moon that a session would run, and ours.
 do_moon_programs() {
   IFS=$pr_newline
-  for do_path in $(printf '%s\n' "$(st_own moon)" "$do_moons" | sort -u); do do_moon "$do_path"; done
+  for do_path in $(printf '%s\n' "$(uploaded_tools moon)" "$do_moons" | sort -u); do do_moon "$do_path"; done
   unset IFS
 }
 
 do_moon() {
-  pr_section "moon-program $1"
-  pr_fact "version $(pr_bounded "$PR_ANSWER_SECONDS" "$1" --version 2>/dev/null | sed -n '1s/^moon //p')"
+  print_section "moon-program $1"
+  print_fact "version $(run_bounded "$PR_ANSWER_SECONDS" "$1" --version 2>/dev/null | sed -n '1s/^moon //p')"
 }
 
 # --- workspaces ------------------------------------------------------------------------------------------------------
 
 do_workspace() {
-  pr_section "workspace $1"
-  [ -d "$1" ] || { pr_fact missing && return; }
-  if pr_found git && $do_as git -C "$1" rev-parse --is-inside-work-tree >/dev/null 2>&1; then pr_fact git; fi
+  print_section "workspace $1"
+  [ -d "$1" ] || { print_fact missing && return; }
+  if has_program git && $do_as git -C "$1" rev-parse --is-inside-work-tree >/dev/null 2>&1; then print_fact git; fi
   for do_file in "$1"/.moon/*; do
     case $do_file in
       *.yml | *.yaml | *.jsonc | *.json | *.pkl | *.hcl | *.toml)
         do_state=$($do_as git -C "$1" status --porcelain --ignored -- "$do_file" 2>/dev/null | cut -c 1-2)
-        pr_fact "hashed ${do_state:-==} ${do_file#"$1"/}"
+        print_fact "hashed ${do_state:-==} ${do_file#"$1"/}"
         ;;
     esac
   done

@@ -1,8 +1,9 @@
-# What this machine is, in one run and few forks: every pr_fact raw, judged by host/facts.ts.
+# What this machine is, in one run and few forks: every print_fact raw, judged by host/facts.ts.
 # Output: a line `@@warmbox SECTION [WORDS]`, then that section's lines, each after a `|`.
 # Run as: sh -s, with warmbox.sh (host/scripts/warmbox/) and this text on stdin, and at its end one call such as
 #   probe sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 [docker=yes] </dev/null
 # Follows: warmbox.sh
+# Needs: lib/frame.sh lib/http.sh lib/paths.sh lib/ports.sh lib/tools.sh
 # An empty DIR means the tool's default below HOME; docker is asked only where the stack wants it. Nothing is written, nothing is downloaded.
 
 pr_tab='	'
@@ -20,6 +21,7 @@ probe() {
   export RUSTUP_AUTO_INSTALL
   pr_as_builder
   cd "${HOME:-/}" 2>/dev/null || cd /
+  host_paths
   pr_words "$@"
   pr_host
   pr_machine | pr_then pr_slow | pr_then pr_drift # all three at once
@@ -45,19 +47,15 @@ pr_machine() {
 
 # What differs from the ledgers, which the library tells.
 pr_drift() {
-  if ! pr_found observe; then return; fi
+  if ! has_program observe; then return; fi
   (
     [ -z "$pr_strict" ] || set -e
     observe
   )
   pr_status=$?
-  [ "$pr_status" = 0 ] || pr_section failed "$pr_status"
+  [ "$pr_status" = 0 ] || print_section failed "$pr_status"
 }
 
-pr_section() { printf '@@warmbox %s\n' "$*"; }
-pr_fact() { printf '|%s\n' "$*"; }
-pr_found() { command -v "$1" >/dev/null 2>&1; }
-pr_bounded() { if pr_found timeout; then timeout -s KILL "$@"; else shift && "$@"; fi; }
 pr_first_line() { IFS= read -r pr_line <"$1" || :; }
 
 pr_words() {
@@ -73,17 +71,9 @@ pr_words() {
       docker=yes) pr_asked=docker ;;
     esac
   done
-  pr_absolute "${pr_sccache:-.cache/sccache}" && pr_sccache=$pr_path
-  pr_absolute "${pr_bazel:-.cache/bazel-remote}" && pr_bazel=$pr_path
-  pr_absolute "${pr_cargo:-${CARGO_HOME:-.cargo}}" && pr_cargo=$pr_path
-}
-
-# The absolute path of $1, into pr_path.
-pr_absolute() {
-  case $1 in
-    /*) pr_path=$1 ;;
-    *) pr_path=${HOME%/}/$1 ;;
-  esac
+  pr_sccache=$(absolute_path "${pr_sccache:-.cache/sccache}")
+  pr_bazel=$(absolute_path "${pr_bazel:-.cache/bazel-remote}")
+  pr_cargo=$(absolute_path "${pr_cargo:-${CARGO_HOME:-.cargo}}")
 }
 
 # In system scope root works for the user who builds: the one who called sudo, or the one whom the stack names. The host's
@@ -100,18 +90,18 @@ pr_as_builder() {
 }
 
 pr_host() {
-  pr_section host
-  pr_fact "uname $(uname -s -m)"
+  print_section host
+  print_fact "uname $(uname -s -m)"
   # shellcheck disable=SC2086 # no word at all where it is empty
   pr_id=$(id $pr_builder)
-  pr_fact "$pr_id"
+  print_fact "$pr_id"
   pr_uid=${pr_id#uid=} pr_uid=${pr_uid%%[!0-9]*}
   pr_user=${pr_id#*\(} pr_user=${pr_user%%\)*}
-  pr_fact "home ${HOME:-}"
+  print_fact "home ${HOME:-}"
   # shellcheck disable=SC3045 # dash, bash and busybox have -H
-  pr_fact "openfiles $(ulimit -H -n 2>/dev/null)"
+  print_fact "openfiles $(ulimit -H -n 2>/dev/null)"
   for pr_file in /lib64/ld-linux-*.so.* /lib/ld-linux-*.so.* /lib/*-linux-gnu/libc.so.6 /lib/ld-musl-*; do
-    if [ -e "$pr_file" ]; then pr_fact "libc $pr_file"; fi
+    if [ -e "$pr_file" ]; then print_fact "libc $pr_file"; fi
   done
 }
 
@@ -133,7 +123,7 @@ pr_files() {
 # Limits from our own cgroup up to the root of what we see. In a container the path of /proc/self/cgroup may be one
 # of the machine outside, which does not exist here: then the walk begins at the first folder above it that does.
 pr_cgroups() {
-  pr_section cgroup
+  print_section cgroup
   while IFS=: read -r pr_id pr_kinds pr_path; do
     case $pr_id:$pr_kinds in
       0:) for pr_root in /sys/fs/cgroup /sys/fs/cgroup/unified; do pr_climb "$pr_root" "$pr_path" memory.max memory.high cpu.max; done ;;
@@ -162,7 +152,7 @@ pr_climb() {
       if [ -r "$pr_root$pr_at/$pr_name" ]; then
         pr_line=''
         pr_first_line "$pr_root$pr_at/$pr_name" 2>/dev/null
-        pr_fact "$pr_root$pr_at/$pr_name $pr_line"
+        print_fact "$pr_root$pr_at/$pr_name $pr_line"
       fi
     done
     if [ -z "$pr_at" ]; then return; fi
@@ -171,24 +161,24 @@ pr_climb() {
 }
 
 pr_systemd() {
-  pr_section systemd
+  print_section systemd
   pr_line=''
   if [ -r /proc/1/comm ]; then pr_first_line /proc/1/comm; fi
-  pr_fact "pid1 $pr_line"
-  if [ -e "/var/lib/systemd/linger/$pr_user" ]; then pr_fact "linger $pr_user"; fi
+  print_fact "pid1 $pr_line"
+  if [ -e "/var/lib/systemd/linger/$pr_user" ]; then print_fact "linger $pr_user"; fi
 }
 
 # Names of the settings in the user's cargo configuration, with line numbers; their values may be secrets and stay here,
 # except those of `include` and of tables written on one line, whose quoted parts are emptied. Our own block is no
 # setting of the user's; its tables are named, for what stands below it belongs to the last of them.
 pr_cargo() {
-  pr_section cargo
-  pr_fact "home $pr_cargo"
+  print_section cargo
+  print_fact "home $pr_cargo"
   pr_file=$pr_cargo/config.toml
   if [ -e "$pr_cargo/config" ]; then pr_file=$pr_cargo/config; fi # cargo prefers the old name
-  pr_fact "config $pr_file"
+  print_fact "config $pr_file"
   if [ ! -r "$pr_file" ]; then return; fi
-  pr_fact exists
+  print_fact exists
   awk '
 		{ sub(/\r$/, "") }
 		$0 == "# >>> warmbox cargo" { ours = 1 }
@@ -204,22 +194,22 @@ pr_cargo() {
 
 # Our own daemons and whose sockets are theirs, so that a port of ours is not taken for someone else's.
 pr_processes() {
-  pr_section processes
+  print_section processes
   pr_state=${XDG_STATE_HOME:-$HOME/.local/state}/warmbox
   pr_ours=' '
-  for pr_file in "$pr_state"/run/*.pid "$HOME"/.local/state/warmbox/run/*.pid /run/warmbox/*.pid; do
+  for pr_file in "$pr_state"/run/*.pid "$path_state"/run/*.pid /run/warmbox/*.pid; do
     if [ ! -r "$pr_file" ]; then continue; fi
     pr_line=''
     pr_first_line "$pr_file"
     pr_line=${pr_line#supervisor }
     pr_pid=${pr_line%% *}
     case $pr_pid in '' | *[!0-9]*) continue ;; esac
-    pr_fact "ours $pr_pid $pr_file"
+    print_fact "ours $pr_pid $pr_file"
     pr_ours="$pr_ours$pr_pid "
     pr_line=''
     if [ -r "/proc/$pr_pid/task/$pr_pid/children" ]; then pr_first_line "/proc/$pr_pid/task/$pr_pid/children"; fi
     for pr_child in $pr_line; do
-      pr_fact "ours $pr_child child of $pr_pid"
+      print_fact "ours $pr_child child of $pr_pid"
       pr_ours="$pr_ours$pr_child "
     done
   done
@@ -247,14 +237,12 @@ pr_process() {
   while IFS= read -r pr_line; do
     case $pr_line in *.service) pr_unit=${pr_line##*/} ;; esac
   done 2>/dev/null <"/proc/$1/cgroup"
-  pr_fact "process $1 $pr_unit"
+  print_fact "process $1 $pr_unit"
 }
 
 # The sizes that were applied last, from the copies that the ledgers keep.
 pr_ledgers() {
-  pr_section applied
-  pr_at=$HOME/.local/state/warmbox
-  if [ "${WARMBOX_SCOPE:-user}" = system ]; then pr_at=/var/lib/warmbox; fi
+  print_section applied
   pr_applied sccache 'size *= *'
   pr_applied bazel-remote 'max_size: *'
 }
@@ -262,21 +250,21 @@ pr_ledgers() {
 # pr_applied RESOURCE KEY: prints the number behind KEY, a regular expression, in a file that the resource's ledger says
 # was put.
 pr_applied() {
-  if [ ! -r "$pr_at/$1/ledger" ]; then return; fi
+  if [ ! -r "$path_state/$1/ledger" ]; then return; fi
   while IFS=$pr_tab read -r pr_kind pr_path pr_path _ pr_sha _; do
-    if [ "$pr_kind" != put ] || [ ! -r "$pr_at/$1/objects/$pr_sha" ]; then continue; fi
-    pr_value=$(sed -n "/^$2/{s///;s/[^0-9].*//;p;q;}" "$pr_at/$1/objects/$pr_sha")
-    if [ -n "$pr_value" ]; then pr_fact "$1 $pr_value" && return; fi
-  done <"$pr_at/$1/ledger"
+    if [ "$pr_kind" != put ] || [ ! -r "$path_state/$1/objects/$pr_sha" ]; then continue; fi
+    pr_value=$(sed -n "/^$2/{s///;s/[^0-9].*//;p;q;}" "$path_state/$1/objects/$pr_sha")
+    if [ -n "$pr_value" ]; then print_fact "$1 $pr_value" && return; fi
+  done <"$path_state/$1/ledger"
 }
 
 pr_disks() {
-  pr_section disks
-  pr_fact "sccache $pr_sccache"
-  pr_fact "bazel-remote $pr_bazel"
+  print_section disks
+  print_fact "sccache $pr_sccache"
+  print_fact "bazel-remote $pr_bazel"
   pr_nearest "$pr_sccache" && set -- "$pr_at"
   pr_nearest "$pr_bazel" && set -- "$1" "$pr_at"
-  pr_bounded "$PR_ANSWER_SECONDS" df -P -k "$@" 2>/dev/null | sed -n '2,$s/^/|df /p'
+  run_bounded "$PR_ANSWER_SECONDS" df -P -k "$@" 2>/dev/null | sed -n '2,$s/^/|df /p'
 }
 
 # The nearest folder above $1 that is there, into pr_at.
@@ -289,7 +277,7 @@ pr_nearest() {
 # Everything that waits for other programs, all at once. Each prints whole lines that name what they are of, after one
 # single section line: lines of one write never mix.
 pr_slow() {
-  pr_section slow
+  print_section slow
   for pr_tool in sccache bazel-remote moon cargo; do pr_tool "$pr_tool" & done
   pr_held sccache "$pr_sccache" &
   pr_held bazel-remote "$pr_bazel" &
@@ -303,9 +291,9 @@ pr_tool() {
     pr_version=''
     case $1:$pr_path in
       bazel-remote:* | *:*/warmbox/tools/*) ;; # it has no --version, and would start; our own lie in a folder named so
-      *) pr_version=$(pr_bounded "$PR_ANSWER_SECONDS" "$pr_path" --version 2>/dev/null | sed -n 1p) ;;
+      *) pr_version=$(run_bounded "$PR_ANSWER_SECONDS" "$pr_path" --version 2>/dev/null | sed -n 1p) ;;
     esac
-    pr_fact "tool $1$pr_tab$pr_path$pr_tab$pr_version"
+    print_fact "tool $1$pr_tab$pr_path$pr_tab$pr_version"
   done
 }
 
@@ -316,74 +304,54 @@ pr_candidates() {
   for pr_path in "$pr_first" "$pr_cargo/bin/$1" "$HOME/.cargo/bin/$1" "$HOME/.local/bin/$1" "/usr/local/bin/$1"; do
     case $pr_path in /*) if [ -x "$pr_path" ]; then printf '%s\n' "$pr_path" && break; fi ;; esac
   done
-  for pr_path in "$HOME/.local/share/warmbox/tools/$1"/*/"$1" "/usr/local/lib/warmbox/tools/$1"/*/"$1"; do
-    if [ -x "$pr_path" ]; then printf '%s\n' "$pr_path"; fi
-  done
+  uploaded_tools "$1"
 }
 
-# pr_held NAME DIR: the daemon's own figure where it answers, and a pr_bounded count of the folders.
+# pr_held NAME DIR: the daemon's own figure where it answers, and a run_bounded count of the folders.
 pr_held() {
   case $1 in
     sccache) pr_json=$(pr_sccache_stats) ;;
-    *) pr_json=$(pr_get "http://$pr_http/status") ;;
+    *) pr_json=$(pr_get /status) ;;
   esac
   if [ -n "$pr_json" ]; then
-    pr_fact "live $1 $(printf '%s' "$pr_json" | tr -d '\n\r')"
+    print_fact "live $1 $(printf '%s' "$pr_json" | tr -d '\n\r')"
     case $pr_json in *'"cache_size":null'* | *'"cache_size": null'*) ;; *) return ;; esac
   fi
   cd "$2" 2>/dev/null || return
   # Folders are named by hash and fill evenly: what is not counted in time is as full as what is.
   set -- "$1" */*
-  if [ -e "$2" ]; then pr_fact "count $1 $(($# - 1)) $(pr_count)"; fi
+  if [ -e "$2" ]; then print_fact "count $1 $(($# - 1)) $(pr_count)"; fi
 }
 
 # Number and KiB of the folders below here that could be counted in time.
 pr_count() {
   # shellcheck disable=SC2016 # expands in the inner shell
-  pr_bounded "$PR_COUNT_SECONDS" sh -c 'printf "%s\n" */* | xargs -n 64 du -sk' 2>/dev/null |
+  run_bounded "$PR_COUNT_SECONDS" sh -c 'printf "%s\n" */* | xargs -n 64 du -sk' 2>/dev/null |
     awk '{ kib += $1; n++ } END { print n + 0, kib + 0 }'
 }
 
 pr_sccache_stats() {
-  pr_listens "$pr_port" || return
+  port_is_open "$pr_port" || return
   IFS=$pr_newline
   for pr_path in $(pr_candidates sccache); do
-    SCCACHE_SERVER_PORT=$pr_port pr_bounded "$PR_ANSWER_SECONDS" "$pr_path" --show-stats --stats-format=json 2>/dev/null && return
+    SCCACHE_SERVER_PORT=$pr_port run_bounded "$PR_ANSWER_SECONDS" "$pr_path" --show-stats --stats-format=json 2>/dev/null && return
   done
 }
 
-pr_listens() {
-  pr_hex=$(printf ':%04X' "$1" 2>/dev/null)
-  # shellcheck disable=SC2046 # a word more where there is IPv6
-  awk -v port="$pr_hex" '$4 == "0A" && substr($2, length($2) - 4) == port { hit = 1 } END { exit !hit }' \
-    /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6)
-}
-
-# A host has no HTTP client for certain: curl, else wget, else bash's own sockets, else nothing.
+# pr_get /PATH: what bazel-remote answers.
 pr_get() {
-  pr_where=${1#http://} pr_where=${pr_where%%/*}
-  pr_listens "${pr_where##*:}" || return
-  if pr_found curl; then
-    pr_bounded "$PR_ANSWER_SECONDS" curl -fsS --noproxy '*' "$1" 2>/dev/null
-  elif pr_found wget; then
-    pr_bounded "$PR_ANSWER_SECONDS" wget -q -Y off -O - "$1" 2>/dev/null
-  elif pr_found bash; then
-    pr_name=${pr_where%:*} pr_name=${pr_name#\[} pr_name=${pr_name%\]} # a socket's address has no brackets
-    # shellcheck disable=SC2016
-    pr_bounded "$PR_ANSWER_SECONDS" bash -c 'exec 3<>"/dev/tcp/$1/${2##*:}" && printf "GET /status HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" >&3 &&
-			IFS=" " read -r version code rest <&3 && [ "$code" = 200 ] && sed "1,/^\r*$/d" <&3' - "$pr_name" "$pr_where" 2>/dev/null
-  fi
+  port_is_open "${pr_http##*:}" && (http_get "${pr_http%:*}" "${pr_http##*:}" "$1" "$PR_ANSWER_SECONDS") 2>/dev/null
 }
 
 # Asked as who Pulumi's docker plugin logs in as: it knows no sudo.
 pr_docker() {
-  if [ "$pr_asked" != docker ] || ! pr_found docker; then return; fi
+  if [ "$pr_asked" != docker ] || ! has_program docker; then return; fi
   set -- docker
   [ -z "${WARMBOX_LOGIN:-}" ] || set -- sudo -n -u "${SUDO_USER:-root}" docker
-  pr_version=$(pr_bounded "$PR_ANSWER_SECONDS" "$@" version --format '{{.Server.Version}}' 2>/dev/null) || return 0
-  pr_fact "docker $pr_version"
-  pr_endpoint=$(pr_bounded "$PR_ANSWER_SECONDS" "$@" context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
-  pr_fact "docker_endpoint $pr_endpoint"
-  pr_options=$(pr_bounded "$PR_ANSWER_SECONDS" "$@" info --format '{{.SecurityOptions}}' 2>/dev/null)
-  case $pr_options in *name=rootless*) pr_fact "docker_rootless yes" ;; esac
+  pr_version=$(run_bounded "$PR_ANSWER_SECONDS" "$@" version --format '{{.Server.Version}}' 2>/dev/null) || return 0
+  print_fact "docker $pr_version"
+  pr_endpoint=$(run_bounded "$PR_ANSWER_SECONDS" "$@" context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
+  print_fact "docker_endpoint $pr_endpoint"
+  pr_options=$(run_bounded "$PR_ANSWER_SECONDS" "$@" info --format '{{.SecurityOptions}}' 2>/dev/null)
+  case $pr_options in *name=rootless*) print_fact "docker_rootless yes" ;; esac
 }

@@ -30,8 +30,8 @@ status() {
 
 # Memory, swap traffic, pressure: kernel files as they are, in one fork.
 st_machine() {
-  pr_section now
-  pr_fact "epoch $(date +%s)"
+  print_section now
+  print_fact "epoch $(date +%s)"
   set --
   for st_file in /proc/uptime /proc/loadavg /proc/meminfo /proc/vmstat /proc/pressure/cpu /proc/pressure/memory /proc/pressure/io; do
     if [ -r "$st_file" ]; then set -- "$@" "$st_file"; fi
@@ -48,10 +48,10 @@ st_machine() {
 st_cgroups() {
   st_groups=$(pr_cgroups)
   printf '%s\n' "$st_groups"
-  pr_section cgroup-used
+  print_section cgroup-used
   printf '%s\n' "$st_groups" | sed -n 's,^|\(.*\)/memory.[a-z_]* .*,\1,p' | sort -u | while read -r st_group; do
     for st_file in memory.current memory.usage_in_bytes; do
-      [ ! -r "$st_group/$st_file" ] || pr_fact "$st_group $(cat "$st_group/$st_file")"
+      [ ! -r "$st_group/$st_file" ] || print_fact "$st_group $(cat "$st_group/$st_file")"
     done
   done
 }
@@ -62,7 +62,7 @@ st_services() {
     [ -r "$st_ledger" ] || continue
     while IFS=$pr_tab read -r st_what _ st_name st_kind st_file _; do
       [ "$st_what" = service ] || continue
-      pr_section "service $st_name $st_kind"
+      print_section "service $st_name $st_kind"
       case $st_kind in
         process) st_supervised ;;
         container) st_container "${st_file##*/}" ;;
@@ -76,21 +76,21 @@ st_supervised() {
   [ -r "$path_state/run/$st_name.pid" ] || return 0
   while read -r st_word st_pid st_tick st_boot; do
     case $st_word in
-      exits) pr_fact "restarts $st_pid" && pr_fact "last_exit $st_tick" ;;
-      supervisor) if wb_alive "$st_pid" "$st_tick" "$st_boot"; then pr_fact "supervisor $st_pid"; fi ;;
+      exits) print_fact "restarts $st_pid" && print_fact "last_exit $st_tick" ;;
+      supervisor) if wb_alive "$st_pid" "$st_tick" "$st_boot"; then print_fact "supervisor $st_pid"; fi ;;
       daemon) if wb_alive "$st_pid" "$st_tick" "$st_boot"; then st_process "$st_pid"; fi ;;
     esac
   done <"$path_state/run/$st_name.pid"
 }
 
 st_container() {
-  st_shown=$(pr_bounded "$PR_ANSWER_SECONDS" docker inspect --type container --format \
+  st_shown=$(run_bounded "$PR_ANSWER_SECONDS" docker inspect --type container --format \
     'ActiveState={{.State.Status}} pid={{.State.Pid}} restarts={{.RestartCount}} policy={{.HostConfig.RestartPolicy.Name}}' "$1" 2>/dev/null)
   for st_word in $st_shown; do
     case $st_word in
       pid=0) ;;
       pid=*) st_process "${st_word#*=}" ;;
-      *=*) pr_fact "${st_word%%=*} ${st_word#*=}" ;;
+      *=*) print_fact "${st_word%%=*} ${st_word#*=}" ;;
     esac
   done
 }
@@ -98,20 +98,20 @@ st_container() {
 st_unit() {
   set -- "$1" --no-pager -p ActiveState,SubState,MainPID,NRestarts,UnitFileState
   if [ "$st_kind" = systemd-user ]; then set -- --user show "$@"; else set -- show "$@"; fi
-  st_shown=$(XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$pr_uid} pr_bounded "$PR_ANSWER_SECONDS" systemctl "$@" 2>/dev/null)
+  st_shown=$(XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$pr_uid} run_bounded "$PR_ANSWER_SECONDS" systemctl "$@" 2>/dev/null)
   for st_word in $st_shown; do
     case $st_word in
       MainPID=0) ;;
       MainPID=*) st_process "${st_word#*=}" ;;
-      NRestarts=*) pr_fact "restarts ${st_word#*=}" ;;
-      *=*) pr_fact "${st_word%%=*} ${st_word#*=}" ;;
+      NRestarts=*) print_fact "restarts ${st_word#*=}" ;;
+      *=*) print_fact "${st_word%%=*} ${st_word#*=}" ;;
     esac
   done
 }
 
 # Age in seconds (Linux counts 100 ticks a second for every program), state, memory, open files, Go's limits.
 st_process() {
-  pr_fact "pid $1"
+  print_fact "pid $1"
   awk -v pid="$1" '
 		FNR == 1 { file++ }
 		file == 1 { up = $1; next }
@@ -120,7 +120,7 @@ st_process() {
 		/^Max open files/ { print "|nofile " $4 }
 	' /proc/uptime "/proc/$1/stat" "/proc/$1/status" "/proc/$1/limits" 2>/dev/null
   set -- "$1" "/proc/$1/fd"/*
-  if [ -e "$2" ] || [ -h "$2" ]; then pr_fact "fds $(($# - 1))"; fi
+  if [ -e "$2" ] || [ -h "$2" ]; then print_fact "fds $(($# - 1))"; fi
   tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | sed -n 's/^GO[A-Z]*=/|env &/p' 2>/dev/null
 }
 
@@ -139,9 +139,9 @@ st_slow() {
 # The server's figures. Where none runs, sccache would answer from the settings of whoever asks, so the port comes
 # first. A client of another version cannot read them: then the next one is tried.
 st_sccache() {
-  pr_listens "$pr_port" || return 0
+  port_is_open "$pr_port" || return 0
   IFS=$pr_newline
-  for st_path in $(st_own sccache) $(pr_candidates sccache); do
+  for st_path in $(pr_candidates sccache); do
     st_json=$(env -i HOME="$HOME" SCCACHE_CONF=/dev/null SCCACHE_DIR=/dev/null SCCACHE_CACHE_SIZE=1 SCCACHE_SERVER_PORT="$pr_port" \
       timeout -k 1 "$PR_ANSWER_SECONDS" "$st_path" --show-stats --stats-format=json 2>/dev/null)
     st_code=$?
@@ -155,15 +155,9 @@ st_sccache() {
   printf '@@warmbox sccache\n|silent no answer within %s s\n' "$PR_ANSWER_SECONDS"
 }
 
-st_own() {
-  for st_path in "$HOME/.local/share/warmbox/tools/$1"/*/"$1" "/usr/local/lib/warmbox/tools/$1"/*/"$1"; do
-    if [ -x "$st_path" ]; then printf '%s\n' "$st_path"; fi
-  done
-}
-
 # bazel-remote's own figures, and its counters where the stack switched them on (/metrics is 404 without).
 st_bazel_remote() {
-  pr_listens "${pr_http##*:}" || return 0
+  port_is_open "${pr_http##*:}" || return 0
   st_json=$(st_get /status)
   st_code=$?
   case $st_json in '{'*) ;; *) st_no_figures && return ;; esac
@@ -182,22 +176,22 @@ st_no_figures() {
 # Prints the answer to path $1. Every end by our own limit has a code from 124 on, so the client's must be the longer one.
 st_get() {
   if [ -x "$path_share/bin/http-get" ]; then
-    st_host=${pr_http%:*} st_host=${st_host#\[} st_host=${st_host%\]}
-    timeout -k 1 "$PR_ANSWER_SECONDS" "$path_share/bin/http-get" "$st_host" "${pr_http##*:}" "$1" $((PR_ANSWER_SECONDS * 2)) 2>/dev/null
+    timeout -k 1 "$PR_ANSWER_SECONDS" "$path_share/bin/http-get" "${pr_http%:*}" "${pr_http##*:}" "$1" \
+      $((PR_ANSWER_SECONDS * 2)) 2>/dev/null
   elif [ "$1" = /status ]; then
-    pr_get "http://$pr_http$1"
+    pr_get "$1"
   fi
 }
 
 # What each agent was given, and who builds and waits now, in the words of the queue itself.
 st_agents() {
-  st_env=$HOME/.config/warmbox/env
+  st_env=$path_config/env
   [ "${WARMBOX_SCOPE:-user}" = user ] || st_env=/etc/profile.d/warmbox.sh
   st_jobs=$(cat "$pr_cargo/warmbox.toml" "$pr_cargo/config.toml" 2>/dev/null | sed -n 's/^jobs *= *\([0-9][0-9]*\).*/\1/p' | sed -n 1p)
   st_tasks=$(sed -n 's/^export MOON_CONCURRENCY=\([0-9][0-9]*\)$/\1/p' "$st_env" 2>/dev/null)
   printf '@@warmbox budget\n|jobs %s\n|tasks %s\n' "$st_jobs" "$st_tasks"
   [ -x "$path_share/bin/warmbox-run" ] || return 0
-  st_queue=$(pr_bounded "$PR_ANSWER_SECONDS" "$path_share/bin/warmbox-run" --status 2>/dev/null) || return 0
+  st_queue=$(run_bounded "$PR_ANSWER_SECONDS" "$path_share/bin/warmbox-run" --status 2>/dev/null) || return 0
   printf '@@warmbox agents\n%s\n' "$(printf '%s\n' "$st_queue" | sed 's/^/|/')"
 }
 

@@ -1,4 +1,5 @@
 # Fills a host's caches by building one workspace in a throw-away git worktree; the user's checkout is not touched.
+# Needs: lib/frame.sh lib/paths.sh lib/tools.sh
 # Run as: sh -s, with this text on stdin, and at its end one call such as
 #   warm workspace=src/app cargo=/home/ci/.cargo http=127.0.0.1:9090 'store=none' 'step=cargo fetch' force=0 </dev/null
 # Output, line by line as it comes: `|plan N COMMAND`, `|step N`, `|out TEXT`, `|alone N` (moon had no bazel-remote),
@@ -22,15 +23,17 @@ warm() {
   set +e +u
   LC_ALL=C
   export LC_ALL
-  wa_workspace='' wa_cargo='' wa_force=0 wa_env=$HOME/.config/warmbox/env wa_share=$HOME/.local/share/warmbox wa_dirs='' wa_steps=0
+  wa_workspace='' wa_cargo='' wa_force=0 wa_dirs='' wa_steps=0
   wa_store=none wa_remote=.cache/bazel-remote wa_http=
-  [ "${WARMBOX_SCOPE:-user}" = user ] || wa_env=/etc/profile.d/warmbox.sh wa_share=/usr/local/share/warmbox
+  host_paths
+  wa_env=$path_config/env
+  [ "${WARMBOX_SCOPE:-user}" = user ] || wa_env=/etc/profile.d/warmbox.sh
   for wa_word; do
     case $wa_word in
-      workspace=*) wa_workspace=$(wa_absolute "${wa_word#*=}") ;;
-      cargo=*) wa_cargo=$(wa_absolute "${wa_word#*=}") ;;
-      sccache=*) wa_dirs=$wa_dirs$wa_newline$(wa_absolute "${wa_word#*=}") ;;
-      bazel-remote=*) wa_remote=$(wa_absolute "${wa_word#*=}") wa_dirs=$wa_dirs$wa_newline$wa_remote ;;
+      workspace=*) wa_workspace=$(absolute_path "${wa_word#*=}") ;;
+      cargo=*) wa_cargo=$(absolute_path "${wa_word#*=}") ;;
+      sccache=*) wa_dirs=$wa_dirs$wa_newline$(absolute_path "${wa_word#*=}") ;;
+      bazel-remote=*) wa_remote=$(absolute_path "${wa_word#*=}") wa_dirs=$wa_dirs$wa_newline$wa_remote ;;
       http=*) wa_http=${wa_word#*=} ;;
       store=*) wa_store=${wa_word#*=} ;;
       force=*) wa_force=${wa_word#*=} ;;
@@ -44,9 +47,6 @@ warm() {
   wa_run
 }
 
-wa_say() { printf '|%s\n' "$*"; }
-wa_absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$HOME/$1" ;; esac }
-wa_found() { command -v "$1" >/dev/null 2>&1; }
 wa_add() { wa_steps=$((wa_steps + 1)) && eval "wa_step_$wa_steps=\$1"; }
 
 # What a session on this host gets, and nothing of the caller's own that would part the caches.
@@ -54,9 +54,9 @@ wa_environment() {
   unset RUSTC_WRAPPER CARGO_BUILD_RUSTC_WRAPPER CARGO_INCREMENTAL CARGO_TARGET_DIR RUSTFLAGS
   : "${wa_cargo:=${CARGO_HOME:-$HOME/.cargo}}"
   case $PATH in *"$wa_cargo/bin"*) ;; *) PATH=$PATH:$wa_cargo/bin:$HOME/.cargo/bin ;; esac
-  for wa_dir in "$HOME"/.local/share/warmbox/tools/moon/*/ /usr/local/lib/warmbox/tools/moon/*/; do
-    if [ -x "${wa_dir}moon" ]; then PATH=${wa_dir%/}:$PATH; fi
-  done
+  IFS=$wa_newline
+  for wa_path in $(uploaded_tools moon); do PATH=${wa_path%/moon}:$PATH; done
+  unset IFS
   export PATH
   [ "$wa_cargo" = "$HOME/.cargo" ] || export CARGO_HOME="$wa_cargo"
   if [ -r "$wa_env" ]; then
@@ -65,25 +65,25 @@ wa_environment() {
   fi
   case ${MOON_CACHE-} in off | read) MOON_CACHE=read-write && export MOON_CACHE ;; esac # else it would store nothing
   wa_queue=
-  if [ -x "$wa_share/bin/warmbox-run" ]; then wa_queue=$wa_share/bin/warmbox-run; fi
+  if [ -x "$path_share/bin/warmbox-run" ]; then wa_queue=$path_share/bin/warmbox-run; fi
 }
 
 # Checks the workspace, decides on the steps, and whether anything is to be done at all.
 wa_prepare() {
-  wa_found git || { wa_say 'result failed there is no git on this host' && return 1; }
-  wa_found cargo || { wa_say "result failed there is no cargo on this host's PATH" && return 1; }
-  [ -d "$wa_workspace" ] || { wa_say "result failed $wa_workspace is not a directory on this host; see moon.workspaces of the stack" && return 1; }
+  has_program git || { print_fact 'result failed there is no git on this host' && return 1; }
+  has_program cargo || { print_fact "result failed there is no cargo on this host's PATH" && return 1; }
+  [ -d "$wa_workspace" ] || { print_fact "result failed $wa_workspace is not a directory on this host; see moon.workspaces of the stack" && return 1; }
   wa_commit=$(git -C "$wa_workspace" rev-parse --verify -q HEAD) || {
-    wa_say "result failed $wa_workspace is in no git repository with a commit; moon caches nothing without one"
+    print_fact "result failed $wa_workspace is in no git repository with a commit; moon caches nothing without one"
     return 1
   }
   wa_prefix=$(git -C "$wa_workspace" rev-parse --show-prefix)
   wa_name=${wa_workspace##*/}-$(printf '%s' "$wa_workspace" | cksum | cut -d ' ' -f 1)
   wa_state=$HOME/.cache/warmbox/warm/$wa_name
   wa_tree=$wa_state/tree
-  mkdir -p "$wa_state" || { wa_say "result failed cannot write $wa_state" && return 1; }
+  mkdir -p "$wa_state" || { print_fact "result failed cannot write $wa_state" && return 1; }
   exec 8>"$wa_state/lock"
-  flock -n 8 || { wa_say 'result busy another run is filling from this workspace' && return 1; }
+  flock -n 8 || { print_fact 'result busy another run is filling from this workspace' && return 1; }
   [ $wa_steps -gt 0 ] || wa_default_steps
   wa_new_store=
   if [ "$wa_store" != none ]; then
@@ -94,7 +94,7 @@ wa_prepare() {
   [ "$wa_force" = 0 ] && cmp -s "$wa_state/key.new" "$wa_state/key" || { rm -f "$wa_state/done" && mv "$wa_state/key.new" "$wa_state/key"; }
   wa_done=$(cat "$wa_state/done" 2>/dev/null)
   rm -f "$wa_state/key.new"
-  [ "${wa_done:-0}" -lt $wa_steps ] || { wa_say "result warm $wa_commit" && return 1; }
+  [ "${wa_done:-0}" -lt $wa_steps ] || { print_fact "result warm $wa_commit" && return 1; }
 }
 
 wa_default_steps() {
@@ -131,7 +131,7 @@ wa_run() {
   wa_n=0
   while [ $wa_n -lt $wa_steps ]; do
     wa_n=$((wa_n + 1))
-    eval "wa_say \"plan $wa_n \$wa_step_$wa_n\""
+    eval "print_fact \"plan $wa_n \$wa_step_$wa_n\""
   done
   wa_worktree || return 0
   cd "$wa_tree/$wa_prefix" || return 0
@@ -150,14 +150,14 @@ wa_run() {
   done
   rm -f "$wa_state/began" "$wa_state/store"
   [ "$wa_store" = none ] || printf '%s\n' "$wa_store" >"$wa_state/store"
-  wa_say "result filled $wa_commit"
+  print_fact "result filled $wa_commit"
 }
 
 # Always at the same place, so that a later run hits for the members, too. A run that was killed may have left one.
 wa_worktree() {
   wa_remove
   wa_said=$(git -C "$wa_workspace" -c core.hooksPath=/dev/null worktree add -q --force --detach "$wa_tree" "$wa_commit" 2>&1) || {
-    wa_say "result failed git makes no worktree: $wa_said"
+    print_fact "result failed git makes no worktree: $wa_said"
     return 1
   }
   # A lock file that is not committed decides the versions all the same.
@@ -175,7 +175,7 @@ wa_remove() {
 # Runs one step; its output goes through a pipe with a name, so that its exit code is not lost. Descriptor 8 is the
 # lock: a server that a client starts would hold it for ever.
 wa_one() {
-  wa_say "step $wa_n"
+  print_fact "step $wa_n"
   wa_began=$(date +%s)
   rm -f "$wa_state/out"
   mkfifo "$wa_state/out"
@@ -189,20 +189,20 @@ wa_one() {
   wa_heart=$!
   wa_last=
   while IFS= read -r wa_line; do
-    wa_say "out $wa_line"
+    print_fact "out $wa_line"
     case $wa_line in *[!\ ]*) wa_last=$wa_line ;; esac
     case $wa_line in
-      *'Failed to connect to storage backend'*grpc-remote-cache* | 'warmbox: moon: '*'without the remote cache'*) wa_alone=1 && wa_say "alone $wa_n" ;;
+      *'Failed to connect to storage backend'*grpc-remote-cache* | 'warmbox: moon: '*'without the remote cache'*) wa_alone=1 && print_fact "alone $wa_n" ;;
     esac
   done <"$wa_state/out"
   wait $wa_pid
   wa_code=$?
   wa_pid=
   kill "$wa_heart" 2>/dev/null
-  wa_say "ended $wa_n $(($(date +%s) - wa_began)) $wa_code"
+  print_fact "ended $wa_n $(($(date +%s) - wa_began)) $wa_code"
   [ $wa_code = 0 ] && return
   if [ $wa_code = 124 ]; then wa_last="longer than $WA_STEP_SECONDS s"; fi
-  wa_say "result failed $wa_command (exit code $wa_code): $wa_last"
+  print_fact "result failed $wa_command (exit code $wa_code): $wa_last"
   return 1
 }
 
@@ -211,7 +211,7 @@ wa_one() {
 wa_beat() {
   trap '' PIPE
   while sleep "$WA_BEAT_SECONDS" >/dev/null 2>&1; do
-    wa_say "beat $wa_n $(($(date +%s) - wa_began))" 2>/dev/null || { kill -TERM "$1" && return; }
+    print_fact "beat $wa_n $(($(date +%s) - wa_began))" 2>/dev/null || { kill -TERM "$1" && return; }
   done
 }
 
@@ -219,7 +219,7 @@ wa_beat() {
 # not write what bazel-remote has. The run's action results name their files by hash, in the clear.
 wa_copy() {
   [ -n "$wa_new_store" ] || { echo 'the store is the one of before: new outputs went there by themselves' && return 0; }
-  wa_found curl || { echo 'left out: there is no curl on this host' && return 0; }
+  has_program curl || { echo 'left out: there is no curl on this host' && return 0; }
   [ -r "$wa_remote/ac.v2" ] || { echo "left out: $wa_remote is not for this user to read" && return 0; }
   # The file without a byte is always there, for whoever may read.
   curl -fs -o /dev/null "http://$wa_http/cas/$WA_EMPTY" 2>/dev/null || {

@@ -1,10 +1,10 @@
-import { scriptText } from "../../host/scripts.ts";
 import { BAZEL_REMOTE_SHARE, INDEX_ENTRY } from "../../plan/constants.ts";
 import { scriptPath } from "../../plan/paths.ts";
 import { hasOpenStatus } from "../../plan/status-access.ts";
 import { pathsSeenBy, storeSeenBy, unitCredentials } from "../../plan/store.ts";
 import { bytes, gib } from "../../stacks/bytes.ts";
 import { shellWord } from "../../stacks/shell.ts";
+import { program } from "../lib/program.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";
 import { bazelRemoteConfig } from "./bazel-remote-config.ts";
@@ -91,7 +91,7 @@ export function liveSteps(input: ResourceInput, from?: string): Step[] {
     path: scriptPath(paths, ask),
     mode: "0755",
     check: "sh",
-    text: scriptText("bin/http-get.sh"),
+    text: program("http-get"),
   };
   if (!hasOpenStatus(input.host)) return [client];
   return [

@@ -1,4 +1,3 @@
-import { scriptText } from "../../host/scripts.ts";
 import { hasOpenStatus } from "../../plan/status-access.ts";
 import { credentialsPath, pathsSeenBy } from "../../plan/store.ts";
 import { bazelRemoteGiB, gib } from "../../stacks/bytes.ts";
@@ -6,6 +5,7 @@ import { shellWord } from "../../stacks/shell.ts";
 import type { HostConfig } from "../../stacks/types.ts";
 import { bazelRemoteEnvironment } from "../bazel-remote/bazel-remote-run.ts";
 import { grpcUrl, moonEnvironment } from "../moon/moon-env.ts";
+import { program } from "./program.ts";
 import type { ResourceInput } from "./resource.ts";
 import { DELIMITER, libraryLines, scopeLines } from "./script.ts";
 
@@ -78,7 +78,7 @@ function moonWords(input: ProofInput): Words {
     concurrency: moonEnvironment(input).MOON_CONCURRENCY ?? "",
     env: `${paths.config}/env`,
     ...(hasOpenStatus(host) ? { http: remote.http_address } : {}),
-    http_get: scriptText("bin/http-get.sh"),
+    http_get: program("http-get"),
     grpc: grpcUrl(remote),
     MaxSize: Number(bazelRemoteGiB(plan.bazelRemote.max_size, "floor")) * gib(1),
     GOMEMLIMIT,

@@ -1,6 +1,6 @@
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { scriptText } from "../../host/scripts.ts";
+import { program } from "../../render/lib/program.ts";
 import { type MoonWrapper, moonWrapper } from "../../render/moon/moon-wrapper.ts";
 import { daemon } from "../support/daemon.ts";
 import { freePort } from "../support/free-port.ts";
@@ -33,7 +33,7 @@ interface MoonBoxOptions {
 async function moonBox(task: string, options: MoonBoxOptions = {}): Promise<MoonBox> {
   const home = await makeHome();
   const [http, grpc] = [await freePort(), await freePort()];
-  const httpGetPath = await home.file("bin/http-get", scriptText("bin/http-get.sh"), 0o755);
+  const httpGetPath = await home.file("bin/http-get", program("http-get"), 0o755);
   const moonPath = await toolPath("moon");
   const bazelRemote = await toolPath("bazel-remote");
   const remoteHost = `grpc://127.0.0.1:${grpc}`;

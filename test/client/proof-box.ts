@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { scriptText } from "../../host/scripts.ts";
 import { parseProof, type TierProof } from "../../ops/prove.ts";
+import { program } from "../../render/lib/program.ts";
 import type { ProofTier } from "../../render/lib/proof-resource.ts";
 import { daemon } from "../support/daemon.ts";
 import { freePort } from "../support/free-port.ts";
@@ -55,7 +56,7 @@ export async function proofBox(): Promise<ProofBox> {
     cargo_home: `${box.dir}/.cargo`,
     env,
     http: `127.0.0.1:${http}`,
-    http_get: scriptText("bin/http-get.sh"),
+    http_get: program("http-get"),
     grpc: url,
     MaxSize: String(5 * GIB),
     moon,

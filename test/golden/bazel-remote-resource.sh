@@ -37,25 +37,33 @@ WARMBOX-END
 service bazel-remote kind=process file=.local/share/warmbox/run/bazel-remote ready='http 127.0.0.1:9090/status 127.0.0.1:9092' ready_timeout=780 stop_timeout=120 log=.local/state/warmbox/log/bazel-remote.log
 put .local/share/warmbox/bin/http-get 0755 check=sh <<'WARMBOX-END'
 #!/bin/sh
+# --- http: a client for services of this host. No client is on every host: curl, else wget (busybox has one), else bash
+
+# http_get HOST PORT /PATH SECONDS: prints the body of an answer with status 200. It replaces the shell: call it in a
+# subshell. HOST may be an IPv6 address, in brackets or not: curl and wget need them, bash's sockets refuse them.
+http_get() {
+  unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
+  set -- "${1#\[}" "$2" "$3" "$4"
+  set -- "${1%\]}" "$2" "$3" "$4"
+  local host="$1"
+  case $1 in *:*) host="[$1]" ;; esac
+  if command -v curl >/dev/null 2>&1; then
+    exec curl -fsS --max-time "$4" "http://$host:$2$3"
+  elif command -v wget >/dev/null 2>&1; then
+    exec timeout "$4" wget -q -T "$4" -O - "http://$host:$2$3"
+  elif command -v bash >/dev/null 2>&1; then
+    # shellcheck disable=SC2016 # bash expands them
+    exec timeout "$4" bash --norc -c '
+      exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$3" "$1" >&3 &&
+        IFS=" " read -r version code rest <&3 && [ "$code" = 200 ] && sed "1,/^.\{0,1\}$/d" <&3' bash "$1" "$2" "$3"
+  fi
+  echo "warmbox: http-get: this host has neither curl, wget nor bash; next: install one of them" >&2
+  exit 69
+}
 # Written by warmbox: http-get HOST PORT /PATH [SECONDS] prints what a service of this host answers.
-# HOST may be an IPv6 address, in brackets or not: curl and wget need them, bash's sockets refuse them.
-# No HTTP client is on every host: curl, else wget (busybox has one), else bash's own sockets.
-unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
-seconds=${4:-5}
-name=${1#\[} name=${name%\]}
-case $name in *:*) host="[$name]" ;; *) host=$name ;; esac
-if command -v curl >/dev/null; then
-  exec curl -fsS --max-time "$seconds" "http://$host:$2$3"
-elif command -v wget >/dev/null; then
-  exec wget -q -T "$seconds" -O - "http://$host:$2$3"
-elif command -v bash >/dev/null; then
-  # shellcheck disable=SC2016 # bash expands them
-  exec timeout "$seconds" bash --norc -c '
-    exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$3" "$1" >&3 &&
-      IFS=" " read -r version code rest <&3 && [ "$code" = 200 ] && sed "1,/^.\{0,1\}$/d" <&3' bash "$name" "$2" "$3"
-fi
-echo "warmbox: http-get: this host has neither curl, wget nor bash; next: install one of them" >&2
-exit 69
+# Needs: lib/http.sh
+
+http_get "$1" "$2" "$3" "${4:-5}"
 WARMBOX-END
 live bazel-remote of=.config/bazel-remote/config.yaml '$1 == "max_size:" { printf "MaxSize %.0f\n", $2 * 1073741824 }' '/home/ci/.local/share/warmbox/bin/http-get 127.0.0.1 9090 /status | sed -n '\''s/.*"MaxSize": *\([0-9][0-9]*\).*/MaxSize \1/p'\'''
 "$@"

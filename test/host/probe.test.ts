@@ -42,7 +42,7 @@ const text = (path: string, body: string, mode = 0o644) => {
   chmodSync(file, mode);
 };
 
-const PROBE = join(import.meta.dirname, "../../host/scripts/probe.sh");
+const HTTP = join(import.meta.dirname, "../../host/scripts/lib/http.sh");
 type Env = Record<string, string>;
 
 /**
@@ -194,7 +194,11 @@ describe("with bazel-remote answering", () => {
 });
 
 describe("by bash alone, where there is neither curl nor wget", () => {
-  const asked = async (url: string, shell: string, ask = `. ${PROBE}; pr_get`): Promise<string> => {
+  const HTTP_GET = `. ${HTTP}; get() {
+  address=\${1#http://} address=\${address%/*}
+  (http_get "\${address%:*}" "\${address##*:}" /status 5) 2>/dev/null
+}; get`;
+  const asked = async (url: string, shell: string, ask = HTTP_GET): Promise<string> => {
     for (const tool of existsSync(join(home, "awk")) ? [] : ["awk", "bash", "sed", "timeout"])
       symlinkSync(
         execFileSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).trim(),

@@ -233,7 +233,7 @@ describe("the troubleshooting page", () => {
 
 describe("what may be a secret", () => {
   const ask = (line: string, input = "") =>
-    spawnSync("sh", ["-c", `. ./host/scripts/doctor.sh; pr_section() { :; }; ${line}`], {
+    spawnSync("sh", ["-c", `. ./host/scripts/doctor.sh; print_section() { :; }; ${line}`], {
       cwd: join(import.meta.dirname, "../.."),
       input,
       encoding: "utf8",

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
-import { scriptText } from "../../host/scripts.ts";
 import { s3Credentials } from "../../plan/store.ts";
 import { bazelRemoteConfig } from "../../render/bazel-remote/bazel-remote-config.ts";
 import { bazelRemoteRun } from "../../render/bazel-remote/bazel-remote-run.ts";
 import { cargoBlock, cargoBlockClash, cargoConfig } from "../../render/cargo/cargo-config.ts";
+import { program } from "../../render/lib/program.ts";
 import type { ResourceInput } from "../../render/lib/resource.ts";
 import {
   moonEnvFile,
@@ -147,7 +147,7 @@ describe("http-get", () => {
     const { port } = server.address() as AddressInfo;
     const bin = await temporaryDirectory();
     for (const tool of ["sh", "sed", "timeout", client]) await symlink(await which(tool), join(bin, tool));
-    const script = await fileOf(bin, "http-get", scriptText("bin/http-get.sh"), 0o755);
+    const script = await fileOf(bin, "http-get", program("http-get"), 0o755);
     const get = (path: string) =>
       run([script, "127.0.0.1", String(port), path], {
         env: { PATH: bin, http_proxy: "http://127.0.0.1:1" },
@@ -165,7 +165,7 @@ describe("http-get", () => {
       const { port } = server.address() as AddressInfo;
       const bin = await temporaryDirectory();
       for (const tool of ["sh", "sed", "timeout", client]) await symlink(await which(tool), join(bin, tool));
-      const script = await fileOf(bin, "http-get", scriptText("bin/http-get.sh"), 0o755);
+      const script = await fileOf(bin, "http-get", program("http-get"), 0o755);
       for (const host of ["::1", "[::1]"])
         expect(await run([script, host, String(port), "/"], { env: { PATH: bin } }), host).toEqual({
           code: 0,
@@ -178,7 +178,7 @@ describe("http-get", () => {
   it("names what is missing", async () => {
     const bin = await temporaryDirectory();
     await symlink(await which("sh"), join(bin, "sh"));
-    const script = await fileOf(bin, "http-get", scriptText("bin/http-get.sh"), 0o755);
+    const script = await fileOf(bin, "http-get", program("http-get"), 0o755);
     expect(await run([script, "127.0.0.1", "1", "/"], { env: { PATH: bin } })).toEqual({
       code: 69,
       stdout: "",

@@ -4,3 +4,6 @@
 port_listeners() {
   awk '$4 == "0A" { print substr($2, length($2) - 3), $10 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
+
+# Does a process listen on port $1, on any address?
+port_is_open() { port_listeners | grep -q "^$(printf '%04X' "$1" 2>/dev/null) "; }

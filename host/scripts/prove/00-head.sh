@@ -1,5 +1,6 @@
 # Shows on a host that the three caches hit: a green build proves nothing, since each of them fails silently.
 # On a host it is one file, prove.sh; this tree has its parts in host/prove/, joined in the order of their names.
+# Needs: lib/frame.sh lib/ports.sh
 # Run as: sh -s, with host/sections' framing on stdout, this text on stdin, and at its end one call such as
 #   prove cargo_home=/…/.cargo jobs=3 sccache=/…/sccache port=4226 max_cache_size=1073741824 wrapper=/…/rustc-wrapper \
 #     conf=/…/config env=/…/env http=127.0.0.1:9090 grpc=grpc://127.0.0.1:9092 MaxSize=5368709120 moon=/…/moon …
@@ -37,7 +38,7 @@ prove() {
   trap 'exit 143' TERM INT HUP PIPE
   pv_session
   pv_store_down=''
-  if [ -n "$pv_store" ] && { pv_found curl || pv_found wget; } && ! pv_store_answers; then pv_store_down="$pv_store does not answer${pv_status:+ (HTTP status $pv_status)}"; fi
+  if [ -n "$pv_store" ] && { has_program curl || has_program wget; } && ! pv_store_answers; then pv_store_down="$pv_store does not answer${pv_status:+ (HTTP status $pv_status)}"; fi
   # The tiers do not share a server, so each waits for its own.
   for pv_name in $pv_wanted; do
     {

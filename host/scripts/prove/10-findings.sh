@@ -26,7 +26,6 @@ pv_broke_off() {
   printf '|cause the proof broke off: %s\n|next free space there, or set TMPDIR\n' "$2"
 }
 
-pv_found() { command -v "$1" >/dev/null 2>&1; }
 pv_last() { grep -v '^ *$' "$1" | tail -n 1; }
 pv_json() { sed -n "s/.*\"$1\":\\(-\\{0,1\\}[0-9][0-9]*\\).*/\\1/p" | head -n 1; }
 # pv_size NAME LIVE CONFIGURED WHAT NEXT: a size as it is in force.
@@ -46,20 +45,14 @@ pv_timed() {
   timeout -k 1 "$pv_most" "$@" </dev/null
 }
 
-# Inode of the socket that listens on TCP port $1, into pv_inode.
-pv_listens() {
-  pv_inode=$(awk -v port="$(printf '%04X' "$1")" \
-    '$4 == "0A" && substr($2, length($2) - 3) == port { print $10; exit }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-  [ -n "$pv_inode" ]
-}
-# A TCP port from $1 on that nobody listens on, into pv_free.
+# A TCP port from $1 on that no process listens on, into pv_free.
 pv_free_port() {
   pv_free=$1
-  while pv_listens "$pv_free"; do pv_free=$((pv_free + 1)); done
+  while port_is_open "$pv_free"; do pv_free=$((pv_free + 1)); done
 }
 pv_await_port() {
   pv_tries=0
-  until pv_listens "$1" || [ "$pv_tries" -ge 50 ] || pv_late; do
+  until port_is_open "$1" || [ "$pv_tries" -ge 50 ] || pv_late; do
     pv_tries=$((pv_tries + 1))
     sleep 0.1 2>/dev/null || sleep 1
   done

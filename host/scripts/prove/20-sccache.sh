@@ -11,7 +11,7 @@ pv_delta() {
 }
 
 pv_prove_sccache() {
-  pv_found cargo || {
+  has_program cargo || {
     pv_skip 'there is no cargo on this host'
     return
   }
@@ -19,7 +19,7 @@ pv_prove_sccache() {
     pv_cause "sccache is not at $pv_sccache" './warmbox up'
     return
   }
-  pv_listens "$pv_port" || {
+  port_is_open "$pv_port" || {
     pv_cause "no server listens on port $pv_port" './warmbox up, which starts it'
     return
   }

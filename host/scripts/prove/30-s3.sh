@@ -4,7 +4,7 @@
 
 # Does the store speak HTTP, whatever it says? pv_status is its status.
 pv_store_answers() {
-  if pv_found curl; then
+  if has_program curl; then
     pv_status=$(pv_timed "$PV_ANSWER_SECONDS" curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 4 "$pv_store") || pv_status=
   else
     pv_status=$(pv_timed "$PV_ANSWER_SECONDS" wget -S -T 4 -O /dev/null "$pv_store" 2>&1 | sed -n 's/.*HTTP\/1[^ ]* \([0-9]*\).*/\1/p' | head -n 1)
@@ -16,7 +16,7 @@ pv_store_answers() {
 pv_store_ready() {
   if [ -n "$pv_keys" ] && [ ! -r "$pv_keys" ]; then
     pv_warn "nothing was read back from S3: $(id -un) may not read $pv_keys"
-  elif ! pv_found curl && ! pv_found wget; then
+  elif ! has_program curl && ! has_program wget; then
     pv_warn 'nothing was read back from S3: this host has neither curl nor wget'
   elif [ -n "$pv_store_down" ]; then
     pv_warn "S3 at $pv_store_down: builds go on with the local disk alone, and what they write now never arrives there; ./warmbox prove once it is back"

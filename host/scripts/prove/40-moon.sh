@@ -3,9 +3,9 @@
 pv_prove_moon() {
   pv_remote_sizes
   [ -z "$pv_failed" ] || return
-  if ! pv_found moon; then
+  if ! has_program moon; then
     pv_skip 'there is no moon on this host'
-  elif ! pv_found git; then
+  elif ! has_program git; then
     pv_skip 'there is no git on this host, without which moon caches nothing'
   elif printf '%s\n' "${MOON_CACHE:-read-write}" | grep -qxE 'off|read|write'; then
     pv_skip "moon.cache is $MOON_CACHE: nothing can be stored and read back"
@@ -38,7 +38,8 @@ pv_remote_sizes() {
 }
 # Environment of the process that listens on port $1, a line each; nothing where it is another user's.
 pv_environ() {
-  pv_listens "$1" || return 0
+  pv_inode=$(port_listeners | sed -n "s/^$(printf '%04X' "$1") //p" | head -n 1)
+  [ -n "$pv_inode" ] || return 0
   pv_pid=$(ls -l /proc/[0-9]*/fd 2>/dev/null |
     awk -v socket="socket:[$pv_inode]" '/^\/proc/ { split($1, part, "/"); pid = part[3] } index($0, socket) { print pid; exit }')
   [ -z "$pv_pid" ] || tr '\0' '\n' <"/proc/$pv_pid/environ"

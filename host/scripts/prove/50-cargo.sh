@@ -1,7 +1,7 @@
 # --- tier 3, the cargo registry: crates resolved in a second worktree, without a network
 
 pv_prove_cargo() {
-  pv_found cargo || {
+  has_program cargo || {
     pv_skip 'there is no cargo on this host'
     return
   }
