@@ -60,7 +60,7 @@ do_sessions() {
   case $do_shell in */bash | */zsh) do_session interactive "$do_shell" -i ;; esac
 }
 
-# do_session NAME SHELL OPTION: in a session of its own, since an interactive shell would take the terminal.
+# do_session NAME SHELL OPTION: in a separate session, since an interactive shell would take the terminal.
 do_session() {
   print_section "session $1 ${2##*/} $3"
   do_pam=
@@ -164,9 +164,9 @@ do_shell_file() {
   [ -r "$1" ] || return 0
   print_section "config $1"
   awk '
-		/^# >>> warmbox / { ours = 1 }
-		/^# <<< warmbox / { ours = 0 }
-		ours || /^[ \t]*#/ { next }
+		/^# >>> warmbox / { in_block = 1 }
+		/^# <<< warmbox / { in_block = 0 }
+		in_block || /^[ \t]*#/ { next }
 		/(MOON|SCCACHE|CARGO)_[A-Z0-9_]*=|(RUSTFLAGS|RUSTC_WRAPPER)=/ {
 			if ($0 ~ /TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY=|_KEY_ID=/) sub(/=.*/, "=(hidden)")
 			print "|" FNR "\t\t" $0
@@ -205,7 +205,7 @@ do_dirs() {
 }
 
 # What may be deleted from a full volume: other programs' caches (XDG calls them non-essential) and what the workspaces'
-# builds left; none of our own. Counted only where a volume is full, and only as far as the time reaches.
+# builds left, but no cache of warmbox's. Counted only where a volume is full, and only within the time limit.
 do_fillers() {
   do_full=$(df -P -k "$pr_sccache" "$pr_bazel" "$pr_cargo" 2>/dev/null | awk -v kib=$DO_LEAST_KIB -v part=$DO_LEAST_PERCENT '
 		NR > 1 && ($4 < kib || $4 < $2 / 100 * part) { print $6 }' | sort -u)
@@ -222,8 +222,8 @@ do_fillers() {
   unset IFS
 }
 
-# Whether the S3 server answers, and whether it takes our keys: they go through a pipe, never on a command line. curl signs
-# all that S3 wants signed since 7.87; an older one only tells that nobody answers.
+# Whether the S3 server answers, and whether it accepts the keys: they go through a pipe, never on a command line. curl
+# signs all that S3 requires since 7.87; an older one only shows that there is no answer.
 do_store() {
   do_endpoint=$(do_key endpoint)
   [ -n "$do_endpoint" ] || return 0
@@ -256,7 +256,7 @@ do_logs() {
   done
 }
 
-# Every moon that a session would run, and ours.
+# Every moon that a session would run, and warmbox's.
 do_moon_programs() {
   IFS=$pr_newline
   for do_path in $(printf '%s\n' "$(uploaded_tools moon)" "$do_moons" | sort -u); do do_moon "$do_path"; done

@@ -1,4 +1,4 @@
-# What this machine is, in one run and few forks: every print_fact raw, judged by host/facts.ts.
+# What this machine is, in one run and few forks: every fact raw, judged by host/facts.ts.
 # Output: a line `@@warmbox SECTION [WORDS]`, then that section's lines, each after a `|`.
 # Run as: sh -s, with warmbox.sh (host/scripts/warmbox/) and this text on stdin, and at its end one call such as
 #   probe sccache=DIR bazel-remote=DIR cargo=DIR port=4226 http=127.0.0.1:9090 [docker=yes] </dev/null
@@ -14,7 +14,7 @@ PR_ANSWER_SECONDS=5 # a program asked for its version, or a daemon for its figur
 
 probe() {
   case $- in *e*) pr_strict=e ;; *) pr_strict= ;; esac
-  set +e +u # the library may run strictly; here a fact that cannot be had is left out
+  set +e +u # the library may run strictly; here an unavailable fact is left out
   LC_ALL=C
   export LC_ALL
   RUSTUP_AUTO_INSTALL=0 # a rustup proxy must not start a download
@@ -28,7 +28,7 @@ probe() {
   echo '@@warmbox end'
 }
 
-# Runs $1 while what comes before it is still being told, and tells it behind that.
+# Runs $1 while its input is still arriving, and prints its output after that input.
 pr_then() {
   pr_out=$("$1" </dev/null)
   cat
@@ -45,7 +45,7 @@ pr_machine() {
   pr_disks
 }
 
-# What differs from the ledgers, which the library tells.
+# What differs from the ledgers, as the library reports it.
 pr_drift() {
   if ! has_program observe; then return; fi
   (
@@ -120,7 +120,7 @@ pr_files() {
 	' "$@"
 }
 
-# Limits from our own cgroup up to the root of what we see. In a container the path of /proc/self/cgroup may be one
+# Limits from this process's cgroup up to the visible root. In a container the path of /proc/self/cgroup may be one
 # of the machine outside, which does not exist here: then the walk begins at the first folder above it that does.
 pr_cgroups() {
   print_section cgroup
@@ -169,8 +169,8 @@ pr_systemd() {
 }
 
 # Names of the settings in the user's cargo configuration, with line numbers; their values may be secrets and stay here,
-# except those of `include` and of tables written on one line, whose quoted parts are emptied. Our own block is no
-# setting of the user's; its tables are named, for what stands below it belongs to the last of them.
+# except those of `include` and of tables written on one line, whose quoted parts are emptied. warmbox's block is not
+# the user's; its tables are named, because lines below the block belong to the last of them.
 pr_cargo() {
   print_section cargo
   print_fact "home $pr_cargo"
@@ -181,22 +181,22 @@ pr_cargo() {
   print_fact exists
   awk '
 		{ sub(/\r$/, "") }
-		$0 == "# >>> warmbox cargo" { ours = 1 }
-		$0 == "# <<< warmbox cargo" { ours = 0 }
+		$0 == "# >>> warmbox cargo" { in_block = 1 }
+		$0 == "# <<< warmbox cargo" { in_block = 0 }
 		open { print "|" FNR " include " $0; if ($0 ~ /\]/) open = 0; next }
 		/^[ \t]*\[/ { line = $0; sub(/[ \t]*(#.*)?$/, "", line); sub(/^[ \t]*/, "", line); print "|" FNR " table " line; inside = 1; next }
 		!inside && /^[ \t]*"?include"?[ \t]*=/ { print "|" FNR " include " $0; if ($0 !~ /\]/ && $0 ~ /\[/) open = 1; next }
-		ours { next }
+		in_block { next }
 		/^[ \t]*[A-Za-z0-9_"'\''.-][^=]*=[ \t]*\{/ { line = $0; gsub(/"[^"]*"/, "\"\"", line); gsub(/'\''[^'\'']*'\''/, "\"\"", line); print "|" FNR " inline " line; next }
 		/^[ \t]*[A-Za-z0-9_"'\''.-][^=]*=/ { line = $0; sub(/[ \t]*=.*/, "", line); sub(/^[ \t]*/, "", line); print "|" FNR " key " line }
 	' "$pr_file"
 }
 
-# Our own daemons and whose sockets are theirs, so that a port of ours is not taken for someone else's.
+# warmbox's daemons and their sockets, so that their ports do not count as foreign.
 pr_processes() {
   print_section processes
   pr_state=${XDG_STATE_HOME:-$HOME/.local/state}/warmbox
-  pr_ours=' '
+  pr_daemons=' '
   for pr_file in "$pr_state"/run/*.pid "$path_state"/run/*.pid /run/warmbox/*.pid; do
     if [ ! -r "$pr_file" ]; then continue; fi
     pr_line=''
@@ -205,21 +205,21 @@ pr_processes() {
     pr_pid=${pr_line%% *}
     case $pr_pid in '' | *[!0-9]*) continue ;; esac
     print_fact "ours $pr_pid $pr_file"
-    pr_ours="$pr_ours$pr_pid "
+    pr_daemons="$pr_daemons$pr_pid "
     pr_line=''
     if [ -r "/proc/$pr_pid/task/$pr_pid/children" ]; then pr_first_line "/proc/$pr_pid/task/$pr_pid/children"; fi
     for pr_child in $pr_line; do
       print_fact "ours $pr_child child of $pr_pid"
-      pr_ours="$pr_ours$pr_child "
+      pr_daemons="$pr_daemons$pr_child "
     done
   done
   set --
   for pr_dir in /proc/[0-9]*; do
     pr_line=''
     pr_first_line "$pr_dir/comm" 2>/dev/null || continue
-    case $pr_ours in *" ${pr_dir#/proc/} "*) pr_line=ours ;; esac
+    case $pr_daemons in *" ${pr_dir#/proc/} "*) pr_line=daemon ;; esac
     case $pr_line in
-      ours | sccache | bazel-remote* | versitygw)
+      daemon | sccache | bazel-remote* | versitygw)
         pr_process "${pr_dir#/proc/}"
         set -- "$@" "$pr_dir/fd"
         ;;
@@ -290,14 +290,14 @@ pr_tool() {
   for pr_path in $(pr_candidates "$1"); do
     pr_version=''
     case $1:$pr_path in
-      bazel-remote:* | *:*/warmbox/tools/*) ;; # it has no --version, and would start; our own lie in a folder named so
+      bazel-remote:* | *:*/warmbox/tools/*) ;; # it has no --version, and would start; warmbox's have it in their path
       *) pr_version=$(run_bounded "$PR_ANSWER_SECONDS" "$pr_path" --version 2>/dev/null | sed -n 1p) ;;
     esac
     print_fact "tool $1$pr_tab$pr_path$pr_tab$pr_version"
   done
 }
 
-# The first on PATH or where installers put it, then our own, whose folder is its version.
+# The first on PATH or where installers put it, then warmbox's.
 pr_candidates() {
   pr_first=$(command -v "$1" 2>/dev/null)
   case $pr_first in */share/warmbox/* | */lib/warmbox/*) pr_first='' ;; esac
@@ -307,7 +307,7 @@ pr_candidates() {
   uploaded_tools "$1"
 }
 
-# pr_held NAME DIR: the daemon's own figure where it answers, and a run_bounded count of the folders.
+# pr_held NAME DIR: the daemon's own figure where it answers, and a bounded count of the folders.
 pr_held() {
   case $1 in
     sccache) pr_json=$(pr_sccache_stats) ;;

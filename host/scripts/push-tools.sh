@@ -98,7 +98,7 @@ remove() {
   exit
 }
 
-# Hands everything to the library. In a subshell: its names and ours never meet, what we know goes in by position.
+# Passes everything to the library. In a subshell with positional parameters: its names never meet this script's.
 ledger() ( # apply|remove
   put_lines=$([ "$1" = remove ] || {
     current

@@ -1,8 +1,8 @@
 #!/bin/sh
 # supervise.sh NAME PROGRAM LOG RUN STOP_SECONDS STOP_COMMAND: keeps PROGRAM running where there is no systemd.
 #
-# Started by warmbox.sh with setsid, without terminal, pipes or descriptors of its caller. PROGRAM gets a session of its
-# own, its output goes to LOG, and when it ends it is started again, later each time. RUN.pid says which processes these
+# Started by warmbox.sh with setsid, without terminal, pipes or descriptors of its caller. PROGRAM gets a separate session,
+# its output goes to LOG, and when it ends it is started again, later each time. RUN.pid says which processes these
 # are: number, start tick and boot of each, so that a number that was given out again is never taken for them.
 # TERM ends both: the stop command (or TERM) to the program, STOP_SECONDS, then KILL to its whole group.
 

@@ -8,7 +8,7 @@
 # commands, cache directories and store are its key.
 #
 # A store (S3, GCS) that was not filled yet gets everything: both caches send there only what is written to them, and what
-# they have is not written again. So each crate is compiled anew (SCCACHE_RECACHE) and each task run anew (MOON_FORCE), and
+# they have is not written again. So each crate is compiled again (SCCACHE_RECACHE) and each task run again (MOON_FORCE), and
 # the outputs that moon does not send, as bazel-remote has them, are written once more.
 
 WA_STEP_SECONDS=7200 # a step that takes longer hangs
@@ -108,7 +108,7 @@ wa_default_steps() {
   if [ -d "$wa_workspace/.moon" ]; then wa_add 'moon run :build :test'; fi
 }
 
-# What the caches' contents depend on. A cache directory that was made anew has another number, or another time of birth.
+# What the caches' contents depend on. A cache directory that was made again has another number, or another time of birth.
 wa_key() {
   printf 'commit %s\n' "$wa_commit"
   [ ! -f "$wa_workspace/Cargo.lock" ] || sha256sum <"$wa_workspace/Cargo.lock"
@@ -206,8 +206,8 @@ wa_one() {
   return 1
 }
 
-# Says that the step runs. Where nobody listens any more (the connection is cut, the operator gone), the run ends and
-# tidies up: nothing else would tell it.
+# Says that the step runs. When no process reads any more (the connection is cut, the operator gone), the run ends and
+# cleans up: this is its only sign.
 wa_beat() {
   trap '' PIPE
   while sleep "$WA_BEAT_SECONDS" >/dev/null 2>&1; do
@@ -223,7 +223,7 @@ wa_copy() {
   [ -r "$wa_remote/ac.v2" ] || { echo "left out: $wa_remote is not for this user to read" && return 0; }
   # The file without a byte is always there, for whoever may read.
   curl -fs -o /dev/null "http://$wa_http/cas/$WA_EMPTY" 2>/dev/null || {
-    echo "left out: http://$wa_http gives its files to nobody without a password or certificate" && return 0
+    echo "left out: http://$wa_http gives no files without a password or certificate" && return 0
   }
   wa_hashes=$(find "$wa_remote/ac.v2" -type f -newer "$wa_state/began" -exec cat {} + | grep -a -o -E '[0-9a-f]{64}' | sort -u)
   wa_count=0

@@ -1,36 +1,36 @@
 import { program } from "../lib/program.ts";
 
-/** What cargo's `rustc-wrapper` needs to know of the sccache it stands in front of. */
+/** Values of the sccache that cargo's `rustc-wrapper` runs. */
 export interface RustcWrapper {
-  /** Absolute path of the binary; its file name must be `sccache` (under another name it takes itself for a compiler). */
+  /** Absolute path of the binary; its file name must be `sccache`: under another name it acts as a compiler. */
   readonly sccachePath: string;
-  /** Absolute path of sccache's own configuration file; sizes and backends stand there and nowhere else. */
+  /** Absolute path of sccache's own configuration file; the only place of sizes and backends. */
   readonly confPath: string;
   /** TCP port of the server on 127.0.0.1; sccache has no file key for it. */
   readonly port: number;
-  /** A server that does not listen this long after a client asked for it is given up. Default {@link START_LIMIT_SECONDS}. */
+  /** Seconds until a server must listen after a client's start of it. Default {@link START_LIMIT_SECONDS}. */
   readonly startLimitSeconds?: number;
-  /** A client that waited this long while the server compiled nothing is given up. Default {@link STORE_LIMIT_SECONDS}. */
+  /** Seconds that a client may wait while the server compiles nothing. Default {@link STORE_LIMIT_SECONDS}. */
   readonly storeLimitSeconds?: number;
 }
 
 /** Longer than sccache's own limit (10 s, `server_startup_timeout_ms`), which is the one that normally ends a hung start. */
 export const START_LIMIT_SECONDS = 30;
-/** How often a build's guard looks. Short enough to end with its build, long enough to cost nothing. */
+/** Interval of a build's guard. Short enough to end with its build, long enough to cost nothing. */
 export const GUARD_TICK_SECONDS = 3;
 /** A server that leaves `--show-stats` unanswered this long hangs: on a loaded box the answer takes milliseconds. */
 export const ANSWER_LIMIT_SECONDS = 10;
 /**
- * A server that compiles nothing for so long and yet lets a client wait is waiting for its store: sccache 0.19 waits 60 s
+ * A server that compiles nothing for so long while a client waits is itself waiting for its store: sccache 0.19 waits 60 s
  * for each read of an S3 that takes connections and never answers. An object of a slow store takes a few seconds.
  */
 export const STORE_LIMIT_SECONDS = 30;
-/** After sccache broke, this build goes on without it this long before it is tried again. */
+/** After a failure of sccache, the build runs without it for this long. */
 export const BYPASS_SECONDS = 60;
 
 /**
  * Variables that replace a whole table of the configuration file (sccache: the environment wins per table, not per
- * key), send the client to another server, or make it something else than a client.
+ * key), send the client to another server, or give it another role.
  * Left to the caller: SCCACHE_RECACHE, SCCACHE_NO_CACHE, SCCACHE_CLIENT_SIDE, SCCACHE_LOG, SCCACHE_ERROR_LOG, credentials.
  */
 export const OVERRIDING_ENVIRONMENT: readonly string[] = [
@@ -55,10 +55,10 @@ export const OVERRIDING_ENVIRONMENT: readonly string[] = [
 
 /**
  * The script that cargo runs as `build.rustc-wrapper`: sccache in front of rustc, and rustc alone when sccache itself
- * breaks, so that no build fails because of the cache. The good path forks nothing but sccache.
+ * fails, so that no build fails because of the cache. The good path forks nothing but sccache.
  *
- * - rustc's own exit codes, output and diagnostics pass through. sccache reports a rustc that died by a signal with the
- *   codes of its own faults (2, 254): such a rustc runs once more without it, and cargo then sees the signal itself.
+ * - rustc's own exit codes, output and diagnostics pass through. sccache reports a rustc that was ended by a signal with
+ *   the codes of its own failures (2, 254): such a rustc runs once more without it, and cargo then sees the signal itself.
  * - Hung servers: the first call of each build starts one small process, the build's guard, which ends with the build.
  *   When a client waits and the server does not answer, or answers and compiles nothing (its store hangs), the guard ends
  *   the client (SIGUSR2; sccache catches USR1) and rustc runs instead. A long compile is never cut: its server answers,
@@ -80,10 +80,10 @@ export function rustcWrapper(options: RustcWrapper): string {
   });
 }
 
-/** Words in lines that a person can read. */
-function lines(words: readonly string[]): string {
-  return words.reduce((text, word) => {
+/** The names in lines of a readable width. */
+function lines(names: readonly string[]): string {
+  return names.reduce((text, name) => {
     const width = text.length - text.lastIndexOf("\n");
-    return `${text}${width + word.length < 100 ? " " : "\n  "}${word}`;
+    return `${text}${width + name.length < 100 ? " " : "\n  "}${name}`;
   });
 }

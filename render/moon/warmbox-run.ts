@@ -1,6 +1,6 @@
 import { program } from "../lib/program.ts";
 
-/** What `warmbox-run` needs to know of its host. */
+/** Values of `warmbox-run`. */
 export interface WarmboxRun {
   /** Absolute path of the file with the plan's environment; left out where the host has none. */
   readonly envPath?: string | undefined;
@@ -8,28 +8,27 @@ export interface WarmboxRun {
   readonly active: number;
   /** Absolute directory of the queue. One place for all sessions: XDG_RUNTIME_DIR differs between login and cron. */
   readonly stateDir: string;
-  /** Directories put before PATH: our fronts (`moon`). */
+  /** Directories put before PATH: those of the wrappers (`moon`). */
   readonly wrapperDirs: readonly string[];
   /** Directories put after PATH, for cron's and ssh's short one: where cargo and the tools are. */
   readonly toolDirs: readonly string[];
 }
 
-/** How often a waiting command looks whether it is its turn. */
+/** Interval at which a waiting command checks for its turn. */
 export const QUEUE_TICK_SECONDS = 1;
-/** How long a ticket may take to get; past it the queue is broken and the command runs. */
+/** Limit on getting a ticket; after it the queue counts as broken and the command runs. */
 export const TICKET_LIMIT_SECONDS = 10;
 
 /**
  * The script `warmbox-run [--] COMMAND…`: the plan's environment, and at most `active` commands at once, first come
  * first served.
  *
- * A ticket is a file with a number one above every living one; the first `active` tickets whose process lives may run.
+ * A ticket is a file with a number one above every valid one; the first `active` tickets whose process runs may build.
  * The command replaces the script (exec), so its pid is the ticket's: exit code, signals, terminal and job control are
- * its own, and a killed holder frees its place by being dead. What breaks in the queue is said in one line, and the
- * command runs.
+ * unchanged, and a killed holder frees its place. A problem of the queue is one line on stderr, and the command runs.
  *
- * Where several users share the queue, its directory is sticky: each makes and removes only files of its own, and all
- * only read the lock, which is there before the first of them comes.
+ * Where several users share the queue, its directory is sticky: each creates and removes only that user's
+ * files, and all only read the lock, which exists before the first of them.
  */
 export function warmboxRun(options: WarmboxRun): string {
   return program("warmbox-run", {

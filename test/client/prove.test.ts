@@ -270,7 +270,7 @@ test.each([
   await breakIt(at);
   const proofs = await box.prove(["sh"], { TMPDIR: at });
   expect(states(proofs)).toEqual({ sccache: "failed", moon: "failed", cargo: "failed" });
-  for (const name of ["sccache", "moon", "cargo"]) expect(causeOf(proofs, name)).toContain("broke off");
+  for (const name of ["sccache", "moon", "cargo"]) expect(causeOf(proofs, name)).toContain("ended early");
 });
 
 /** A tiny file system at a path, without room for a byte. Where nothing can be mounted, that fails the test. */

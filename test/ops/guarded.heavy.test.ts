@@ -114,7 +114,7 @@ describe("behind a password", () => {
     const call = `. host/scripts/lib/frame.sh; . host/scripts/warm.sh; wa_new_store=1 wa_remote=$HOME/.cache/bazel-remote wa_state=$HOME wa_http=127.0.0.1:${box.ports.http}; : >"$HOME/began"; wa_copy`;
     const { stdout } = await demand(box, ["sh", "-c", call], box.project);
     expect(stdout).toBe(
-      `left out: http://127.0.0.1:${box.ports.http} gives its files to nobody without a password or certificate\n`,
+      `left out: http://127.0.0.1:${box.ports.http} gives no files without a password or certificate\n`,
     );
   });
 

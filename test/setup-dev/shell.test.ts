@@ -28,13 +28,13 @@ describe("shell programs", () => {
   const programs = shellPrograms(files);
 
   it("join the parts of a folder, behind the files that they need", () => {
-    const library = programs.find(({ own }) => own[0]?.file.includes("library/"));
-    expect(names(library?.own ?? [])).toEqual(["library/00-head.sh", "library/10-more.sh"]);
+    const library = programs.find(({ parts }) => parts[0]?.file.includes("library/"));
+    expect(names(library?.parts ?? [])).toEqual(["library/00-head.sh", "library/10-more.sh"]);
     expect(names(library?.files ?? [])).toEqual(["lib/paths.sh", "library/00-head.sh", "library/10-more.sh"]);
   });
 
   it("follow other programs and the caller's variables, each file once", () => {
-    const status = programs.find(({ own }) => own[0]?.file.endsWith("status.sh"));
+    const status = programs.find(({ parts }) => parts[0]?.file.endsWith("status.sh"));
     expect(names(status?.files ?? [])).toEqual([
       ...["caller", "lib/paths.sh", "library/00-head.sh", "library/10-more.sh", "status.sh"],
     ]);

@@ -1,4 +1,5 @@
 # --- tools: the binaries that warmbox uploaded
+# Needs: lib/paths.sh
 
 # Prints the path of each version of tool $1, of both scopes. In a subshell: host_paths sets path_NAME.
 uploaded_tools() (

@@ -1,5 +1,5 @@
 # Shows on a host that the three caches hit: a green build proves nothing, since each of them fails silently.
-# On a host it is one file, prove.sh; this tree has its parts in host/prove/, joined in the order of their names.
+# On a host it is one file, prove.sh; this tree has its parts in host/scripts/prove/, joined in the order of their names.
 # Needs: lib/frame.sh lib/ports.sh
 # Run as: sh -s, with host/sections' framing on stdout, this text on stdin, and at its end one call such as
 #   prove cargo_home=/…/.cargo jobs=3 sccache=/…/sccache port=4226 max_cache_size=1073741824 wrapper=/…/rustc-wrapper \
@@ -7,7 +7,7 @@
 # A word that is left out is a tier, or a size, that the stack does not have. Beside the sizes:
 #   store=URL      the S3 behind both caches; keys=FILE its credentials, where they are in a file
 #   http_get=TEXT  the program of host/scripts/bin/http-get.sh; bazel_remote=PROGRAM and bazel_remote_conf=FILE of tier 2
-# All work is done in one temporary directory, which goes. It ends within PV_LIMIT_SECONDS and a second.
+# All work is done in one temporary directory, which is removed. It ends within PV_LIMIT_SECONDS and a second.
 # Output: `@@warmbox prove TIER proved|failed|skipped` for every tier asked for, then `|fact …`, `|warn …`, `|cause …`,
 # `|next …` lines; last `@@warmbox end`. Before them, `@@warmbox ended TIER` as each tier is through.
 
@@ -29,7 +29,7 @@ prove() {
   pv_sweep "${TMPDIR:-/tmp}"
   pv_work=$(mktemp -d "${TMPDIR:-/tmp}/warmbox-prove.$$.XXXXXX" 2>/dev/null) || {
     for pv_name in $pv_wanted; do
-      pv_broke_off "$pv_name" "no temporary directory can be made below ${TMPDIR:-/tmp}"
+      pv_ended_early "$pv_name" "no temporary directory can be made below ${TMPDIR:-/tmp}"
     done
     echo '@@warmbox end'
     return 0
@@ -51,13 +51,13 @@ prove() {
     if [ "$(tail -n 1 "$pv_work/$pv_name.answer" 2>/dev/null)" = "end $pv_name" ]; then
       sed '$d' "$pv_work/$pv_name.answer"
     else
-      pv_broke_off "$pv_name" "its answer is not whole: is ${TMPDIR:-/tmp} full? $(df -Pk "$pv_work" 2>/dev/null | awk 'NR == 2 { print $4 " KiB free" }')"
+      pv_ended_early "$pv_name" "its answer is not whole: is ${TMPDIR:-/tmp} full? $(df -Pk "$pv_work" 2>/dev/null | awk 'NR == 2 { print $4 " KiB free" }')"
     fi
   done
   echo '@@warmbox end'
 }
 
-# Takes the words into pv_NAME; one that nobody says is empty.
+# Takes the words into pv_NAME; a missing one is empty.
 pv_words() {
   pv_sccache='' pv_port='' pv_max_cache_size='' pv_wrapper='' pv_env='' pv_http='' pv_grpc='' pv_MaxSize='' pv_moon=''
   # shellcheck disable=SC2034 # read by name
@@ -69,7 +69,7 @@ pv_words() {
   done
 }
 
-# What runs that were killed left below $1 goes.
+# Removes what killed runs left below $1.
 pv_sweep() {
   for pv_stale in "$1"/warmbox-prove.[0-9]*.*; do
     pv_pid=${pv_stale##*/warmbox-prove.} pv_pid=${pv_pid%%.*}
@@ -78,8 +78,8 @@ pv_sweep() {
   done
 }
 
-# The environment of a session on this host. What the caller's shell happens to have must not decide; what a session
-# gets, must.
+# The environment of a session on this host. The caller's variables must have no influence; a session's
+# must.
 pv_session() {
   pv_nonce=$$_$(date +%s)
   case $PATH in *"$HOME/.cargo/bin"*) ;; *) PATH=$PATH:${pv_cargo_home:-$HOME/.cargo}/bin:$HOME/.cargo/bin ;; esac

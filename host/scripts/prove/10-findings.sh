@@ -2,13 +2,13 @@
 
 pv_newline='
 '
-# One tier: its head tells the verdict, so what is found is gathered first, in memory, where a full disk loses nothing.
+# One tier: its head line has the verdict, so its lines are collected first, in memory, where a full disk loses none.
 # It is proved only if its hits were shown.
 pv_tier() {
   pv_said='' pv_failed='' pv_skipped='' pv_shown='' pv_step='its start'
   "pv_prove_$1"
   if [ -z "$pv_failed$pv_skipped$pv_shown" ]; then
-    pv_cause "the proof broke off: $pv_step" './warmbox prove once more, then ./warmbox doctor'
+    pv_cause "the proof ended early: $pv_step" './warmbox prove once more, then ./warmbox doctor'
   elif [ -n "$pv_failed" ] && pv_late; then
     pv_said="|cause the $PV_LIMIT_SECONDS s of the proof were over: $pv_step$pv_newline|next something hangs, or the host is very busy: ./warmbox doctor$pv_newline$pv_said"
   fi
@@ -21,9 +21,9 @@ pv_fact() { pv_said="$pv_said|fact $*$pv_newline"; }
 pv_warn() { pv_said="$pv_said|warn $*$pv_newline"; }
 pv_cause() { pv_failed=1 pv_said="$pv_said|cause $1$pv_newline|next $2$pv_newline"; }
 pv_skip() { pv_skipped=1 pv_said="|cause $1$pv_newline$pv_said"; }
-pv_broke_off() {
+pv_ended_early() {
   pv_head "$1" failed
-  printf '|cause the proof broke off: %s\n|next free space there, or set TMPDIR\n' "$2"
+  printf '|cause the proof ended early: %s\n|next free space there, or set TMPDIR\n' "$2"
 }
 
 pv_last() { grep -v '^ *$' "$1" | tail -n 1; }

@@ -68,7 +68,7 @@ pv_moon_tasks() {
     pv_cause "moon itself does not work (exit code $?; 124 is the time limit): $(pv_last "$pv_work/moon.warm")" './warmbox doctor'
     return
   }
-  # Twice: until moon 2.5.6 a first lookup that comes before the connection stands is skipped without a word.
+  # Twice: until moon 2.5.6 a lookup before the connection is made is silently skipped.
   for pv_try in 1 2; do
     pv_repository "$pv_try"
     pv_moon_run "$pv_try" one || return
@@ -131,7 +131,7 @@ pv_why_no_remote() {
       pv_cause "moon cannot connect to $pv_grpc: nothing listens there, or it is not bazel-remote" 'compare grpc_address in the configuration of bazel-remote; then ./warmbox up'
       ;;
     *)
-      pv_cause "a second worktree does not get the task from $pv_grpc: nothing was stored, or moon asked before its connection stood" 'see the log of bazel-remote; ./warmbox prove once more'
+      pv_cause "a second worktree does not get the task from $pv_grpc: nothing was stored, or moon queried the cache before it was connected" 'see the log of bazel-remote; ./warmbox prove once more'
       ;;
   esac
 }

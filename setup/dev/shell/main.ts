@@ -36,8 +36,8 @@ const PENDING = "host/scripts/warmbox/";
 type Finding = { line: number; column: number; code: number; message: string };
 
 /** `FILE:LINE: message [CODE]` of each finding in the program's own files. */
-function lint(shellcheck: string, { files, own }: ShellProgram): string[] {
-  const dialect = own[0]?.shell ?? "dash";
+function lint(shellcheck: string, { files, parts }: ShellProgram): string[] {
+  const dialect = parts[0]?.shell ?? "dash";
   const { stdout, stderr } = spawnSync(
     shellcheck,
     ["--norc", "--shell", dialect, "--severity", "warning", "--format", "json", "-"],
@@ -46,7 +46,7 @@ function lint(shellcheck: string, { files, own }: ShellProgram): string[] {
   if (stdout === "") throw new Error(`${shellcheck} printed no report: ${stderr}`);
   return (JSON.parse(stdout) as Finding[]).flatMap(({ line, code, message }) => {
     const place = placeOf(files, line);
-    return own.some(({ file }) => file === place.file && !file.startsWith(PENDING))
+    return parts.some(({ file }) => file === place.file && !file.startsWith(PENDING))
       ? [`${place.file}:${place.line}: ${message} [SC${code}]`]
       : [];
   });

@@ -6,12 +6,12 @@ import { join } from "node:path";
 /** A file with a shell program, or with a part of one. */
 export type ShellFile = { file: string; text: string; shell: "dash" | "bash" };
 
-/** Files that one shell reads one after the other; `own` are those whose findings are reported for it. */
-export type ShellProgram = { files: readonly ShellFile[]; own: readonly ShellFile[] };
+/** Files that one shell reads one after the other; `parts` are those that belong to this program alone. */
+export type ShellProgram = { files: readonly ShellFile[]; parts: readonly ShellFile[] };
 
 const SCRIPTS = "host/scripts";
 
-/** The tracked shell files below `root`; expected texts of tests are not among them. */
+/** The tracked shell files below `root`; the tests' expected scripts are not among them. */
 export function shellFiles(root: string): ShellFile[] {
   const listing = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" });
   return listing
@@ -41,9 +41,9 @@ export function shellPrograms(files: readonly ShellFile[]): ShellProgram[] {
   const groups = Map.groupBy(files, ({ file }) => groupOf(file));
   const groupsNamed = (names: string[]) => names.flatMap((name) => groups.get(`${SCRIPTS}/${name}`) ?? []);
   const withNeeds = (group: ShellFile[]) => [...groupsNamed(wordsAfter("Needs", group)), ...group];
-  return [...groups.values()].map((own) => {
-    const before = wordsAfter("Follows", own).flatMap((name) => withNeeds(groupsNamed([name])));
-    return { files: [...new Set([...callerOf(own), ...before, ...withNeeds(own)])], own };
+  return [...groups.values()].map((parts) => {
+    const before = wordsAfter("Follows", parts).flatMap((name) => withNeeds(groupsNamed([name])));
+    return { files: [...new Set([...callerOf(parts), ...before, ...withNeeds(parts)])], parts };
   });
 }
 
@@ -55,8 +55,8 @@ function wordsAfter(key: string, [first]: readonly ShellFile[]): string[] {
 }
 
 /** A file that sets what the caller of a program sets. */
-function callerOf(own: readonly ShellFile[]): ShellFile[] {
-  const text = wordsAfter("Set by the caller", own)
+function callerOf(parts: readonly ShellFile[]): ShellFile[] {
+  const text = wordsAfter("Set by the caller", parts)
     .map((name) => `export ${name}=value\n`)
     .join("");
   return text === "" ? [] : [{ file: "caller", text, shell: "dash" }];
