@@ -10,8 +10,8 @@ http_get() {
   case $1 in *:*) host="[$1]" ;; esac
   if command -v curl >/dev/null 2>&1; then
     exec curl -fsS --max-time "$4" "http://$host:$2$3"
-  elif command -v wget >/dev/null 2>&1; then
-    exec timeout "$4" wget -q -T "$4" -O - "http://$host:$2$3"
+  elif command -v wget >/dev/null 2>&1; then # without -T, under which a static busybox crashes
+    exec timeout "$4" wget -q -O - "http://$host:$2$3"
   elif command -v bash >/dev/null 2>&1; then
     # shellcheck disable=SC2016 # bash expands them
     exec timeout "$4" bash --norc -c '
