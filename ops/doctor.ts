@@ -1,6 +1,7 @@
 import { parseProbe } from "../host/facts.ts";
 import { cacheDirs, hostScript } from "../host/host-script.ts";
 import { reachPrefix, runScript } from "../host/reach.ts";
+import { isHiddenName } from "../stacks/secrets.ts";
 import type { HostConfig, StackConfig } from "../stacks/types.ts";
 import { DOCTOR } from "./definitions.ts";
 import { type Finding, SYMPTOMS } from "./doctor/cause.ts";
@@ -47,13 +48,12 @@ export async function examine(
 }
 
 const LOOKED_AT = /^(MOON|SCCACHE|CARGO)_|^(RUSTFLAGS|RUSTC_WRAPPER|CI)$/;
-const HIDDEN = /TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY$|_KEY_ID$/;
 
 /** What the caller's own shell says to the tools; secrets without their values. */
 function ownEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>
-      value === undefined || !LOOKED_AT.test(name) ? [] : [[name, HIDDEN.test(name) ? "(hidden)" : value]],
+      value === undefined || !LOOKED_AT.test(name) ? [] : [[name, isHiddenName(name) ? "(hidden)" : value]],
     ),
   );
 }

@@ -8,10 +8,11 @@ import { STATUS } from "./definitions.ts";
 import { command, envelope, runMain, SILENT, withProgress } from "./frame.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { type HostResult, onEveryHost, type StackHosts, stackHosts } from "./stack-hosts.ts";
-import { deltaOf, type Memory, memoryFile, readMemory, snapshotOf, writeMemory } from "./status/delta.ts";
+import { deltaOf, snapshotOf } from "./status/delta.ts";
 import { type HostStatus, parseStatus } from "./status/parse.ts";
 import { prometheusText } from "./status/prometheus.ts";
 import { type Reported, statusReport } from "./status/report.ts";
+import { readSnapshots, type Snapshots, writeSnapshots } from "./status/snapshots.ts";
 
 /** A look takes about a second; a host that has not answered by then does not answer, seconds. */
 const LIMIT_SECONDS = 60;
@@ -29,10 +30,10 @@ export async function hostStatus(host: HostConfig): Promise<HostStatus> {
 /** ssh says what is wrong in its last line. */
 const lastLine = (text: string): string => text.trim().split("\n").at(-1)?.trim() ?? "";
 
-function reported(result: HostResult<HostStatus>, stack: string, memory: Memory): Reported {
+function reported(result: HostResult<HostStatus>, stack: string, former: Snapshots): Reported {
   const head = { name: result.name, where: doorOf(result.host) };
   if ("error" in result) return { ...head, error: result.error };
-  const before = memory[memoryKey(result.name, result.host, stack)];
+  const before = former[snapshotKey(result.name, result.host, stack)];
   const delta = before === undefined ? null : deltaOf(snapshotOf(result.value), before);
   return { ...head, status: result.value, delta };
 }
@@ -41,7 +42,7 @@ function doorOf({ reach }: HostConfig): string {
   return reach.kind === "local" ? "this machine" : sshTarget(reach);
 }
 
-const memoryKey = (name: string, host: HostConfig, stack: string): string =>
+const snapshotKey = (name: string, host: HostConfig, stack: string): string =>
   [stack, name, doorOf(host), host.sccache.port].join(" ");
 
 /** The command; exit code 1 if a host or a service is down. */
@@ -50,17 +51,16 @@ export const main = command(STATUS, async (flags, out) => {
   if (json && prometheus) throw new UserError("usage", "--json and --prometheus: leave out one of the two");
   const pause = watch === undefined ? null : watchSeconds(watch);
   const selection = await stackHosts(flags);
-  const file = memoryFile();
-  let memory = await readMemory(file);
+  let former = readSnapshots();
   for (;;) {
     const results = await look(selection, json || prometheus ? SILENT : out.stderr);
-    const hosts = results.map((result) => reported(result, selection.stack, memory));
+    const hosts = results.map((result) => reported(result, selection.stack, former));
     if (json) out.stdout.write(jsonText(selection.stack, hosts, pause === null));
     else if (prometheus) out.stdout.write(prometheusText(hosts));
     else out.stdout.write(reportOf(hosts, pause !== null, layoutOf(out.stdout)));
-    memory = { ...memory, ...snapshots(results, selection.stack) };
+    former = { ...former, ...snapshots(results, selection.stack) };
     if (pause === null) {
-      if (!prometheus) await writeMemory(file, memory); // a scraper's call is no reference for a person's
+      if (!prometheus) writeSnapshots(former); // a scraper's call is no reference for a person's
       return hosts.every(isUp) ? 0 : 1;
     }
     await sleep(pause * 1000);
@@ -85,10 +85,10 @@ function watchSeconds(text: string): number {
   );
 }
 
-function snapshots(results: readonly HostResult<HostStatus>[], stack: string): Memory {
+function snapshots(results: readonly HostResult<HostStatus>[], stack: string): Snapshots {
   return Object.fromEntries(
     results.flatMap((result) =>
-      "error" in result ? [] : [[memoryKey(result.name, result.host, stack), snapshotOf(result.value)]],
+      "error" in result ? [] : [[snapshotKey(result.name, result.host, stack), snapshotOf(result.value)]],
     ),
   );
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { UserError } from "./errors.ts";
+import { hasPassword, isHiddenName } from "./secrets.ts";
 
 /** One thing wrong with the stack file, in the four parts that every message of ours has. */
 export type Issue = {
@@ -89,23 +90,19 @@ export function keyPath(path: readonly PropertyKey[]): string {
   return `warmbox:${parts.join("").replace(/^\./, "")}`;
 }
 
-/** Keys whose values a report does not show. */
-const SECRET_WORD = /secret|token|passw|credential|(access|shared|account)[-_]?key|^key$/i;
-/** An address with a user and a password in it. */
-export const USERINFO = /(^|:\/\/)[^/\s@:]+:[^/\s@]+@/;
 const SHOWN_LENGTH = 80;
 
 function shown(path: readonly PropertyKey[], raw: unknown): string {
   let value = raw;
   for (const part of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
   if (value === undefined) return "nothing";
-  if (path.some((part) => SECRET_WORD.test(String(part)))) return "(not shown)";
+  if (path.some((part) => isHiddenName(String(part)))) return "(not shown)";
   const text = JSON.stringify(value, (key, inside) => (isSecret(key, inside) ? "(not shown)" : inside));
   return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
 }
 
 function isSecret(key: string, value: unknown): boolean {
-  return SECRET_WORD.test(key) || (typeof value === "string" && USERINFO.test(value));
+  return isHiddenName(key) || (typeof value === "string" && hasPassword(value));
 }
 
 /** The known word at most two edits away, if there is one. */

@@ -1,7 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { baseDirectory } from "../../tools/base.mjs";
-import { writeWhole } from "../../tools/files.ts";
 import type { Hits, HostStatus } from "./parse.ts";
 
 /** Counters of one host at one time. `server` is the process that counted: another one starts from nought. */
@@ -59,31 +55,3 @@ function hitsSince(now: Snapshot["sccache"], before: Snapshot["sccache"]): Hits 
 }
 
 const since = (now: number, before: number): number => (now < before ? now : now - before);
-
-/** Snapshots of the last call, by stack, host and the way to it. */
-export type Memory = Record<string, Snapshot>;
-
-/** Looks older than this say nothing any more, seconds. */
-const OLDEST_SECONDS = 30 * 86_400;
-
-/** `${XDG_STATE_HOME:-~/.local/state}/warmbox-status.json`, the operator's own. */
-export function memoryFile(env: NodeJS.ProcessEnv = process.env): string {
-  return join(baseDirectory("state", env), "warmbox-status.json");
-}
-
-/** What the last call saw; nothing where the file is not there or is not ours to understand. */
-export async function readMemory(file: string): Promise<Memory> {
-  try {
-    const found: unknown = JSON.parse(await readFile(file, "utf8"));
-    return typeof found === "object" && found !== null ? (found as Memory) : {};
-  } catch {
-    return {};
-  }
-}
-
-/** Keeps snapshots for the next call, whole or not at all. */
-export async function writeMemory(file: string, memory: Memory): Promise<void> {
-  const newest = Math.max(0, ...Object.values(memory).map(({ epochSeconds }) => epochSeconds));
-  const kept = Object.entries(memory).filter(([, one]) => newest - one.epochSeconds < OLDEST_SECONDS);
-  writeWhole(file, `${JSON.stringify(Object.fromEntries(kept), null, 1)}\n`);
-}

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Bytes, formatBytes, parseBytes } from "../bytes.ts";
-import { issueText, USERINFO } from "../issue.ts";
+import { issueText } from "../issue.ts";
+import { isRefusedSecret } from "../secrets.ts";
 
 /** What the option table says about a key, beside its type and default which the schema knows. */
 export type KeyDoc = {
@@ -148,13 +149,12 @@ export function environment(refused: (name: string) => string | undefined) {
 
 const NO_SECRET =
   "nothing secret: the preview, the state and a file that every account can read would show it";
-const SECRET_NAME = /(^|[_-])(secret|token|password|passwd|(access|secret|shared|account)[_-]?key)$/i;
 
 /** A pass-through value that is a secret by its name, or an address with a password in it. */
 function holdsSecret(path: string[], value: unknown): boolean {
   if (Array.isArray(value)) return value.some((one) => holdsSecret(path, one));
   if (typeof value !== "string" && typeof value !== "number") return false;
-  return path.some((name) => SECRET_NAME.test(name)) || USERINFO.test(String(value));
+  return isRefusedSecret(path, String(value));
 }
 
 /**
