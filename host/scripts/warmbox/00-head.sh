@@ -84,7 +84,7 @@ wb_exit() {
   case $wb_status in
     0 | 65 | 69 | 7[0358] | 129 | 130 | 143) ;;
     *)
-      wb_say "stopped by a defect of its own (status $wb_status). Next: report it with the lines above."
+      wb_say "stopped by a defect of this library (status $wb_status). Next: report it with the lines above."
       wb_status=70
       ;;
   esac

@@ -44,7 +44,7 @@ $wb_directories
 WARMBOX-DIRECTORIES
 }
 
-# Brings the host back to what it was before the script's first apply.
+# Brings back the host's files and services from before the script's first apply.
 remove() {
   wb_restarts=0
   [ -d "$path_state" ] || { wb_state_sweep && return 0; }

@@ -37,15 +37,15 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
       mountSmall(host, path, size);
       host.write("small/b.conf", "theirs b");
       const before = { a: host.read("a.conf"), b: host.read("small/b.conf") };
-      const ended = await host.apply(put("ours\n"));
+      const ended = await host.apply(put("warmbox\n"));
       expect(ended.code).toBe(73);
       expect(ended.stderr).toMatch(/cannot write .*\. Next: free some space or make it writable/s);
       expect({ a: host.read("a.conf"), b: host.read("small/b.conf") }).toEqual(before);
       expect(Object.keys(host.tree()).filter((name) => /warmbox-(new|old)/.test(name))).toEqual([]);
       execFileSync("mount", ["-o", "remount,size=8m", join(host.home, path)]);
-      expect(await host.apply(put("ours\n"))).toMatchObject({ code: 0, stderr: "" });
-      expect(host.read("a.conf")).toBe("ours\n");
-      expect(await host.remove(put("ours\n"))).toMatchObject({ code: 0, stderr: "" });
+      expect(await host.apply(put("warmbox\n"))).toMatchObject({ code: 0, stderr: "" });
+      expect(host.read("a.conf")).toBe("warmbox\n");
+      expect(await host.remove(put("warmbox\n"))).toMatchObject({ code: 0, stderr: "" });
       expect({ a: host.read("a.conf"), b: host.read("small/b.conf") }).toEqual(before);
     },
   );
@@ -74,12 +74,12 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
       execFileSync("umount", ["--lazy", at]);
     });
     execFileSync("mount", ["-o", "remount,ro,bind", at]);
-    const ended = await host.apply(put("ours\n"));
+    const ended = await host.apply(put("warmbox\n"));
     expect(ended.code).toBe(73);
     expect(ended.stderr).toContain(`cannot write ${at}/b.conf`);
     expect([host.read("a.conf"), host.read("small/b.conf")]).toEqual(["theirs", "theirs b"]);
     execFileSync("mount", ["-o", "remount,rw,bind", at]);
-    expect(await host.apply(put("ours\n"))).toMatchObject({ code: 0, stderr: "" });
+    expect(await host.apply(put("warmbox\n"))).toMatchObject({ code: 0, stderr: "" });
   });
 
   test("two applies at once, of one resource and of others: each completes", async () => {
@@ -122,7 +122,7 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
       host.write("a.conf", "theirs");
       // the second mv of the change itself: a.conf is new by then
       host.preamble = `mv() { command mv "$@" || return; case $* in *a.conf.warmbox-new*) kill -${signal.slice(3)} $$ ;; esac; }`;
-      const ended = await host.apply(put("ours\n"));
+      const ended = await host.apply(put("warmbox\n"));
       expect(ended.stderr).toContain(`interrupted by ${signal}`);
       expect(ended.stderr).toContain("the previous state is back");
       expect(ended.code).toBeGreaterThan(128);
@@ -166,7 +166,7 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
 
   test("a file is read by the program that the script names, not by another one of that name", async () => {
     const host = hostOf(shell);
-    const old = "#!/bin/sh\necho 'sccache: error: unknown field `disk`' >&2\nexit 2\n"; // stands in for an old version
+    const old = "#!/bin/sh\necho 'sccache: error: unknown field `disk`' >&2\nexit 2\n"; // in place of an old version
     host.write("bin/sccache", old, 0o755);
     host.env.PATH = `${host.home}/bin:${process.env.PATH}`;
     const config = (words: string) =>
@@ -191,10 +191,10 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
     await expect.poll(alive, { timeout: 20_000 }).toBe(false);
   });
 
-  test("a host without flock is told what it lacks, at once", async () => {
+  test("a host without flock is refused at once, and the package is named", async () => {
     const host = hostOf(shell);
-    host.preamble = 'command() { [ "$*" != "-v flock" ]; }'; // stands in for a PATH without it
-    const ended = await host.apply(put("ours\n"));
+    host.preamble = 'command() { [ "$*" != "-v flock" ]; }'; // in place of a PATH without it
+    const ended = await host.apply(put("warmbox\n"));
     expect(ended.code).toBe(69);
     expect(ended.stderr).toMatch(/this host has no flock\. Next: install the package util-linux\.\n$/);
     expect(host.contents()[".local"]).toBeUndefined();
@@ -234,7 +234,7 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
     ["resource demo owner=x generation=1\nput a 0644 chekc=sh <<E\nE", /unknown word 'chekc=sh'/],
     ["resource demo owner=x generation=1\nput a/../b 0644 <<E\nE", /path 'a\/\.\.\/b'/],
     ["resource demo owner=x generation=1\nservice demo kind=process", /kind or file missing/],
-    ["resource demo owner=x generation=1\nput a 0644 check=nobody <<E\nE", /reader nobody is unknown/],
+    ["resource demo owner=x generation=1\nput a 0644 check=missing <<E\nE", /reader missing is unknown/],
   ])("a bad script ends with 65 and a next step: %s", async (text, said) => {
     const host = hostOf(shell);
     const script = `. '${LIBRARY}'\n${text}\n"$@"\n`;
@@ -247,17 +247,17 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
   test("a script that is cut off half-way does nothing", async () => {
     const host = hostOf(shell);
     const before = host.contents();
-    const script = host.script(put("ours\n"));
+    const script = host.script(put("warmbox\n"));
     await host.run(script.slice(0, script.indexOf('"$@"')), ["apply"]);
     expect(host.contents()).toEqual(before);
   });
 
   test("nothing is left in the temporary directory", async () => {
     const host = hostOf(shell);
-    await host.apply(put("ours\n"));
+    await host.apply(put("warmbox\n"));
     await host.apply(`put run.sh 0755 check=sh ${heredoc("if\n")}`);
     await host.observe();
     expect((await host.run('ls -A "$TMPDIR"', [])).stdout).toBe("");
-    expect(readFileSync(join(host.home, "a.conf"), "utf8")).toBe("ours\n");
+    expect(readFileSync(join(host.home, "a.conf"), "utf8")).toBe("warmbox\n");
   });
 });

@@ -54,8 +54,8 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
 
   test("include: a name with a folder in it, into an array and a string", async () => {
     const host = hostOf(shell);
-    const folder = "include .cargo/config.toml ours/warmbox.toml";
-    const entry = ENTRY.replace("warmbox", "ours/warmbox");
+    const folder = "include .cargo/config.toml folder/warmbox.toml";
+    const entry = ENTRY.replace("warmbox", "folder/warmbox");
     for (const text of ['include = ["a.toml"]\n', "include = 'a.toml'\n"])
       expect(await roundTrip(host, folder, CARGO, text)).toBe(
         `include = [${entry}, ${text.match(/["'].*["']/)}]\n`,
@@ -89,10 +89,10 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
 
   test.each([
     ["an edit of another line", (text: string) => text.replace("jobs = 4", "jobs = 8"), "[build]\njobs = 8"],
-    ["a line before ours", (text: string) => `# top\n${text}`, "# top\n[build]\njobs = 4"],
+    ["a line before warmbox's", (text: string) => `# top\n${text}`, "# top\n[build]\njobs = 4"],
     ["another include in our line", (t: string) => t.replace("}]", '}, "mine.toml"]'), null],
     ["our line taken out", (text: string) => text.replace(`${LINE}\n`, ""), "[build]\njobs = 4"],
-  ])("include: %s stays when ours goes", async (_name, edit, left) => {
+  ])("include: %s stays when warmbox's is removed", async (_name, edit, left) => {
     const host = hostOf(shell);
     host.write(CARGO, "[build]\njobs = 4");
     await host.apply(INCLUDE);
@@ -173,11 +173,11 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
 
   test("put: original with mode back if untouched; an edit stays and the original lies beside it", async () => {
     const host = hostOf(shell);
-    const body = `put a.conf 0644 ${heredoc("ours\n")}\nput b.conf 0644 ${heredoc("ours\n")}`;
+    const body = `put a.conf 0644 ${heredoc("warmbox\n")}\nput b.conf 0644 ${heredoc("warmbox\n")}`;
     host.write("a.conf", "theirs a", 0o604);
     host.write("b.conf", "theirs b", 0o640);
     await host.apply(body);
-    await host.apply(body.replace("ours", "ours2"), { generation: 2 });
+    await host.apply(body.replace("warmbox", "second"), { generation: 2 });
     host.write("b.conf", "edited\n");
     const ended = await host.remove(body);
     expect(ended.code).toBe(0);
@@ -193,7 +193,7 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
   test("a file that the script no longer has goes back with the next apply", async () => {
     const host = hostOf(shell);
     host.write("a.conf", "theirs");
-    await host.apply(`put a.conf 0644 ${heredoc("ours\n")}\nput new/b 0644 ${heredoc("b\n")}\n${INCLUDE}`);
+    await host.apply(`put a.conf 0644 ${heredoc("warmbox\n")}\nput new/b 0644 ${heredoc("b\n")}\n${INCLUDE}`);
     await host.apply(INCLUDE, { generation: 2 });
     expect(host.read("a.conf")).toBe("theirs");
     expect(() => lstatSync(join(host.home, "new"))).toThrow();
@@ -207,14 +207,14 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
     symlinkSync("../dotfiles/cargo", join(host.home, CARGO));
     symlinkSync("dotfiles/absent", join(host.home, "put.conf"));
     const before = host.contents();
-    const body = `${INCLUDE}\nput put.conf 0644 ${heredoc("ours\n")}`;
+    const body = `${INCLUDE}\nput put.conf 0644 ${heredoc("warmbox\n")}`;
     await host.apply(body, { name: "library" });
     expect(readlinkSync(join(host.home, CARGO))).toBe("../dotfiles/cargo");
     expect([host.read("dotfiles/cargo"), host.mode("dotfiles/cargo")]).toEqual([
       `${LINE}\n[build]\njobs = 1\n`,
       "600",
     ]);
-    expect(host.read("dotfiles/absent")).toBe("ours\n");
+    expect(host.read("dotfiles/absent")).toBe("warmbox\n");
     await host.remove(body, { name: "library" });
     expect(host.contents()).toEqual(before);
   });
@@ -236,14 +236,14 @@ describe.each(shells())("the user's files, $name", { timeout: 120_000 }, (shell)
   test("purge takes the contents of a directory that we made, never of one that was there", async () => {
     const host = hostOf(shell);
     host.write("theirs/keep", "x");
-    const body = "directory ours 0700 purge\ndirectory theirs 0700 purge\ndirectory kept 0700";
+    const body = "directory made 0700 purge\ndirectory theirs 0700 purge\ndirectory kept 0700";
     await host.apply(body);
-    for (const path of ["ours/a/b", "theirs/a", "kept/a"]) host.write(path, "x");
+    for (const path of ["made/a/b", "theirs/a", "kept/a"]) host.write(path, "x");
     const ended = await host.remove(body);
     expect(ended.stderr).toContain("theirs was there before warmbox: its contents stay");
     expect(host.read("theirs/a") && host.read("theirs/keep") && host.read("kept/a")).toBe("x");
-    expect(host.read("ours/a/b")).toBeUndefined();
-    expect(() => lstatSync(join(host.home, "ours"))).toThrow();
+    expect(host.read("made/a/b")).toBeUndefined();
+    expect(() => lstatSync(join(host.home, "made"))).toThrow();
   });
 
   test("purge never takes a directory of the user's, made where a failed apply had made one", async () => {

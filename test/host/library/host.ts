@@ -88,7 +88,7 @@ export class TestHost {
     return this.run(`${readFileSync(LIBRARY, "utf8")}\nobserve </dev/null\n`, []);
   }
 
-  /** Runs a script from stdin, in a process group of its own. */
+  /** Runs a script from stdin, in its own process group. */
   run(script: string, words: string[]): Promise<Finished> {
     return this.start(script, words).ended;
   }

@@ -83,7 +83,7 @@ async function succeed(host: TestHost, word: "apply" | "remove", script: string,
 const NEW_CARGO = `include = [{ path = "warmbox.toml", optional = true }] # warmbox\r\n${OLD_CARGO}`;
 const NEW_PROFILE = `${OLD_PROFILE}\n# >>> warmbox env\nexport WARM=1\n# <<< warmbox env\n`;
 
-/** Every file is whole: what it was or what it will be. */
+/** Every file is whole: its old content or its new one. */
 function expectWhole(host: TestHost, texts: string[], step: number) {
   const at = `at step ${step}`;
   expect([OLD_CARGO, NEW_CARGO], at).toContain(host.read(".cargo/config.toml"));
@@ -137,7 +137,7 @@ describe.concurrent.each(shells())("killed at every step, $name", { timeout: 900
       if (!applying || step % 2 === 1) {
         if (applying) await succeed(host, "apply", body(NEW_CONFIG), step);
         expectApplied(host, step);
-        // a remove has steps of its own, about as many
+        // a remove has other steps, about as many
         if (removing) removing = await killedAt(host, step, "remove", body(NEW_CONFIG));
         expectWhole(host, [OLD_CONFIG, NEW_CONFIG], step);
         if (removing) removing = (await killedAt(host, step + 1, "remove", body(NEW_CONFIG))) || removing;
@@ -244,7 +244,7 @@ describe.concurrent.each(shells())("killed at every step, $name", { timeout: 900
     const before = host.contents();
     const some = (word: string) => `put .config/key 0600 secret ${heredoc(`KEY=${word}\n`)}
 directory .cache/given 0750 owner=1234:1234`;
-    const local = `${some("one")}\nput .theirs 0600 ${heredoc("ours\n")}\n${body(FIRST_CONFIG)}`;
+    const local = `${some("one")}\nput .theirs 0600 ${heredoc("warmbox\n")}\n${body(FIRST_CONFIG)}`;
     const s3 = `${some("two")}\nput .local/bin/tool 0755 from="$HOME/incoming"\nput .config/demo/config.yaml 0640 ${heredoc(NEW_CONFIG)}`;
     await succeed(host, "apply", local, 0);
     const asLocal = settled(host);
@@ -252,7 +252,7 @@ directory .cache/given 0750 owner=1234:1234`;
       const resource = { ...RESOURCE, owner: "s3" };
       const killed = await killedAt(host, step, "apply", s3, { resource, writers: ALL_WRITERS });
       expectWhole(host, [FIRST_CONFIG, NEW_CONFIG], step);
-      expect(["theirs", "ours\n"]).toContain(host.read(".theirs"));
+      expect(["theirs", "warmbox\n"]).toContain(host.read(".theirs"));
       expect(["KEY=one\n", "KEY=two\n"]).toContain(host.read(".config/key"));
       if (killed && step % 2 === 0) expect(await host.apply(s3, resource)).toMatchObject({ code: 0 });
       if (!killed || step % 2 === 0) expect(host.read(".theirs")).toBe("theirs");

@@ -84,7 +84,7 @@ describe.each(shells())("a file that became a link, $name", { timeout: 120_000 }
     expect(host.read("dotfiles/.cargo/config.toml")).toBe("[build]\njobs = 1\n");
   });
 
-  test("a link that became a file of its own, or leads elsewhere now: drift, and both places are seen to", async () => {
+  test("a link that became a plain file, or has another target now, is drift, and both files are repaired", async () => {
     const host = hostOf(shell);
     for (const path of FILES) moveAway(host, path);
     await host.apply(body(1), LIBRARY);

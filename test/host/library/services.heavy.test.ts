@@ -194,7 +194,7 @@ describe.each(shells())("process services, $name", { timeout: 180_000 }, (shell)
     );
   });
 
-  test("every address must be listened on by the service itself; a stranger on one of them is named", async () => {
+  test("every address must be listened on by the service itself; a foreign process on one of them is named", async () => {
     const host = hostOf(shell);
     const [port, second] = [await freePort(), await freePort()];
     const both = body(port, "one").replace(`:${port}/'`, `:${port}/ 127.0.0.1:${second}'`);
@@ -206,25 +206,25 @@ describe.each(shells())("process services, $name", { timeout: 180_000 }, (shell)
     expect((await host.observe()).stdout).toMatch(/ledger demo owner=local generation=1\n$/);
     await host.remove(both);
     const code = `require("net").createServer().listen(${second}, "127.0.0.1", () => console.log("up"))`;
-    const stranger = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
-    onTestFinished(() => void stranger.kill("SIGKILL"));
-    await new Promise((up) => stranger.stdout.once("data", up));
+    const holder = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+    onTestFinished(() => void holder.kill("SIGKILL"));
+    await new Promise((up) => holder.stdout.once("data", up));
     const ended = await host.apply(both);
     expect(ended.code).toBe(78);
-    expect(ended.stderr).toContain(`port ${second} is held by process ${stranger.pid} (`);
+    expect(ended.stderr).toContain(`port ${second} is held by process ${holder.pid} (`);
   });
 
-  test("what is expected live can be told from the file itself, and stands in the ledger", async () => {
+  test("the expected live value can come from the file itself, and is in the ledger", async () => {
     const host = hostOf(shell);
     const port = await freePort();
-    const told = (setting: string) =>
+    const live = (setting: string) =>
       `put b.conf 0644 ${heredoc(`size = ${setting}`)}\n${body(port, setting).replace(`'setting ${setting}'`, `of=b.conf '{ print "setting " $3 }'`)}`;
-    expect(await host.apply(told("one"))).toMatchObject({ code: 0, stderr: "" });
+    expect(await host.apply(live("one"))).toMatchObject({ code: 0, stderr: "" });
     host.write("b.conf", "size = nine\n");
     expect((await host.observe()).stdout).toMatch(/\|\+size = nine\n(?!.*setting)/s);
     host.write("said", "seven\n");
     expect((await host.observe()).stdout).toContain("|-setting one\n|+setting seven\n");
-    expect(await host.apply(told("two"), { generation: 2 })).toMatchObject({ code: 0 });
+    expect(await host.apply(live("two"), { generation: 2 })).toMatchObject({ code: 0 });
     expect(host.read("said")).toBe("two\n");
     const early = await host.apply(`live demo of=b.conf '{ print }' 'true'`, { generation: 3 });
     expect(early.stderr).toContain("live demo: b.conf is not put by a line before it. Next: put it first.");
@@ -276,21 +276,18 @@ describe.each(shells())("process services, $name", { timeout: 180_000 }, (shell)
     expect(alive(bystander.pid ?? 0)).toBe(true);
   });
 
-  test("a stranger on the port is named; where the script says how, it is asked to stop", async () => {
+  test("a foreign process on the port is named; where the script says how, it is asked to stop", async () => {
     const host = hostOf(shell);
     const port = await freePort();
     const code = `require("net").createServer().listen(${port}, "127.0.0.1", () => console.log("up"))`;
-    const stranger = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
-    onTestFinished(() => void stranger.kill("SIGKILL"));
-    await new Promise((up) => stranger.stdout.once("data", up));
+    const holder = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+    onTestFinished(() => void holder.kill("SIGKILL"));
+    await new Promise((up) => holder.stdout.once("data", up));
     const ended = await host.apply(body(port, "one"));
     expect(ended.code).toBe(78);
-    expect(ended.stderr).toContain(`port ${port} is held by process ${stranger.pid} (${process.execPath} -e`);
-    expect([alive(stranger.pid ?? 0), host.read("starts")]).toEqual([true, undefined]);
-    const stopping = body(port, "one").replace(
-      "stop_timeout=5",
-      `stop_timeout=5 stop='kill ${stranger.pid}'`,
-    );
+    expect(ended.stderr).toContain(`port ${port} is held by process ${holder.pid} (${process.execPath} -e`);
+    expect([alive(holder.pid ?? 0), host.read("starts")]).toEqual([true, undefined]);
+    const stopping = body(port, "one").replace("stop_timeout=5", `stop_timeout=5 stop='kill ${holder.pid}'`);
     expect(await host.apply(stopping)).toMatchObject({ code: 0 });
     expect(await answers(port)).toBe(true);
   });
@@ -374,7 +371,7 @@ describe.each(shells())("process services, $name", { timeout: 180_000 }, (shell)
 });
 
 test("TERM between a daemon's start and the note of its number leaves none behind", async () => {
-  // bash alone can be told to do something right before one line of a script
+  // only bash can run a command right before one line of a script
   const host = hostOf({ name: "bash", argv: ["bash"] });
   host.write("trap.sh", "trap 'case $BASH_COMMAND in child=\\$!) kill -TERM $$ ;; esac' DEBUG\nset -T\n");
   host.write("bin/daemon", `#!/bin/sh\n: ${host.root}\nsleep 600\n`, 0o755);
