@@ -16,7 +16,7 @@ import { hostResource, type Ownership, overStore } from "./host-resource.ts";
 
 /**
  * Tier 2, the server, in a container: its directory and configuration on the host, the image by digest, the container,
- * and a check from outside that it serves with the cap it was told. Loaded only by a stack with `service: docker`.
+ * and a check from outside that it serves with the configured cap. Loaded only by a stack with `service: docker`.
  * @see https://www.pulumi.com/registry/packages/docker/api-docs/container/
  */
 export class BazelRemoteContainer extends pulumi.ComponentResource {
@@ -28,8 +28,8 @@ export class BazelRemoteContainer extends pulumi.ComponentResource {
   public readonly maxSize: pulumi.Output<string>;
 
   constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
-    const shown = endpoints(args);
-    super("warmbox:index:BazelRemoteContainer", name, shown, opts);
+    const outputs = endpoints(args);
+    super("warmbox:index:BazelRemoteContainer", name, outputs, opts);
     const files = hostResource(resource(args, "bazel-remote", bazelRemoteFilesScript), { parent: this });
     const provider = new docker.Provider(`${name}-docker`, providerArgs(args), { parent: this });
     const image = new docker.RemoteImage(
@@ -44,10 +44,10 @@ export class BazelRemoteContainer extends pulumi.ComponentResource {
     );
     const running = resource(args, "bazel-remote-container", bazelRemoteContainerScript);
     hostResource(running, { parent: this, dependsOn: [container] }); // it asks the container
-    this.grpcAddress = pulumi.output(shown.grpcAddress);
-    this.httpAddress = pulumi.output(shown.httpAddress);
-    this.maxSize = pulumi.output(shown.maxSize);
-    this.registerOutputs(shown);
+    this.grpcAddress = pulumi.output(outputs.grpcAddress);
+    this.httpAddress = pulumi.output(outputs.httpAddress);
+    this.maxSize = pulumi.output(outputs.maxSize);
+    this.registerOutputs(outputs);
   }
 }
 
@@ -73,7 +73,7 @@ function providerArgs(args: TierArgs): docker.ProviderArgs {
     : reach;
 }
 
-/** Only what the store's keys are told by may be unknown before they are there. */
+/** Only the parts that depend on the store's keys may be unknown before the keys exist. */
 function specOf(args: TierArgs) {
   const { host, input } = args;
   const generation = generationFor(host.observed.ledgers["bazel-remote"], host.owner, host.nowSeconds);
@@ -116,6 +116,6 @@ export function dockerReach(
 
 /** As a URL has it: the colons of an IPv6 address would be a port's. */
 function dockerUrl({ host, user }: Extract<HostConfig["reach"], { kind: "ssh" }>): string {
-  const at = user === undefined ? "" : `${user}@`;
-  return `ssh://${at}${host.includes(":") ? `[${host}]` : host}`;
+  const login = user === undefined ? "" : `${user}@`;
+  return `ssh://${login}${host.includes(":") ? `[${host}]` : host}`;
 }

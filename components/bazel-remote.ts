@@ -17,15 +17,15 @@ export class BazelRemote extends pulumi.ComponentResource {
   public readonly maxSize: pulumi.Output<string>;
 
   constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
-    const shown = endpoints(args);
-    super("warmbox:index:BazelRemote", name, shown, opts);
+    const outputs = endpoints(args);
+    super("warmbox:index:BazelRemote", name, outputs, opts);
     const script = (ownership: Ownership) =>
       overStore(args, (store) => bazelRemoteScript({ ...args.input, store, ...ownership }));
     hostResource({ host: args.host, resource: "bazel-remote", script }, { parent: this });
-    this.grpcAddress = pulumi.output(shown.grpcAddress);
-    this.httpAddress = pulumi.output(shown.httpAddress);
-    this.maxSize = pulumi.output(shown.maxSize);
-    this.registerOutputs(shown);
+    this.grpcAddress = pulumi.output(outputs.grpcAddress);
+    this.httpAddress = pulumi.output(outputs.httpAddress);
+    this.maxSize = pulumi.output(outputs.maxSize);
+    this.registerOutputs(outputs);
   }
 }
 

@@ -12,12 +12,12 @@ export class CargoRegistry extends pulumi.ComponentResource {
   public readonly cargoHome: pulumi.Output<string>;
 
   constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
-    const shown = { cargoHome: args.input.paths.cargoHome, jobs: args.input.plan.builders.jobs };
-    super("warmbox:index:CargoRegistry", name, shown, opts);
+    const outputs = { cargoHome: args.input.paths.cargoHome, jobs: args.input.plan.builders.jobs };
+    super("warmbox:index:CargoRegistry", name, outputs, opts);
     const script = (ownership: { owner: string; generation: number }) =>
       cargoScript({ ...args.input, ...ownership });
     hostResource({ host: args.host, resource: "cargo", script }, { parent: this });
-    this.cargoHome = pulumi.output(shown.cargoHome);
-    this.registerOutputs(shown);
+    this.cargoHome = pulumi.output(outputs.cargoHome);
+    this.registerOutputs(outputs);
   }
 }

@@ -59,7 +59,7 @@ export async function inspectOne(
   name: string,
   host: HostConfig,
 ): Promise<HostDescription> {
-  const answer = await inspectHost({ name, host, stack, owner: "nobody", library: librarySums() });
+  const answer = await inspectHost({ name, host, stack, owner: "none", library: librarySums() });
   if ("box" in answer) throw new Error(answer.message);
   return answer;
 }
@@ -109,7 +109,7 @@ export function describeHost({ probe, ...question }: ProbedHost): HostDescriptio
   };
 }
 
-/** Sums of the texts as they lie in this checkout. */
+/** Checksums of the scripts as they are on this disk. */
 export function librarySums(): LibrarySums {
   const sum = (name: string) => createHash("sha256").update(scriptText(name)).digest("hex");
   return Object.fromEntries(LIBRARY_SCRIPTS.map((name) => [name, sum(name)])) as LibrarySums;

@@ -33,7 +33,7 @@ export class Proof extends pulumi.ComponentResource {
   }
 }
 
-/** Of the prover and all tiers' scripts but for their ownership, so that a repair alone proves nothing anew. */
+/** Of the prover and all tiers' scripts but for their ownership, so that a repair alone does not run the proof again. */
 function checksum(input: TierArgs["input"], prove: string): string {
   const whole: ResourceInput = { ...input, owner: "", generation: 0 };
   const { sccache, cargo, moon, "bazel-remote": remote } = input.host;

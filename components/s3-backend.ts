@@ -23,8 +23,8 @@ export async function sharedS3(
   if (s3 === undefined) return undefined;
   if (s3.kind !== "create") return { keys: stackKeys(s3, secret), dependsOn: [] };
   const { S3Bucket } = await import("./s3-bucket.ts");
-  const made = new S3Bucket("s3", s3);
-  return { keys: made.keys, bucket: made.bucket, policyArn: made.policyArn, dependsOn: [made] };
+  const bucket = new S3Bucket("s3", s3);
+  return { keys: bucket.keys, bucket: bucket.bucket, policyArn: bucket.policyArn, dependsOn: [bucket] };
 }
 
 /** What {@link S3Backend} is made from: a tier's arguments, what the hosts share, and the embedded server if it is here. */
@@ -34,7 +34,7 @@ export interface S3BackendArgs extends TierArgs {
 }
 
 /**
- * S3 behind one host's tiers 1 and 2: the file with the keys, which is the only place where they stand in the clear,
+ * S3 behind one host's tiers 1 and 2: the file with the keys, the only place with the keys in plain text,
  * and the embedded server where it is this host's.
  */
 export class S3Backend extends pulumi.ComponentResource {

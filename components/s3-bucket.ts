@@ -62,7 +62,7 @@ export class S3Bucket extends pulumi.ComponentResource {
 
 function checkedConfig(args: S3BucketArgs): BucketConfig {
   try {
-    return parseStackConfig({ s3: { ...args, kind: "create" } }).s3 as BucketConfig;
+    return parseStackConfig({ hosts: { any: {} }, s3: { ...args, kind: "create" } }).s3 as BucketConfig;
   } catch (error) {
     throw new pulumi.RunError((error as Error).message);
   }
@@ -76,7 +76,7 @@ function bucketPrefix(stack: string): string {
   return `${word.slice(0, PREFIX_LENGTH - 1)}-`;
 }
 
-/** Nobody but this account, encrypted at rest, and by TLS only. */
+/** Access for this account only, encrypted at rest, and by TLS only. */
 function closed(name: string, { id, arn }: aws.s3.Bucket, child: pulumi.CustomResourceOptions): void {
   const everything = {
     blockPublicAcls: true,
@@ -102,7 +102,7 @@ function closed(name: string, { id, arn }: aws.s3.Bucket, child: pulumi.CustomRe
   );
 }
 
-/** Neither tool ever deletes an object of its own. */
+/** Neither tool deletes its objects. */
 function expiring(
   name: string,
   { id }: aws.s3.Bucket,

@@ -18,15 +18,15 @@ export interface S3ServerArgs extends TierArgs {
 export class S3Server extends pulumi.ComponentResource {
   constructor(name: string, args: S3ServerArgs, opts: pulumi.ComponentResourceOptions) {
     const { host, server, toolPath, input } = args;
-    const shown = {
+    const outputs = {
       url: `http://127.0.0.1:${server.port}`,
       bucket: server.bucket,
       dir: s3Directory({ ...input, server }),
     };
-    super("warmbox:index:S3Server", name, shown, opts);
+    super("warmbox:index:S3Server", name, outputs, opts);
     const script = (ownership: Ownership) =>
       overStore(args, (store) => s3ServerScript({ ...input, store, server, toolPath, ...ownership }));
     hostResource({ host, resource: "s3", script }, { parent: this });
-    this.registerOutputs(shown);
+    this.registerOutputs(outputs);
   }
 }

@@ -18,14 +18,14 @@ export class Sccache extends pulumi.ComponentResource {
 
   constructor(name: string, args: TierArgs, opts: pulumi.ComponentResourceOptions) {
     const { port, max_size, dir } = args.input.plan.sccache;
-    const shown = { port, maxSize: formatBytes(max_size), dir };
-    super("warmbox:index:Sccache", name, shown, opts);
+    const outputs = { port, maxSize: formatBytes(max_size), dir };
+    super("warmbox:index:Sccache", name, outputs, opts);
     const script = (ownership: Ownership) =>
       overStore(args, (store) => sccacheScript({ ...args.input, store, ...ownership }));
     hostResource({ host: args.host, resource: "sccache", script }, { parent: this });
     this.port = pulumi.output(port);
-    this.maxSize = pulumi.output(shown.maxSize);
+    this.maxSize = pulumi.output(outputs.maxSize);
     this.dir = pulumi.output(dir);
-    this.registerOutputs(shown);
+    this.registerOutputs(outputs);
   }
 }

@@ -23,17 +23,17 @@ export function leaveUnreachable(
 
 function preview({ message, box, declared }: UnreachableHost, shared: SharedS3 | undefined): void {
   const opts = declared ? {} : { transformations: [unchanged] };
-  const shown = declared
+  const consequence = declared
     ? `previewed from hosts.${box.host.name}.facts: what its ledgers and files say is not known, so every resource of it shows a new generation; up will not change it before it answers`
     : "what would change on it is not known, so it is shown unchanged; up will end with an error for it, and go on with the hosts that answer";
   pulumi.log.warn(
-    `${message}\n  ${shown}`,
+    `${message}\n  ${consequence}`,
     new BuildHost(box.host.name, { description: box, s3: shared }, opts),
   );
 }
 
 /**
- * A rejection that nobody handles is Pulumi's own way to let a program run on and fail: it is shown at once, what is
+ * A rejection without a handler is Pulumi's own way to let a program run on and fail: it is shown at once, what is
  * declared is carried out, and the run ends non-zero without deleting anything.
  */
 function failInTheEnd(message: string): void {

@@ -6,7 +6,7 @@ import { hasOpenStatus } from "./status-access.ts";
 import { embeddedHost } from "./store.ts";
 import type { ToolChoice } from "./tools.ts";
 
-/** One host of a stack, and what it is. */
+/** One host of a stack, its facts and its tools. */
 export type WarnedHost = {
   readonly name: string;
   readonly host: HostConfig;
@@ -38,7 +38,7 @@ function badTools({ name, tools }: WarnedHost): string[] {
   );
 }
 
-/** Settings of ours that only matter with sccache in front of rustc. */
+/** Settings of warmbox that only matter with sccache in front of rustc. */
 const SCCACHES = /^build\.rustc-wrapper$|\.incremental$/;
 
 function cargoConflicts({ name, host, facts }: WarnedHost): string[] {
@@ -52,16 +52,16 @@ function cargoConflicts({ name, host, facts }: WarnedHost): string[] {
   );
 }
 
-/** Ports of ours that something else holds. A container's processes are not the user's, so its ports cannot be told. */
+/** Ports that a foreign process holds. A container's processes are not the user's, so its ports cannot be checked. */
 function strangers({ name, host, stack, facts }: WarnedHost): string[] {
   const s3 = stack.s3?.kind === "embedded" && embeddedHost(stack) === name ? stack.s3.port : undefined;
-  const wanted: [key: string, port: number][] = [
+  const ports: [key: string, port: number][] = [
     ...portsOf(host)
       .filter(([key]) => host.service !== "docker" || !key.startsWith("bazel-remote."))
       .map(([key, port]): [string, number] => [`hosts.${name}.${key}`, port]),
     ...(s3 === undefined ? [] : [["s3.port", s3] as [string, number]]),
   ];
-  return wanted
+  return ports
     .filter(([, port]) => facts.ports.includes(port))
     .map(
       ([key, port]) =>

@@ -6,7 +6,7 @@ import { BuildHost } from "warmbox";
 const config = new pulumi.Config();
 
 /**
- * Stands for a machine of your provider, such as `new hcloud.Server("forge", {...})`: a command that starts one and
+ * In place of a machine of your provider, such as `new hcloud.Server("forge", {...})`: a command that starts one and
  * prints the port of its sshd. Like a provider, it returns when the machine exists, and ssh knows the host's key.
  */
 const machine = new local.Command("machine", {

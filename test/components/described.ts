@@ -13,7 +13,7 @@ export type Declared = {
   observed?: Observed;
 };
 
-/** The texts that run on a host are other tests' matter. */
+/** Other tests cover the scripts that run on a host. */
 const library = { "prove.sh": "c0", "supervise.sh": "b0", "warmbox.sh": "a0" };
 
 /** The arguments of the component of a machine with 16 GiB, 8 cores and 400 GiB of disk. */

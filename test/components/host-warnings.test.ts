@@ -7,7 +7,7 @@ const warnings = (declared: Declared) => described(declared).warnings;
 
 it("an ordinary host has none", () => expect(warnings({})).toEqual([]));
 
-describe("a key of the user's cargo configuration that wins over ours", () => {
+describe("a key of the user's cargo configuration that wins over the one of warmbox", () => {
   const conflicts = [
     { key: "build.jobs", line: 3 },
     { key: "profile.dev.incremental", line: 8 },
@@ -46,7 +46,7 @@ describe("a user's units without linger", () => {
   const said =
     "box: ci has no systemd manager without a login, which the daemons need; up asks for one; next: if it is refused, let an administrator run loginctl enable-linger ci";
 
-  it("are told of in the preview", () => expect(warnings({ facts })).toEqual([said]));
+  it("are named in the preview", () => expect(warnings({ facts })).toEqual([said]));
   it("are no matter where there are none", () => {
     expect(warnings({ facts, host: { service: "process" } })).toEqual([]);
     expect(warnings({ facts: { systemd: { ...facts.systemd, pid1: false } } })).toEqual([]);
@@ -62,12 +62,12 @@ it("a bazel-remote that asks for a password is not seen into", () => {
   ]);
 });
 
-describe("a stranger on a port of ours", () => {
+describe("a foreign process on a port of warmbox", () => {
   const said = (port: number, key: string) =>
     `box: something that is not warmbox's listens on TCP port ${port}, and up would fail at it; next: write another port in ${key}, or end that process (\`ss -ltnp 'sport = :${port}'\` names it)`;
   const facts = { ports: [22, 4226, 7070, 9090, 9092] };
 
-  it("is named with the key that moves ours", () =>
+  it("is named with the key that moves the port", () =>
     expect(warnings({ facts, stack: { s3: { kind: "embedded" } } })).toEqual([
       said(4226, "hosts.box.sccache.port"),
       said(9090, "hosts.box.bazel-remote.http_address"),
@@ -78,7 +78,7 @@ describe("a stranger on a port of ours", () => {
     expect(
       warnings({ facts, host: { sccache: { enabled: false }, "bazel-remote": { enabled: false } } }),
     ).toEqual([]));
-  it("cannot be told from bazel-remote in a container", () =>
+  it("cannot be distinguished from bazel-remote in a container", () =>
     expect(warnings({ facts: { ...facts, docker: "27" }, host: { service: "docker" } })).toEqual([
       said(4226, "hosts.box.sccache.port"),
     ]));

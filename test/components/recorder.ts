@@ -5,7 +5,7 @@ export interface Recorded {
   readonly type: string;
   readonly name: string;
   readonly inputs: Record<string, unknown>;
-  /** `TYPE NAME` of the resource that it stands below; none at the top. */
+  /** `TYPE NAME` of the resource of its parent; none at the top. */
   readonly parent: string | undefined;
   /** `TYPE NAME` of what must be there before it, sorted; of a component, what is declared in it. */
   readonly dependsOn: readonly string[];

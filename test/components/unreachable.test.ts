@@ -19,13 +19,13 @@ describe("a host that does not answer", () => {
     expect(unreachable[0]?.message).toMatch(/^hosts\.dead: warmbox-test\.invalid \(user ci\) .*ssh said:/);
   });
 
-  it("is described by its declared facts, where all are told", async () => {
+  it("is described by its declared facts, if all are declared", async () => {
     const { unreachable } = await fleetOf({ dead: { ...DEAD, facts: FACTS } });
     expect(unreachable[0]?.declared).toBe(true);
     expect(unreachable[0]?.box.arch).toBe("aarch64");
   });
 
-  it("has every resource of any size in its stand-in, so that none is previewed as deleted", async () => {
+  it("has every resource of any size in its placeholder, so that none is previewed as deleted", async () => {
     const { unreachable } = await fleetOf({
       here: {},
       dead: { ...DEAD, "bazel-remote": { max_size: "900GiB" } },
@@ -33,7 +33,7 @@ describe("a host that does not answer", () => {
     expect(Object.keys(unreachable[0]?.box.tools ?? {}).sort()).toEqual(["bazel-remote", "moon", "sccache"]);
   });
 
-  it("is an error where nobody answers, and for what looks at it alone", async () => {
+  it("is an error if no host answers, and for what looks at it alone", async () => {
     await expect(fleetOf({ dead: DEAD })).rejects.toThrow(/^hosts\.dead: /);
     const stack = parseStackConfig({ hosts: { here: {}, dead: DEAD } });
     const [, dead] = Object.values(stack.hosts);

@@ -63,7 +63,7 @@ describe("a program that installs the package", () => {
   });
 });
 
-/** A preview without the engine, for examples whose provider or machines nobody has here. */
+/** A preview without the engine, for examples whose provider or machines do not exist here. */
 const PREVIEW = `
 import * as pulumi from "@pulumi/pulumi";
 const seen = [];

@@ -1,4 +1,4 @@
-/** A Pulumi program of somebody else: an empty folder in which warmbox's tarball is installed. */
+/** A Pulumi program of another project: an empty folder in which warmbox's tarball is installed. */
 import {
   cpSync,
   existsSync,
