@@ -1,69 +1,52 @@
 /**
- * Flags that npm took for itself. `npm run destroy --preview-only` without a `--` before the flag runs a plain destroy:
- * npm keeps the flag and only passes it as the variable npm_config_preview_only. So each that Pulumi or a command of
- * ours knows is refused.
+ * Flags that npm took for itself. `npm run destroy --preview-only` without a `--` before the flag would run a plain
+ * destroy: npm keeps the flag and passes it only as the variable npm_config_preview_only.
  * @see https://docs.npmjs.com/cli/commands/npm-run
  */
 import { UserError } from "../stacks/errors.ts";
+import { nearest } from "../stacks/issue.ts";
 
-/** Flags of Pulumi's up, preview, destroy and refresh, and what they share; `color` and `yes` are npm's own too. */
-const PULUMI_FLAGS = [
-  ...["clear-pending-creates", "config", "config-file", "config-path", "continue-on-error", "cwd", "debug"],
-  ...["diff", "disable-integrity-checking", "exclude", "exclude-dependents", "exclude-protected"],
-  ...["expect-no-changes", "fully-qualify-stack-names", "ignore-protect", "import-file"],
-  ...[
-    "import-pending-creates",
-    "json",
-    "logflow",
-    "logtostderr",
-    "message",
-    "non-interactive",
-    "override-env",
-  ],
-  ...[
-    "parallel",
-    "plan",
-    "policy-pack",
-    "policy-pack-config",
-    "preview-only",
-    "profiling",
-    "refresh",
-    "remove",
-  ],
-  ...["replace", "run-program", "save-plan", "secrets-provider", "show-config", "show-full-output"],
-  ...["show-replacement-steps", "show-sames", "show-secrets", "skip-pending-creates"],
-  ...["skip-plugin-pre-install", "skip-preview", "stack", "strict", "suppress-outputs", "suppress-progress"],
-  ...["target", "target-dependents", "target-replace", "tracing", "urns"],
-];
-
-/** Flags of warmbox's own commands. */
-const OWN_FLAGS = ["host", "watch", "prometheus", "ram", "cpus", "disk", "agents", "active"];
-
-/** Values that npm itself gives some of these where nobody set them. */
+/** Values that npm itself gives some settings, such as `diff` and `message`, if nobody sets them. */
 const UNSET = ["", "%s"];
 
+/** Settings of npm's own that a user's npmrc may hold. */
+const NPMS_OWN = ["yes", "color", "verbose", "help"];
+
+/** Shorter names are near to settings of npm that mean something else. */
+const MISSPELT_LENGTH = 6;
+
 /**
- * Throws where npm kept a flag. `yes` is only told of: a user's npmrc may say it for npm's own sake, and without it
- * Pulumi asks, which changes nothing.
+ * Throws if npm kept one of a command's flags, or one that is spelt nearly so. Without npm nothing is looked at.
+ * `--yes` is only mentioned: without it Pulumi asks, which changes nothing.
  */
-export function demandNothingTaken(
+export function refuseSwallowedFlags(
   command: string,
   args: readonly string[],
+  flags: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
 ): void {
-  if (env.npm_config_yes === "true" && !args.includes("--yes"))
-    process.stderr.write(`warmbox: npm kept --yes for itself; with it: npm run ${command} -- --yes\n`);
-  const swallowed = [...PULUMI_FLAGS, ...OWN_FLAGS].flatMap((flag) => {
-    const value = env[`npm_config_${flag.replaceAll("-", "_")}`];
-    return value === undefined || UNSET.includes(value) ? [] : [{ flag, value }];
+  if (env.npm_lifecycle_event !== command) return;
+  if (env.npm_config_yes === "true" && flags.includes("yes") && !args.includes("--yes"))
+    process.stderr.write(`warmbox: npm kept --yes for itself; with it: ./warmbox ${command} --yes\n`);
+  const swallowed = Object.entries(env).flatMap(([variable, value = ""]) => {
+    const flag = flagOf(variable, flags);
+    if (flag === undefined || UNSET.includes(value)) return [];
+    return [value === "true" ? `--${flag}` : `--${flag} ${value}`];
   });
   if (swallowed.length === 0) return;
-  const flags = swallowed.map(({ flag, value }) => (value === "true" ? `--${flag}` : `--${flag} ${value}`));
-  // npm leaves a flag's value among the arguments where it does not know the flag: behind it is where it belongs.
-  const position = command === "pulumi" ? 1 : 0;
-  const argv = [...args.slice(0, position), ...flags, ...args.slice(position)].join(" ");
+  // npm leaves a flag's value among the arguments if it does not know the flag; the value belongs after it.
+  const at = command === "pulumi" ? 1 : 0;
+  const words = [...args.slice(0, at), ...swallowed, ...args.slice(at)].join(" ");
   throw new UserError(
     "usage",
-    `npm kept ${flags.join(" ")} for itself, nothing was done. Next: put -- before the flags: npm run ${command} -- ${argv}`,
+    `npm kept ${swallowed.join(" ")} for itself, nothing was done. Next: ./warmbox ${command} ${words}, or put -- before the flags: npm run ${command} -- ${words}`,
   );
+}
+
+function flagOf(variable: string, flags: readonly string[]): string | undefined {
+  const [, name] = /^npm_config_(.+)$/.exec(variable) ?? [];
+  if (name === undefined) return undefined;
+  const flag = name.replaceAll("_", "-");
+  if (NPMS_OWN.includes(flag)) return undefined;
+  return flags.includes(flag) ? flag : flag.length < MISSPELT_LENGTH ? undefined : nearest(flag, flags);
 }

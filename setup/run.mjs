@@ -11,39 +11,17 @@ import { ensureNode, runsTypeScript, withoutNpms } from "./node/bootstrap.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const HELP = `warmbox: npm run COMMAND [-- ARGUMENTS]
-
-  up        provision: pulumi up, arguments are passed on (./warmbox up --stack s3 --diff)
-  preview   show what up would change: pulumi preview
-  destroy   put the hosts back: pulumi destroy
-  pulumi    any other Pulumi command (./warmbox pulumi stack select s3)
-  plan      print the budget of a machine (./warmbox plan --ram 126GiB --cpus 32)
-  status    what the hosts' caches hold and do now
-  doctor    find what is wrong on a host, with the next step
-  warm      fill the caches by building a workspace
-  prove     show on a host that all three caches hit
-  test      all tests
-  check     format, lint and types
-  format    rewrite the files in the project's format
-  docs      write the generated pages of docs/
-  bench     measure; needs a quiet machine
-
-The first run installs what is missing and says so; it may be interrupted and repeated at any time.
-`;
+/** Help imports no package, so that it needs no set-up of them. */
+const HELP = ["help", "--help", "-h", "--version"];
 
 async function main(args) {
-  const command = args[0];
-  if (command === undefined || command === "--help" || command === "-h" || command === "help") {
-    process.stdout.write(HELP);
-    return 0;
-  }
   if (process.platform === "win32")
     throw userError("missing", "warmbox runs on Linux and macOS; on Windows use WSL");
   const node = runsTypeScript() ? process.execPath : await ensureNode(ROOT);
   process.env.PATH = [dirname(node), ...withoutNpms(process.env.PATH)].join(delimiter);
   if (node !== process.execPath) return await handOver(node, args);
-  const { ensurePackages } = await import("./node/packages.ts");
-  await ensurePackages(ROOT);
+  const isHelp = args.length === 0 || HELP.includes(args[0]) || HELP.includes(args[1]);
+  if (!isHelp) await (await import("./node/packages.ts")).ensurePackages(ROOT);
   const { runCommand } = await import("./main.ts");
   return await runCommand(args);
 }
@@ -72,5 +50,5 @@ try {
 } catch (error) {
   const expected = error?.name === "UserError"; // isUserError of stacks/errors.ts
   process.stderr.write(`warmbox: ${expected ? error.message : (error?.stack ?? error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = error?.code === "usage" ? 2 : 1;
 }

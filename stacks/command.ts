@@ -1,10 +1,13 @@
 import { parseArgs } from "node:util";
 import { UserError } from "./errors.ts";
+import { nearest } from "./issue.ts";
 
 /** A flag of a command, as `--help` shows it and as completion offers it. */
 export type FlagDefinition = {
   readonly type: "string" | "boolean";
   readonly summary: string;
+  /** One letter that may be written instead, after one hyphen. */
+  readonly short?: string;
   /** Placeholder of the value, such as `NAME`; only for strings. */
   readonly value?: string;
   /** The value of a flag that is given without one; only for strings. */
@@ -19,6 +22,8 @@ export type CommandDefinition<F extends FlagDefinitions = FlagDefinitions> = {
   readonly name: string;
   /** One sentence, for the list of all commands and the first line of the command's help. */
   readonly summary: string;
+  /** What is written after the name beside flags, such as `[EXAMPLE]`. */
+  readonly arguments?: string;
   /** All flags but `--help`, in the order in which help lists them. */
   readonly flags: F;
   /** Command lines, each with what it does. */
@@ -32,16 +37,23 @@ export type FlagValues<F extends FlagDefinitions> = {
   readonly [K in keyof F]?: F[K]["type"] extends "boolean" ? boolean : string;
 } & { readonly help?: boolean };
 
-const HELP: FlagDefinition = { type: "boolean", summary: "this text" };
+const HELP: FlagDefinition = { type: "boolean", short: "h", summary: "this text" };
 
 /** The text of `--help`. Pure. */
-export function helpText({ name, summary, flags, examples, details }: CommandDefinition): string {
+export function helpText({
+  name,
+  summary,
+  arguments: words = "",
+  flags,
+  examples,
+  details,
+}: CommandDefinition): string {
   const rows = Object.entries({ ...flags, help: HELP }).map(([flag, definition]): [string, string] => [
-    `--${flag}${placeholder(definition)}`,
+    `${definition.short === undefined ? "    " : `-${definition.short}, `}--${flag}${placeholder(definition)}`,
     definition.summary,
   ]);
   return [
-    `./warmbox ${name}: ${summary}`,
+    `${`./warmbox ${name} ${words}`.trimEnd()}: ${summary}`,
     aligned(examples),
     aligned(rows),
     ...(details === undefined ? [] : [details]),
@@ -60,6 +72,17 @@ function aligned(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd()).join("\n");
 }
 
+/** The list of all commands. Pure. */
+export function overviewText(commands: readonly CommandDefinition[]): string {
+  return `./warmbox COMMAND [flags]: turns machines into warm Rust build boxes.
+
+${aligned(commands.map(({ name, summary }) => [name, summary]))}
+
+\`./warmbox COMMAND --help\` shows flags and examples; \`./warmbox completion bash\` completes both in your shell.
+The first run installs what is missing and says so. It may be interrupted and repeated at any time.
+`;
+}
+
 /** Reads a command's flags. @throws UserError naming the wrong flag and the command that lists all */
 export function readFlags<const F extends FlagDefinitions>(
   { name, flags }: Pick<CommandDefinition<F>, "name" | "flags">,
@@ -70,7 +93,10 @@ export function readFlags<const F extends FlagDefinitions>(
     return parseArgs({ args: withImplied(flags, args), options }).values as FlagValues<F>;
   } catch (error) {
     const [what = ""] = (error as Error).message.split(". ");
-    throw new UserError("usage", `${what}; next: \`./warmbox ${name} --help\` lists the flags`);
+    const flag = /^Unknown option '--([^']+)'/.exec(what)?.[1];
+    const near = flag === undefined ? undefined : nearest(flag, Object.keys(options));
+    const next = near === undefined ? "" : `write --${near}; `;
+    throw new UserError("usage", `${what}; next: ${next}\`./warmbox ${name} --help\` lists the flags`);
   }
 }
 

@@ -10,12 +10,15 @@ import {
 } from "../../stacks/project.ts";
 import { cacheDirectory } from "../../tools/base.mjs";
 import { inForeground } from "../foreground.ts";
+import { refuseSwallowedFlags } from "../npm-flags.ts";
 import { ensureCommandPlugin } from "../plugins/install.ts";
 import { PLUGINS_VARIABLE } from "../plugins/launcher.ts";
-import { findPulumi } from "./cli.ts";
+import { findPulumi, type PulumiCli } from "./cli.ts";
+import { pulumiFlags, refuseUnknownFlags } from "./flags.ts";
 import { clearInterrupted } from "./interrupted.ts";
 import { passphraseVariables } from "./passphrase.ts";
-import { checkStackFile, chosenStack, ensureStack } from "./stack.ts";
+import { type ChosenStack, checkStackFile, chosenStack, ensureStack, selectedByName } from "./stack.ts";
+import { keepingFile, REMOVE_CONFIG, withKeptFile } from "./stack-file-kept.ts";
 
 /** Commands that work on a stack, so that it is chosen or made before. */
 const ON_A_STACK = ["up", "update", "preview", "pre", "destroy", "down", "refresh"];
@@ -37,22 +40,49 @@ export async function runPulumi(
   const variables: NodeJS.ProcessEnv = { ...env, ...quietVariables(env), PWD: folder };
   const project = readProject(folder, variables);
   Object.assign(variables, homeVariables(project, variables));
-  const command = args[0] ?? "";
-  const stack = isOnStack(command) ? chosenStack(project, args.slice(1), variables) : undefined;
-  if (stack !== undefined && RUNNING_THE_PROGRAM.includes(command))
-    checkStackFile(project, stack.bare, args.slice(1));
+  const [command = "", ...rest] = args;
+  const asksForHelp = rest.some((arg) => arg === "--help" || arg === "-h");
+  const stack = stackOf(project, args, variables);
+  if (stack !== undefined && RUNNING_THE_PROGRAM.includes(command)) checkStackFile(project, stack.bare, rest);
   const cli = await findPulumi(variables);
-  await ensureCommandPlugin(cli, variables);
-  Object.assign(variables, passphraseVariables(project, variables));
+  if (!asksForHelp) {
+    checkFlags(cli, args, variables);
+    await ensureCommandPlugin(cli, variables);
+    Object.assign(variables, passphraseVariables(project, variables));
+  }
   if (stack !== undefined) {
     ensureStack(project, cli, ALIASES[command] ?? command, stack, variables);
-    if (command !== CONFIG) clearInterrupted({ project, stack: stack.bare, cli: cli.path, env: variables });
+    if (ON_A_STACK.includes(command))
+      clearInterrupted({ project, stack: stack.bare, cli: cli.path, env: variables });
   }
-  const argv = withoutQuestions(withLazyPlugins(args), isInteractive(variables));
-  return await inForeground([cli.path, ...argv], { cwd: folder, env: variables, hangUp: "interrupt" });
+  const argv = withoutQuestions(withLazyPlugins(withKeptFile(args)), isInteractive(variables));
+  const run = () => inForeground([cli.path, ...argv], { cwd: folder, env: variables, hangUp: "interrupt" });
+  return await (stack === undefined ? run() : keepingFile(project, stack.bare, args, run));
 }
 
-const isOnStack = (command: string): boolean => ON_A_STACK.includes(command) || command === CONFIG;
+/** The stack that a command works on or selects, so that it is made before if only its file is there. */
+function stackOf(
+  project: Project,
+  [command = "", ...rest]: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ChosenStack | undefined {
+  if (ON_A_STACK.includes(command) || command === CONFIG) return chosenStack(project, rest, env);
+  return command === "stack" && rest[0] === "select" ? selectedByName(project, rest.slice(1)) : undefined;
+}
+
+/** Flags of the command that npm kept, or that the command does not have. */
+function checkFlags(cli: PulumiCli, args: readonly string[], env: NodeJS.ProcessEnv): void {
+  const [command = "", ...rest] = args;
+  const isOnStack = ON_A_STACK.includes(command);
+  if (!isOnStack && env.npm_lifecycle_event === undefined) return; // Pulumi refuses unknown flags of these itself
+  const firstFlag = args.findIndex((arg) => arg.startsWith("-"));
+  const words = args.slice(0, Math.min(isOnStack ? 1 : 2, firstFlag < 0 ? args.length : firstFlag));
+  const flags = pulumiFlags(cli, words, env);
+  if (env.npm_lifecycle_event === "pulumi") refuseSwallowedFlags("pulumi", args, flags, env);
+  else refuseSwallowedFlags(command, rest, flags, env);
+  if (isOnStack)
+    refuseUnknownFlags(command, rest, flags.includes("remove") ? [...flags, REMOVE_CONFIG] : flags);
+}
 
 /** Pulumi's own notion: a terminal on both ends, and no CI. */
 function isInteractive(env: NodeJS.ProcessEnv): boolean {

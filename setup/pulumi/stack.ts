@@ -28,7 +28,7 @@ export function namedStack(args: readonly string[]): string | undefined {
 }
 
 /** Which commands may make a stack. */
-const MAKING = ["up", "preview", "refresh", "config"];
+const MAKING = ["up", "preview", "refresh", "config", "stack"];
 
 /** The stack that a command works on, and how it was chosen. */
 export type ChosenStack = {
@@ -60,6 +60,15 @@ export function chosenStack(
     isNamed: named !== undefined,
     isSelected: named !== undefined || selected !== undefined,
   };
+}
+
+/** The stack of `stack select NAME`; undefined if it has no file, so that Pulumi answers. */
+export function selectedByName(project: Project, args: readonly string[]): ChosenStack | undefined {
+  const name = namedStack(args) ?? args.find((arg) => !arg.startsWith("-"));
+  const bare = name?.split("/").at(-1);
+  if (name === undefined || bare === undefined || declarationOf(project, bare) === undefined)
+    return undefined;
+  return { name, bare, isNamed: true, isSelected: true };
 }
 
 /** Flags that give a stack another configuration than its file's. */

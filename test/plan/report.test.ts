@@ -113,7 +113,10 @@ describe("flags that cannot be meant are one clear error", () => {
       "--host a --ram 4GiB --cpus 4",
       "--host probes a machine, --ram and --cpus describe one: leave out one of the two",
     ],
-    ["--agnets 4", "Unknown option '--agnets'; next: `./warmbox plan --help` lists the flags"],
+    [
+      "--agnets 4",
+      "Unknown option '--agnets'; next: write --agents; `./warmbox plan --help` lists the flags",
+    ],
     ["more", "Unexpected argument 'more'; next: `./warmbox plan --help` lists the flags"],
     ["--host nobody --stack local", "--host nobody: the stack local has this; next: name one of them"],
   ])("%s", async (line, message) => {

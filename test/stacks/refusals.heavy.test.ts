@@ -11,11 +11,18 @@ beforeAll(async () => {
 });
 afterAll(() => box.remove());
 
-/** What the real CLI says of a stack file that is wrong. */
+const dedented = (text: string): string => text.replace(/^ +/gm, "");
+
+/** What is said of a stack file that is wrong: once, without the engine, and as the program itself says it there. */
 async function refusal(config: string): Promise<string> {
-  writeFileSync(join(box.project, "stacks/Pulumi.broken.yaml"), config);
+  const file = "stacks/Pulumi.broken.yaml";
+  writeFileSync(join(box.project, file), config);
   const { code, output } = await box.warmbox("preview", "--stack", "broken");
-  expect(code).not.toBe(0);
+  expect(output).toMatch(/^warmbox: \d+ problems/);
+  await box.warmbox("pulumi", "stack", "init", "broken", "--no-select");
+  const engine = await box.warmbox("preview", "--stack", "broken", "--config-file", file);
+  expect(dedented(engine.output)).toContain(dedented(output.replace("warmbox: ", "error: ")));
+  expect(code).toBe(engine.code);
   expect(output).not.toMatch(/^ *at .*:\d+|Unhandled|is not a valid JSON/m); // no stack trace, nothing of Pulumi's own
   return output;
 }
@@ -31,12 +38,12 @@ it("every mistake of a stack file is in one report, as a person wrote it, withou
   warmbox:prof: false1
   warmbox:s3AccesKeyId: hush
 `);
-  expect(output).toContain(`error: 5 problems in the stack's configuration; nothing was changed.
-      warmbox:hosts.box.sccache
-        got:      null
-        expected: a group of keys
-        next:     indent its keys below it, one a line, or write {} for the default of each
-      warmbox:hosts.box.moon.cache
+  expect(output).toContain(`warmbox: 5 problems in the stack's configuration; nothing was changed.
+  warmbox:hosts.box.sccache
+    got:      null
+    expected: a group of keys
+    next:     indent its keys below it, one a line, or write {} for the default of each
+  warmbox:hosts.box.moon.cache
 `);
   expect(output.match(/^ +warmbox:\S+$/gm)?.map((line) => line.trim())).toEqual([
     "warmbox:hosts.box.sccache",
