@@ -4,14 +4,14 @@ import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "no
 import { dirname, join } from "node:path";
 import { UserError } from "../../stacks/errors.ts";
 import { nearest } from "../../stacks/issue.ts";
-import { warmboxCache } from "../../tools/cache.ts";
+import { cacheDirectory } from "../../tools/base.mjs";
 import type { PulumiCli } from "./cli.ts";
 
 type Known = Record<string, string[]>;
 
 /** The long flags of a command such as `stack rm`, without hyphens. Half a second at first; kept until the CLI changes. */
 export function pulumiFlags(cli: PulumiCli, command: readonly string[], env: NodeJS.ProcessEnv): string[] {
-  const file = join(warmboxCache(env), "engine", "pulumi-flags.json");
+  const file = join(cacheDirectory(env), "engine", "pulumi-flags.json");
   const { mtimeMs, size } = statSync(cli.path);
   const key = `${cli.path}:${mtimeMs}:${size}:${command.join(" ")}`;
   const kept = readKept(file);
