@@ -25,7 +25,7 @@ function entryOf(line: string): Entry | null {
   return match ? { line: Number(match[1]), kind: match[2] ?? "", text: match[3] ?? "" } : null;
 }
 
-/** Settings of ours, as dotted keys. */
+/** Settings of warmbox, as dotted keys. */
 const OURS = /^(build\.(rustc-wrapper|incremental|jobs)|profile\.[^.]+(\.[^.]+)*\.incremental)$/;
 
 function conflictsOf(entries: Entry[]): CargoConflict[] {

@@ -4,17 +4,17 @@ import type { DeclaredFacts } from "../stacks/types.ts";
 import type { DeclaredHost, Disk, HostFacts, PartialDisk, PartialFacts } from "./types.ts";
 
 /**
- * Facts that are complete: what the stack declares, else what the host told. Nothing that sizes depend on is guessed.
+ * Complete facts: those that the stack declares, else those that the host reported. No fact that sizes depend on is guessed.
  *
  * @throws ConfigError naming the key that declares each missing fact
  */
-export function settledFacts(seen: PartialFacts, host: DeclaredHost): HostFacts {
+export function settledFacts(probed: PartialFacts, host: DeclaredHost): HostFacts {
   const issues: Issue[] = [];
-  const needed = <T>(value: T | undefined, keys: string[], what: string, example: string): T => {
-    if (value === undefined) issues.push(missing(host.name, keys, what, example));
+  const needed = <T>(value: T | undefined, keys: string[], subject: string, example: string): T => {
+    if (value === undefined) issues.push(missing(host.name, keys, subject, example));
     return value as T;
   };
-  const facts = merged(seen, host.facts ?? {});
+  const facts = merged(probed, host.facts ?? {});
   const home = needed(facts.user.home, ["user", "home"], "the home directory of the host's user", "/home/ci");
   const disk = (name: "sccache" | "bazel-remote"): Disk => {
     const from = facts.disks[name];
@@ -56,45 +56,45 @@ export function settledFacts(seen: PartialFacts, host: DeclaredHost): HostFacts 
 const NO_SYSTEMD: HostFacts["systemd"] = { pid1: false, linger: false };
 
 /** Where declared facts are given they win, down to single keys of groups. */
-function merged(seen: PartialFacts, declared: DeclaredFacts): PartialFacts {
+function merged(probed: PartialFacts, declared: DeclaredFacts): PartialFacts {
   const { disks, user, systemd, ...rest } = declared;
   return {
-    ...seen,
+    ...probed,
     ...rest,
-    user: { ...seen.user, ...user },
-    systemd: { ...NO_SYSTEMD, ...seen.systemd, ...systemd },
+    user: { ...probed.user, ...user },
+    systemd: { ...NO_SYSTEMD, ...probed.systemd, ...systemd },
     disks: {
-      sccache: { ...seen.disks.sccache, ...disks?.sccache },
-      "bazel-remote": { ...seen.disks["bazel-remote"], ...disks?.["bazel-remote"] },
+      sccache: { ...probed.disks.sccache, ...disks?.sccache },
+      "bazel-remote": { ...probed.disks["bazel-remote"], ...disks?.["bazel-remote"] },
     },
   };
 }
 
 function settledDisk(
-  seen: PartialDisk,
+  probed: PartialDisk,
   home: string,
   fallback: string,
   size: Pick<Disk, "total" | "free">,
 ): Disk {
-  const path = seen.path ?? fallback;
+  const path = probed.path ?? fallback;
   return {
     mount: "/",
     device: "unknown",
     fs: "unknown",
     held: bytes(0),
     applied: null,
-    ...seen,
+    ...probed,
     ...size,
     path: path.startsWith("/") ? path : `${home}/${path}`,
   };
 }
 
-function missing(name: string, keys: string[], what: string, example: string): Issue {
+function missing(name: string, keys: string[], subject: string, example: string): Issue {
   const path = keyPath(["hosts", name, "facts", ...keys]);
   return {
     path,
-    got: "nothing: the host did not tell",
-    expected: what,
+    got: "nothing: the host did not report it",
+    expected: subject,
     next: `declare it: pulumi config set --path '${path}' ${example}`,
   };
 }

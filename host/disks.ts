@@ -10,14 +10,17 @@ export function seenDisks(sections: Section[]): Record<keyof HostFacts["disks"],
   const volumes = wordsOf(lines, "df").map(dfLine);
   const whole = volumes.length === NAMES.length;
   const mounts = linesOf(sections, "file", "/proc/self/mounts");
-  const seen = NAMES.map((name, i) => {
+  const entries = NAMES.map((name, i) => {
     const path = wordOf(lines, name);
     const volume = whole ? (volumes[i] ?? {}) : {};
     const applied = appliedBytes(name, wordOf(linesOf(sections, "applied"), name));
-    const held = heldBytes(name, linesOf(sections, "slow"), volume.total);
-    return [name, { ...(path && { path }), ...volume, ...mountOf(volume.mount, mounts), held, applied }];
+    const cacheBytes = heldBytes(name, linesOf(sections, "slow"), volume.total);
+    return [
+      name,
+      { ...(path && { path }), ...volume, ...mountOf(volume.mount, mounts), held: cacheBytes, applied },
+    ];
   });
-  return Object.fromEntries(seen) as Record<keyof HostFacts["disks"], PartialDisk>;
+  return Object.fromEntries(entries) as Record<keyof HostFacts["disks"], PartialDisk>;
 }
 
 /** One line of `df -P -k`: device, blocks of 1 KiB, used, available, per cent, mount point. */
@@ -30,7 +33,7 @@ function dfLine(line: string): PartialDisk {
 
 /** Type of the file system at a mount point; of two mounts on one place the later is the one that is seen. */
 function mountOf(mount: string | undefined, mounts: string[]): PartialDisk {
-  const last = mounts.map((l) => l.split(" ")).findLast(([, at = ""]) => unescaped(at) === mount);
+  const last = mounts.map((l) => l.split(" ")).findLast(([, folder = ""]) => unescaped(folder) === mount);
   return last === undefined ? {} : { fs: last[2] ?? "" };
 }
 
@@ -40,17 +43,17 @@ const unescaped = (text: string): string =>
 
 /** What a cache holds: its daemon's figure, else what was counted, extrapolated over its evenly filled folders. */
 function heldBytes(name: string, lines: string[], total: Bytes | undefined): Bytes {
-  const held =
+  const cacheBytes =
     liveBytes(name, wordOf(lines, `live ${name}`)) ?? countedBytes(wordOf(lines, `count ${name}`)) ?? 0;
-  return bytes(Math.min(Math.floor(held), total ?? 0));
+  return bytes(Math.min(Math.floor(cacheBytes), total ?? 0));
 }
 
 function liveBytes(name: string, text: string | null): number | null {
   if (text === null) return null;
   try {
     const figures = JSON.parse(text) as Record<string, unknown>;
-    const held = name === "sccache" ? figures.cache_size : figures.CurrSize;
-    return typeof held === "number" && held >= 0 ? held : null;
+    const cacheBytes = name === "sccache" ? figures.cache_size : figures.CurrSize;
+    return typeof cacheBytes === "number" && cacheBytes >= 0 ? cacheBytes : null;
   } catch {
     return null; // an answer of something else on that port
   }

@@ -24,7 +24,7 @@ export function parseProbe(text: string, host: DeclaredHost): Probe {
 }
 
 /**
- * A host that cannot be asked, from its declared facts alone: nothing of ours is known to be there.
+ * A host that cannot be asked, from its declared facts alone: warmbox knows of no ledger there.
  *
  * @throws ConfigError with every fact that is needed and not declared
  */

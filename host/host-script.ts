@@ -13,9 +13,9 @@ export function hostScript(
   host: HostConfig,
   names: readonly string[],
   call: string,
-  words: readonly string[] = [],
+  args: readonly string[] = [],
 ): string {
-  const line = [call, ...[...hostWords(host), ...words].map(shellWord)].join(" ");
+  const line = [call, ...[...hostWords(host), ...args].map(shellWord)].join(" ");
   return `${settings(host)}${scriptText(...names)}\n${line} </dev/null\n`; // no program may read the rest of stdin
 }
 

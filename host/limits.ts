@@ -5,8 +5,8 @@ import { type Bytes, bytes, kib } from "../stacks/bytes.ts";
  * @see https://docs.kernel.org/filesystems/proc.html
  */
 export function meminfo(lines: string[], key: string): Bytes | null {
-  const found = lines.map((l) => /^(\w+):\s+(\d+) kB$/.exec(l)).find((m) => m?.[1] === key);
-  return found ? kib(Number(found[2])) : null;
+  const match = lines.map((l) => /^(\w+):\s+(\d+) kB$/.exec(l)).find((m) => m?.[1] === key);
+  return match ? kib(Number(match[2])) : null;
 }
 
 /** The number of processors in a list such as `0-3,8`, or null where it is none. */
@@ -47,13 +47,13 @@ export function cpuQuota(lines: string[]): number | null {
   return quotas.length === 0 ? null : Math.min(...(quotas as number[]));
 }
 
-function quotaOf(limit: Limit, all: Limit[]): number | null {
+function quotaOf(limit: Limit, limits: Limit[]): number | null {
   if (limit.file === "cpu.max") {
     const [quota = Number.NaN, period = Number.NaN] = limit.value.split(" ").map(Number);
     return Number.isFinite(quota / period) ? quota / period : null;
   }
   if (limit.file !== "cpu.cfs_quota_us" || Number(limit.value) <= 0) return null;
-  const period = all.find((other) => other.folder === limit.folder && other.file === "cpu.cfs_period_us");
+  const period = limits.find((entry) => entry.folder === limit.folder && entry.file === "cpu.cfs_period_us");
   return period === undefined ? null : Number(limit.value) / Number(period.value);
 }
 

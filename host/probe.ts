@@ -47,8 +47,8 @@ export function declaredFacts(name: string, host: HostConfig): Probe {
 
 /** The library, for its `observe`, and the probe. */
 export function probeScript(host: HostConfig): string {
-  const words = host.service === "docker" ? ["docker=yes"] : [];
-  return hostScript(host, ["warmbox.sh", "probe.sh"], "probe", words);
+  const settings = host.service === "docker" ? ["docker=yes"] : [];
+  return hostScript(host, ["warmbox.sh", "probe.sh"], "probe", settings);
 }
 
 function declaredHost(name: string, host: HostConfig): DeclaredHost {
@@ -57,19 +57,19 @@ function declaredHost(name: string, host: HostConfig): DeclaredHost {
 
 function unreachable(name: string, host: HostConfig, result: ScriptResult): string {
   const { reach } = host;
-  const said = result.stderr.trim().split("\n").slice(-5).join("\n  ") || "nothing";
+  const lastLines = result.stderr.trim().split("\n").slice(-5).join("\n  ") || "nothing";
   const how = result.timedOut
     ? `did not answer within ${PROBE_TIMEOUT_SECONDS} s`
     : `could not be asked (status ${result.code ?? "none"})`;
   if (reach.kind === "local")
-    return `hosts.${name}: this machine ${how}; sh said:\n  ${said}\n  next: run \`sh -s -- </dev/null\` and see why it fails`;
+    return `hosts.${name}: this machine ${how}; sh said:\n  ${lastLines}\n  next: run \`sh -s -- </dev/null\` and see why it fails`;
   const target = sshTarget(reach);
   const port = reach.port === undefined ? "" : `-p ${reach.port} `;
   const user = reach.user ?? "of your ~/.ssh/config";
   const command = reach.sudo ? "sudo -n true" : "true";
-  const remedy = REMEDIES.find(([words]) => words.test(result.stderr))?.[1] ?? "";
+  const remedy = REMEDIES.find(([pattern]) => pattern.test(result.stderr))?.[1] ?? "";
   const declare = host.facts === undefined ? `, or declare hosts.${name}.facts to preview without it` : "";
-  return `hosts.${name}: ${reach.host} (user ${user}) ${how}; ssh said:\n  ${said}\n  next: ${remedy}make \`ssh -o BatchMode=yes ${port}${target} ${command}\` work${declare}`;
+  return `hosts.${name}: ${reach.host} (user ${user}) ${how}; ssh said:\n  ${lastLines}\n  next: ${remedy}make \`ssh -o BatchMode=yes ${port}${target} ${command}\` work${declare}`;
 }
 
 /** ssh's and sudo's words for what is wrong, and what mends it. */

@@ -55,8 +55,8 @@ type Upload = { key: string; call: string; bytes: number; open: () => Readable }
 async function pack(manifest: PushManifest, pushed: PushedTool, zipped: boolean): Promise<Upload> {
   const { tool, source } = pushed;
   const binary = await obtainTool(tool, { arch: manifest.arch, source });
-  const call = (...words: (string | number)[]) =>
-    `receive ${[keyOf(pushed), binary.sha256, ...words].map(shellWord).join(" ")}`;
+  const call = (...args: (string | number)[]) =>
+    `receive ${[keyOf(pushed), binary.sha256, ...args].map(shellWord).join(" ")}`;
   const upload = (bytes: number, how: string, open: () => Readable) => ({
     key: keyOf(pushed),
     call: call(bytes, how),

@@ -86,13 +86,13 @@ export type ScriptOptions = { timeoutSeconds: number };
  */
 export function runScript(
   prefix: string[],
-  words: string[],
+  args: string[],
   script: string,
   { timeoutSeconds }: ScriptOptions,
 ): Promise<ScriptResult> {
-  const [program = "", ...args] = prefix;
+  const [program = "", ...options] = prefix;
   if (program === "ssh") makeSshFolder();
-  const child = spawn(program, [...args, ...wordsFor(program, words)], {
+  const child = spawn(program, [...options, ...wordsFor(program, args)], {
     env: cleanEnv(process.env),
     detached: true,
   });
@@ -124,7 +124,7 @@ export function runScript(
 const LAG_MS = 500;
 
 /** ssh's connection master outlives the call and can hold stderr open, so an end of all output is not waited for. */
-export function whenDone(child: ChildProcess, done: (code: number | null) => void): void {
+export function whenDone(child: ChildProcess, callback: (code: number | null) => void): void {
   child.on("exit", (code) => {
     const lag = setTimeout(() => {
       child.stdout?.destroy();
@@ -132,7 +132,7 @@ export function whenDone(child: ChildProcess, done: (code: number | null) => voi
     }, LAG_MS);
     child.on("close", () => {
       clearTimeout(lag);
-      done(code);
+      callback(code);
     });
   });
 }
@@ -147,8 +147,8 @@ function killGroup(child: ChildProcess): void {
 }
 
 /** ssh joins its words with spaces for the other side's shell, which takes them apart again. */
-const wordsFor = (program: string, words: string[]): string[] =>
-  program === "ssh" ? words.map(shellWord) : words;
+const wordsFor = (program: string, args: string[]): string[] =>
+  program === "ssh" ? args.map(shellWord) : args;
 
 /**
  * What a script, or ssh, may see of the caller's environment. A Pulumi program's holds decrypted configuration. A

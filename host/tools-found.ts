@@ -7,12 +7,12 @@ const NAMES: readonly Name[] = ["sccache", "bazel-remote", "moon", "cargo"];
 
 /** The program each name means: the first on PATH or in a known place, else our own with the highest version. */
 export function toolsOf(lines: string[]): HostFacts["tools"] {
-  const found = wordsOf(lines, "tool").map((line) => line.split("\t"));
+  const rows = wordsOf(lines, "tool").map((line) => line.split("\t"));
   const pick = (name: Name): Tool | null => {
-    const all = found
+    const candidates = rows
       .filter(([tool]) => tool === name)
       .map(([, path = "", text = ""]) => ({ path, version: versionOf(path, text) }));
-    return all.find((t) => !isOwn(t)) ?? all.sort(byVersion).at(-1) ?? null;
+    return candidates.find((t) => !isOwn(t)) ?? candidates.sort(byVersion).at(-1) ?? null;
   };
   return Object.fromEntries(NAMES.map((name) => [name, pick(name)])) as HostFacts["tools"];
 }

@@ -23,7 +23,7 @@ export type Disk = {
 /** A program found on the host. `version` is null when it did not answer in time. */
 export type Tool = { path: string; version: string | null };
 
-/** A key of the user's own cargo configuration that wins over ours. */
+/** A key of the user's own cargo configuration that wins over warmbox's. */
 export type CargoConflict = { key: string; line: number };
 
 /** What a machine is. Produced by {@link parseProbe}, or from declared facts alone. */
@@ -52,7 +52,7 @@ export type HostFacts = {
   tools: Record<"sccache" | "bazel-remote" | "moon" | "cargo", Tool | null>;
   cargoHome: string;
   cargoConfig: { path: string; includes: boolean; conflicts: CargoConflict[] };
-  /** TCP ports that something which is not ours listens on. */
+  /** TCP ports that a foreign process listens on. */
   ports: number[];
 };
 
@@ -86,7 +86,7 @@ export type DeclaredHost = {
   dirs?: Partial<Record<keyof HostFacts["disks"], string>>;
 };
 
-/** Facts as a host told them: what it did not tell, or not in a form that is known, is missing. */
+/** Facts as a host reported them. A fact that it did not report, or not in a known form, is missing. */
 export type PartialFacts = Partial<Omit<HostFacts, "user" | "disks">> & {
   user: Partial<HostFacts["user"]>;
   disks: Record<keyof HostFacts["disks"], PartialDisk>;

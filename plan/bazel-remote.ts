@@ -56,8 +56,8 @@ export type BazelRemoteNeeds = {
 export function planBazelRemote(n: BazelRemoteNeeds): BazelRemotePlan {
   const entries = Math.ceil(n.max_size / n.mean);
   const memory = bytes(Math.min(n.share, Math.max(entries * INDEX_ENTRY.value, BAZEL_REMOTE_LEAST.value)));
-  const others = FILES_BASE.value + n.agents * n.maxTasks * FILES_PER_MOON.value;
-  const need = others + UPLOAD_QUEUE.value;
+  const baseFiles = FILES_BASE.value + n.agents * n.maxTasks * FILES_PER_MOON.value;
+  const need = baseFiles + UPLOAD_QUEUE.value;
   const LimitNOFILE = Math.min(need, n.files ?? need);
   return {
     max_size: n.max_size,
@@ -70,7 +70,7 @@ export function planBazelRemote(n: BazelRemoteNeeds): BazelRemotePlan {
     LimitNOFILE,
     max_queued_uploads: Math.min(
       UPLOAD_QUEUE.value,
-      Math.max(LimitNOFILE - others, Math.floor(LimitNOFILE / 2)),
+      Math.max(LimitNOFILE - baseFiles, Math.floor(LimitNOFILE / 2)),
     ),
     num_uploaders: Math.min(UPLOADERS_MOST.value, n.cores * UPLOADERS_PER_CORE.value),
     dir: n.dir,

@@ -14,7 +14,7 @@ export type ContainerChoice = {
   /** Address of this machine's docker server, as its client reports it; a host over ssh has its own server. */
   endpoint?: string;
   /** True if that user is not the host's own, so that directory and keys have to be given to it. */
-  given: boolean;
+  owned: boolean;
 };
 
 /** One host, its owner, and its facts. */
@@ -47,7 +47,7 @@ export function containerOf({ name, host, owner, facts }: ContainerContext): Con
     image: host["bazel-remote"].image ?? BAZEL_REMOTE_IMAGE,
     user: given ? `${IMAGE_USER}:${IMAGE_USER}` : `${user.uid}:${user.gid}`,
     ...(host.reach.kind === "local" && dockerEndpoint !== undefined ? { endpoint: dockerEndpoint } : {}),
-    given,
+    owned: given,
   };
 }
 

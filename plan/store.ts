@@ -140,8 +140,8 @@ export type S3Keys = { accessKeyId: string; secretAccessKey: string };
  */
 export function keyIssue(secret: string, value: string): string | undefined {
   if (/^[!-~]+$/.test(value)) return undefined;
-  const found = value === "" ? "it is empty" : "it holds white space or a character beyond ASCII";
-  return `${secret}: ${found}, wanted one word as the store gave it; next: ./warmbox pulumi config set --secret ${secret}`;
+  const defect = value === "" ? "it is empty" : "it holds white space or a character beyond ASCII";
+  return `${secret}: ${defect}, wanted one word as the store gave it; next: ./warmbox pulumi config set --secret ${secret}`;
 }
 
 /**

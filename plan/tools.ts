@@ -1,6 +1,6 @@
 /**
- * For each tool of a host: use the one that is installed, push ours, or say why neither will do. Pure: what is
- * installed comes from the probe, what is known of its version from versions.ts.
+ * For each tool of a host: use the installed one, upload warmbox's, or say why neither is usable. Pure: the probe reports
+ * the installed ones, and versions.ts has the verdict on their versions.
  */
 
 import { type PushedTool, toolsRoot } from "../host/pushed-tools.ts";
@@ -45,13 +45,13 @@ export function chooseTools(
 function chooseTool(
   tool: HostTool,
   facts: ToolFacts,
-  wishes: ToolRequest,
+  request: ToolRequest,
   options: JudgeOptions,
 ): ToolChoice {
-  const source = wishes.tools[tool];
-  if (source.kind !== "auto") return chooseOwn(tool, source, facts, wishes, options);
+  const source = request.tools[tool];
+  if (source.kind !== "auto") return chooseOwn(tool, source, facts, request, options);
   const installed = facts.tools[tool];
-  const against = installed ? objection(tool, installed.path, facts, wishes) : `${tool} is not installed`;
+  const against = installed ? objection(tool, installed.path, facts, request) : `${tool} is not installed`;
   const judged = judge(tool, installed?.version ?? null, options);
   if (installed && against === null && judged.verdict === "good") {
     return { kind: "use", path: installed.path, reason: judged.reason };
@@ -60,10 +60,10 @@ function chooseTool(
   if (facts.libc === "musl" && tool !== "bazel-remote")
     return { kind: "refuse", reason: muslRefusal(tool, facts, reason) };
   const bad = installed && against === null && judged.verdict === "bad";
-  return { ...push(tool, source, wishes, reason), ...(bad ? { passedOver: reason } : {}) };
+  return { ...push(tool, source, request, reason), ...(bad ? { passedOver: reason } : {}) };
 }
 
-/** The S3 server of the embedded kind: always ours, for nobody else's stands on a host under that name. */
+/** The S3 server of the embedded kind: always uploaded, as no host has one of that name already. */
 export function pushedS3Server(scope: HostConfig["scope"]): Extract<ToolChoice, { kind: "push" }> {
   return push("versitygw", { kind: "auto" }, { scope }, "the embedded S3 server");
 }
@@ -71,19 +71,19 @@ export function pushedS3Server(scope: HostConfig["scope"]): Extract<ToolChoice, 
 function push(
   tool: ToolName,
   source: ToolSource,
-  wishes: Pick<ToolRequest, "scope">,
+  request: Pick<ToolRequest, "scope">,
   reason: string,
 ): Extract<ToolChoice, { kind: "push" }> {
   const version = sourceVersion(tool, source);
   return {
     kind: "push",
-    path: pushedPath(wishes.scope, tool, version),
+    path: pushedPath(request.scope, tool, version),
     pushed: { tool, version, source },
     reason,
   };
 }
 
-/** Where a pushed tool stands: relative to HOME in user scope, absolute in system scope. */
+/** Path of an uploaded tool: relative to HOME in user scope, absolute in system scope. */
 export function pushedPath(scope: HostConfig["scope"], tool: ToolName, version: string): string {
   return `${toolsRoot(scope)}/${tool}/${version}/${tool}`;
 }
@@ -107,7 +107,7 @@ function chooseOwn(
   tool: HostTool,
   source: Exclude<ToolSource, { kind: "auto" }>,
   facts: ToolFacts,
-  wishes: ToolRequest,
+  request: ToolRequest,
   options: JudgeOptions,
 ): ToolChoice {
   const place = source.kind === "release" ? source.url : source.path;
@@ -127,13 +127,13 @@ function chooseOwn(
       reason: `${key}: ${place} is for ${arch}, the host is ${facts.arch}. Name its ${facts.arch} file`,
     };
   }
-  return push(tool, source, wishes, `${key} names it`);
+  return push(tool, source, request, `${key} names it`);
 }
 
 function archWord(place: string): ToolFacts["arch"] | null {
-  const words = place.slice(place.lastIndexOf("/"));
-  if (/x86_64|amd64|[-_.]x64/.test(words)) return "x86_64";
-  return /aarch64|arm64/.test(words) ? "aarch64" : null;
+  const fileName = place.slice(place.lastIndexOf("/"));
+  if (/x86_64|amd64|[-_.]x64/.test(fileName)) return "x86_64";
+  return /aarch64|arm64/.test(fileName) ? "aarch64" : null;
 }
 
 function muslRefusal(tool: "sccache" | "moon", { arch }: ToolFacts, why: string): string {

@@ -15,7 +15,7 @@ const UNITS = { KiB: KIB, MiB: KIB ** 2, GiB: KIB ** 3, TiB: KIB ** 4 } as const
 type Unit = keyof typeof UNITS;
 
 /** Words people write for a unit, in lower case, and the word that is meant. systemd's and sccache's `G` are 1024-based too. */
-const MEANT: Record<string, Unit> = {
+const INTENDED_UNITS: Record<string, Unit> = {
   k: "KiB",
   kb: "KiB",
   kib: "KiB",
@@ -64,8 +64,8 @@ const sizeFault = (text: string | number) =>
   `${JSON.stringify(text)} is not a size: write a number and KiB, MiB, GiB or TiB, for example 30GiB, or whole bytes`;
 
 function unitFault(text: string | number, digits: string, word: string): string {
-  const meant = MEANT[word.toLowerCase()];
-  const advice = meant ? `write ${digits}${meant}` : "write KiB, MiB, GiB or TiB";
+  const intended = INTENDED_UNITS[word.toLowerCase()];
+  const advice = intended ? `write ${digits}${intended}` : "write KiB, MiB, GiB or TiB";
   return `${JSON.stringify(text)}: unknown unit ${word}: sizes are 1024-based, ${advice}`;
 }
 

@@ -13,7 +13,8 @@ const fields = object({
   extends: doc(
     text("the name of a stack", "write the name of another stack, such as local").exactOptional(),
     {
-      what: "Another stack, whose configuration this one takes over and overlays with its own keys: groups are merged key by key, lists and groups with a `kind` are replaced. Secrets are not taken over.",
+      description:
+        "Another stack, whose configuration this one takes over and overlays with its own keys: groups are merged key by key, lists and groups with a `kind` are replaced. Secrets are not taken over.",
     },
   ),
   hosts: doc(
@@ -34,14 +35,18 @@ const fields = object({
         error: issueText("at least one host", "write `this: {}` below warmbox:hosts for this machine"),
       }),
     {
-      what: "The machines of the stack by a name of your choice; `this: {}` is this machine with every default.",
+      description:
+        "The machines of the stack by a name of your choice; `this: {}` is this machine with every default.",
     },
   ),
   proof: doc(boolean().default(true), {
-    what: "End every `up` with a proof on each host that all tiers really hit; a tier that does not fails the `up`.",
+    description:
+      "End every `up` with a proof on each host that all tiers really hit; a tier that does not fails the `up`.",
   }),
-  s3: doc(s3Schema.exactOptional(), { what: "S3 behind tiers 1 and 2, so that hosts share." }),
-  gcs: doc(gcsSchema.exactOptional(), { what: "Google Cloud Storage behind tiers 1 and 2, in place of s3." }),
+  s3: doc(s3Schema.exactOptional(), { description: "S3 behind tiers 1 and 2, so that hosts share." }),
+  gcs: doc(gcsSchema.exactOptional(), {
+    description: "Google Cloud Storage behind tiers 1 and 2, in place of s3.",
+  }),
 });
 
 /** How two hosts are found to be one: the same way in. */
@@ -51,10 +56,10 @@ function door(host: HostConfig): string {
 }
 
 const oneDoorEach = rule(fields, ["hosts"], ({ hosts }, add) => {
-  const seen = new Map<string, string>();
+  const owners = new Map<string, string>();
   for (const [name, host] of Object.entries(hosts)) {
-    const first = seen.get(door(host));
-    if (first === undefined) seen.set(door(host), name);
+    const first = owners.get(door(host));
+    if (first === undefined) owners.set(door(host), name);
     else
       add(
         ["hosts", name, "reach"],
@@ -75,18 +80,18 @@ export const stackSchema = rule(oneDoorEach, ["s3", "gcs", "hosts"], ({ s3, gcs,
       "write one of those names, or remove the key",
     );
   for (const [name, host] of Object.entries(hosts))
-    for (const [key, at] of portsOf(host))
-      if (at === s3.port)
+    for (const [key, used] of portsOf(host))
+      if (used === s3.port)
         add(
           ["s3", "port"],
-          `a port of its own; hosts.${name}.${key} has ${at} already`,
-          `write ${at + 1}, or another free port`,
+          `a free port; hosts.${name}.${key} has ${used} already`,
+          `write ${used + 1}, or another free port`,
         );
   const server = hosts[s3.host ?? Object.keys(hosts)[0] ?? ""];
   if (server?.scope === "system" && s3.dir !== undefined && !s3.dir.startsWith(CACHE_ROOT))
     add(
       ["s3", "dir"],
-      `a directory below ${CACHE_ROOT} on a host in scope system, where the server has a user of its own`,
+      `a directory below ${CACHE_ROOT} on a host in scope system, where the server has its own user`,
       `write ${CACHE_ROOT}warmbox-s3 (mount the larger volume there), or scope: user`,
     );
 });
@@ -166,7 +171,7 @@ function prototypeHost(hosts: unknown): Issue[] {
   ];
 }
 
-/** Pulumi keeps a scalar as text (`"true"`) and everything else as JSON; what is neither is a issueText of the schema's. */
+/** Pulumi keeps a scalar as text (`"true"`) and everything else as JSON; the schema reports anything else. */
 function plain(value: unknown): unknown {
   if (typeof value !== "string") return value;
   try {

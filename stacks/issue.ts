@@ -2,13 +2,13 @@ import type { z } from "zod";
 import { UserError } from "./errors.ts";
 import { hasPassword, isHiddenName } from "./secrets.ts";
 
-/** One thing wrong with the stack file, in the four parts that every message of ours has. */
+/** One problem in the stack file, in the four parts of every message. */
 export type Issue = {
   /** Key path as `pulumi config set --path` takes it: `warmbox:hosts.box.sccache.max_size`. */
   path: string;
-  /** What stood there; hidden where it could be a secret. */
+  /** The value; hidden if it could be a secret. */
   got: string;
-  /** What may stand there, with its unit. */
+  /** The values that the key takes, with their unit. */
   expected: string;
   /** What to type instead. */
   next: string;
@@ -43,12 +43,14 @@ function issueReport(issues: Issue[]): string {
 
 function issuesFrom(issue: z.core.$ZodIssue, raw: unknown): Issue[] {
   if (issue.code === "unrecognized_keys") {
-    const known = issue.message.split(" ").filter(Boolean); // see object() in schema/fields.ts
-    return issue.keys.map((key) => unknownKey([...issue.path, key], key, known, raw));
+    const keys = issue.message.split(" ").filter(Boolean); // see object() in schema/fields.ts
+    return issue.keys.map((key) => unknownKey([...issue.path, key], key, keys, raw));
   }
   const message = issue.code === "invalid_key" ? issue.issues[0]?.message : issue.message;
   const [expected = "", next] = (message ?? issue.message).split("\n");
-  return [{ path: keyPath(issue.path), got: shown(issue.path, raw), expected, next: next ?? nextFor(issue) }];
+  return [
+    { path: keyPath(issue.path), got: displayed(issue.path, raw), expected, next: next ?? nextFor(issue) },
+  ];
 }
 
 /** Words that guides and other versions use, and where the thing is set here. */
@@ -68,11 +70,11 @@ const ELSEWHERE: Record<string, string> = {
   secret_access_key: "keys are secrets: run `pulumi config set --secret s3SecretAccessKey`",
 };
 
-function unknownKey(path: PropertyKey[], key: string, known: string[], raw: unknown): Issue {
-  const near = nearest(key, known);
+function unknownKey(path: PropertyKey[], key: string, keys: string[], raw: unknown): Issue {
+  const near = nearest(key, keys);
   const next = ELSEWHERE[key] ?? (near === undefined ? "remove it" : `write ${near}`);
-  const expected = known.length === 0 ? "no such key" : `no such key; there are ${known.join(", ")}`;
-  return { path: keyPath(path), got: shown(path, raw), expected, next };
+  const expected = keys.length === 0 ? "no such key" : `no such key; there are ${keys.join(", ")}`;
+  return { path: keyPath(path), got: displayed(path, raw), expected, next };
 }
 
 function nextFor(issue: z.core.$ZodIssue): string {
@@ -92,7 +94,7 @@ export function keyPath(path: readonly PropertyKey[]): string {
 
 const SHOWN_LENGTH = 80;
 
-function shown(path: readonly PropertyKey[], raw: unknown): string {
+function displayed(path: readonly PropertyKey[], raw: unknown): string {
   let value = raw;
   for (const part of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
   if (value === undefined) return "nothing";
@@ -106,9 +108,9 @@ function isSecret(key: string, value: unknown): boolean {
 }
 
 /** The known word at most two edits away, if there is one. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  const same = (a: string) => a.toLowerCase().replace(/[-_]/g, "");
-  const ranked = known.map((k) => ({ k, d: same(k) === same(word) ? 0 : edits(word, k) }));
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const folded = (a: string) => a.toLowerCase().replace(/[-_]/g, "");
+  const ranked = candidates.map((k) => ({ k, d: folded(k) === folded(word) ? 0 : edits(word, k) }));
   ranked.sort((a, b) => a.d - b.d);
   const best = ranked[0];
   return best !== undefined && best.d <= 2 && best.d < word.length ? best.k : undefined;

@@ -1,5 +1,5 @@
 import { coerce, gte, lt, parse, type SemVer } from "semver";
-import type { ToolSource } from "./types.ts";
+import type { ToolSource } from "./schema/tools.ts";
 
 /**
  * Which versions of the tools warmbox sets up, and what is known of the others. Pure data and the one
@@ -44,7 +44,7 @@ export type VersionRule = {
   readonly link: string;
 };
 
-/** The first rule that matches decides, so the narrower ones stand first. */
+/** The first rule that matches decides, so the narrower ones come first. */
 export const VERSION_RULES: Readonly<Record<HostTool, readonly VersionRule[]>> = {
   sccache: [
     {

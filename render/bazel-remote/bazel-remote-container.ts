@@ -7,8 +7,9 @@ import { shellWord } from "../../stacks/shell.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";
 import { bazelRemoteConfig } from "./bazel-remote-config.ts";
-import { cacheDirectory, liveSteps, readiness, STOP_SECONDS } from "./bazel-remote-resource.ts";
+import { cacheDirectory, liveSteps, readiness } from "./bazel-remote-resource.ts";
 import { bazelRemoteEnvironment } from "./bazel-remote-run.ts";
+import { STOP_SECONDS } from "./bazel-remote-unit.ts";
 
 /** What runs bazel-remote in a container on a host. */
 export type ContainerInput = ResourceInput & { container: ContainerChoice };
@@ -72,14 +73,14 @@ function environment({ plan, host, store }: ContainerInput): string[] {
 
 function mounts(input: ContainerInput) {
   const { plan, paths, store, host } = input;
-  const seen = [
+  const mounts = [
     paths.bazelRemoteConfig,
     ...(hasKeys(store) ? [credentialsPath(pathsInside(input))] : []),
     ...(store.kind === "gcs" && store.credentials.kind === "file" ? [store.credentials.path] : []),
     ...filesOf(host["bazel-remote"].settings),
   ];
   const bind = (path: string, readOnly: boolean) => ({ type: "bind", source: path, target: path, readOnly });
-  return [bind(plan.bazelRemote.dir, false), ...[...new Set(seen)].map((path) => bind(path, true))];
+  return [bind(plan.bazelRemote.dir, false), ...[...new Set(mounts)].map((path) => bind(path, true))];
 }
 
 /** Files that the stack's own settings name, on any level. */
@@ -117,7 +118,7 @@ function hasKeys(store: Store): boolean {
 
 /** The keys' file is readable by its owner alone; another user gets a copy in a directory of its own. */
 function pathsInside({ paths, container }: ContainerInput): { config: string } {
-  return container.given ? { config: `${paths.config}/bazel-remote-container` } : paths;
+  return container.owned ? { config: `${paths.config}/bazel-remote-container` } : paths;
 }
 
 /**
@@ -126,7 +127,7 @@ function pathsInside({ paths, container }: ContainerInput): { config: string } {
  */
 export function bazelRemoteFilesScript(input: ContainerInput): string {
   const { paths, container } = input;
-  const owner = container.given ? container.user : undefined;
+  const owner = container.owned ? container.user : undefined;
   return resourceScript({ ...head(input, "bazel-remote"), before: makeRoom(input) }, [
     { ...cacheDirectory(input), owner },
     {

@@ -9,7 +9,7 @@ import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";
 import { bazelRemoteConfig } from "./bazel-remote-config.ts";
 import { type BazelRemoteRunInput, bazelRemoteEnvironment, bazelRemoteRun } from "./bazel-remote-run.ts";
-import { bazelRemoteUnit } from "./bazel-remote-unit.ts";
+import { bazelRemoteUnit, STOP_SECONDS } from "./bazel-remote-unit.ts";
 
 /** Seconds until it must answer with an empty cache; with a full one, so many whole times that. */
 const READY_SECONDS = 60;
@@ -20,8 +20,6 @@ const READY_SECONDS = 60;
 const FILES_A_SECOND = 5_000;
 /** The line that `/status` must show for the `max_size` of a configuration, whole GiB. */
 const MAX_SIZE_LINE = `$1 == "max_size:" { printf "MaxSize %.0f\\n", $2 * ${gib(1)} }`;
-/** Seconds until a stop is enforced: running gRPC calls are finished first, and a start that still indexes is not cut short. */
-export const STOP_SECONDS = 120;
 
 /** Script of the `bazel-remote` resource: cache directory, configuration, the service, and its cap as it is in force. */
 export function bazelRemoteScript(input: ResourceInput): string {
@@ -68,11 +66,11 @@ export function readiness(input: ResourceInput): { ready: string; readySeconds: 
  * `max_size`, for a start below a smaller cap still reads what lies there.
  */
 function scanSeconds({ plan }: ResourceInput): number {
-  const most = Math.max(
+  const limit = Math.max(
     (plan.memory * BAZEL_REMOTE_SHARE.value) / INDEX_ENTRY.value,
     plan.bazelRemote.entries,
   );
-  return most / FILES_A_SECOND;
+  return limit / FILES_A_SECOND;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { CachePlan } from "../../plan/cache-plan.ts";
 import { systemdBytes } from "../../stacks/bytes.ts";
+import { CACHE_ROOT } from "../../stacks/schema/host.ts";
 import {
   environmentLines,
   execLine,
@@ -10,7 +11,6 @@ import {
 } from "../systemd/unit.ts";
 import {
   belowCacheRoot,
-  CACHE_ROOT,
   CLOUD_ENVIRONMENT,
   HARDENED,
   RESTART_SECONDS,
@@ -41,7 +41,7 @@ const LOCKED = "75";
  * A stop waits for calls in flight, without a limit of bazel-remote's own. Killed after this: whole uploads are safe, and
  * a partial one heals in storage_mode zstd. During the index scan a stop is only heard at its end; a kill harms nothing.
  */
-const STOP_SECONDS = 120;
+export const STOP_SECONDS = 120;
 
 /** Before a machine out of memory ends the cache and its long scan, it shall end a compiler. */
 const OOM_SCORE = -300;

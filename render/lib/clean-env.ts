@@ -8,7 +8,7 @@ export const DAEMON_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
  * sccache takes its store from them, bazel-remote switches one on.
  */
 export function cleanEnv(home: string, variables: Record<string, string>): string {
-  const all = { HOME: home, PATH: DAEMON_PATH, ...variables };
-  const lines = Object.entries(all).map(([name, value]) => `  ${name}=${shellWord(value)}`);
+  const environment = { HOME: home, PATH: DAEMON_PATH, ...variables };
+  const lines = Object.entries(environment).map(([name, value]) => `  ${name}=${shellWord(value)}`);
   return `env -i \\\n${lines.join(" \\\n")}`;
 }

@@ -16,7 +16,7 @@ export type LibrarySums = Record<(typeof LIBRARY_SCRIPTS)[number], string>;
 
 /**
  * Script of the `library` resource, the first of each host: it reads the library from what was sent with it, and lets
- * it put itself and the other sums into place. What was sent must be what was previewed: `sums`.
+ * install itself and the other scripts. Their `sums` make sure that what is sent is what was previewed.
  */
 export function libraryScript(input: LibraryInput, sums: LibrarySums): string {
   const { paths } = input;
@@ -53,15 +53,15 @@ function queueSteps(input: LibraryInput): Step[] {
   const { host, paths } = input;
   const shared = host.scope === "system"; // every user's builds share the one queue
   const program = `${paths.bin}/warmbox-run`;
-  const put = (path: string, mode: string, text: string): Step => ({
+  const putStep = (path: string, mode: string, text: string): Step => ({
     ...({ do: "put", path: scriptPath(paths, path), mode, text } as const),
     check: "sh",
   });
   return [
     { do: "directory", path: scriptPath(paths, paths.queue), mode: shared ? "1777" : "0700", purge: true },
-    ...(shared ? [put(`${paths.queue}/lock`, "0644", LOCK)] : []),
-    put(program, "0755", warmboxRunText(input)),
-    put(`${paths.programs}/warmbox-run`, "0755", runLink(program)),
+    ...(shared ? [putStep(`${paths.queue}/lock`, "0644", LOCK)] : []),
+    putStep(program, "0755", warmboxRunText(input)),
+    putStep(`${paths.programs}/warmbox-run`, "0755", runLink(program)),
   ];
 }
 

@@ -43,22 +43,22 @@ export function unshown({ "bazel-remote": { settings }, moon: { env } }: HostCon
 /** Words of `prove` in host/scripts/prove/. A tier that the stack has not, or that cannot be shown, is left out. */
 export function proofWords(input: ProofInput): string[] {
   const tiers = proofTiers(input).filter((tier) => tier !== "moon" || unshown(input.host) === undefined);
-  const words = {
+  const settings = {
     ...(tiers.includes("cargo") ? cargoWords(input) : {}),
     ...(tiers.includes("sccache") ? sccacheWords(input) : {}),
     ...(tiers.includes("moon") ? moonWords(input) : {}),
     ...(tiers.includes("sccache") || tiers.includes("moon") ? storeWords(input) : {}),
   };
-  return Object.entries(words).map(([name, value]) => `${name}=${value}`);
+  return Object.entries(settings).map(([name, value]) => `${name}=${value}`);
 }
 
-type Words = Record<string, string | number>;
+type ProofSettings = Record<string, string | number>;
 
-function cargoWords({ plan, paths }: ProofInput): Words {
+function cargoWords({ plan, paths }: ProofInput): ProofSettings {
   return { cargo_home: paths.cargoHome, jobs: plan.builders.jobs };
 }
 
-function sccacheWords({ plan, paths, tools }: ProofInput): Words {
+function sccacheWords({ plan, paths, tools }: ProofInput): ProofSettings {
   return {
     sccache: tools.sccache,
     port: plan.sccache.port,
@@ -69,7 +69,7 @@ function sccacheWords({ plan, paths, tools }: ProofInput): Words {
   };
 }
 
-function moonWords(input: ProofInput): Words {
+function moonWords(input: ProofInput): ProofSettings {
   const { host, plan, paths, tools } = input;
   const remote = host["bazel-remote"];
   const { GOMEMLIMIT = "", GOGC = "" } = bazelRemoteEnvironment({ plan, remote });
@@ -89,7 +89,7 @@ function moonWords(input: ProofInput): Words {
 }
 
 /** GCS is configuration only: nothing is read back from it. */
-function storeWords({ store, kind, paths }: ProofInput): Words {
+function storeWords({ store, kind, paths }: ProofInput): ProofSettings {
   if (store.kind !== "s3") return {};
   return {
     store: store.url ?? `https://s3.${store.region}.amazonaws.com`,

@@ -95,12 +95,12 @@ export function resourceLines({ resource, owner, generation, before }: ScriptHea
 function stepText(step: Step): string {
   switch (step.do) {
     case "directory":
-      return words(
+      return joined(
         ...["directory", shellWord(step.path), step.mode, step.purge && "purge"],
         step.owner && `owner=${step.owner}`,
       );
     case "put":
-      return words(
+      return joined(
         ...[
           "put",
           shellWord(step.path),
@@ -112,15 +112,15 @@ function stepText(step: Step): string {
         heredoc(step.path, step.text),
       );
     case "put-made":
-      return `${step.definition}${words("put", shellWord(step.path), step.mode, "secret", `<<${DELIMITER}`)}$(${step.function})\n${DELIMITER}\n`;
+      return `${step.definition}${joined("put", shellWord(step.path), step.mode, "secret", `<<${DELIMITER}`)}$(${step.function})\n${DELIMITER}\n`;
     case "put-sent": {
       const { path, mode, name, check } = step;
-      return words("put", shellWord(path), mode, check && `check=${check}`, `from="$wb_sent/${name}"`);
+      return joined("put", shellWord(path), mode, check && `check=${check}`, `from="$wb_sent/${name}"`);
     }
     case "include":
-      return words("include", shellWord(step.path), shellWord(step.file));
+      return joined("include", shellWord(step.path), shellWord(step.file));
     case "block":
-      return words(
+      return joined(
         ...[
           "block",
           shellWord(step.path),
@@ -130,7 +130,7 @@ function stepText(step: Step): string {
         heredoc(step.path, step.text),
       );
     case "service":
-      return words(
+      return joined(
         ...[
           "service",
           step.name,
@@ -142,7 +142,7 @@ function stepText(step: Step): string {
         ...[`stop_timeout=${step.stopSeconds}`, step.log && `log=${shellWord(step.log)}`],
       );
     case "live":
-      return words("live", step.name, ...expected(step), shellWord(step.command));
+      return joined("live", step.name, ...expected(step), shellWord(step.command));
     default:
       return step satisfies never;
   }
@@ -152,7 +152,7 @@ function expected(step: Extract<Step, { do: "live" }>): string[] {
   return "line" in step ? [shellWord(step.line)] : [`of=${shellWord(step.of)}`, shellWord(step.awk)];
 }
 
-function words(...parts: (string | false | undefined)[]): string {
+function joined(...parts: (string | false | undefined)[]): string {
   const line = parts.filter((part) => typeof part === "string" && part !== "").join(" ");
   return line.endsWith("\n") ? line : `${line}\n`;
 }

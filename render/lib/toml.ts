@@ -23,9 +23,9 @@ export function toml(table: Table, reasons: Record<string, string> = {}): string
 }
 
 /** `more` laid over `base`, table by table; a value of `more` wins. */
-export function merged(base: Table, more: Table): Table {
+export function merged(base: Table, overrides: Table): Table {
   const result: Table = { ...base };
-  for (const [key, value] of Object.entries(more)) {
+  for (const [key, value] of Object.entries(overrides)) {
     const old = result[key];
     result[key] = isTable(old) && isTable(value) ? merged(old, value) : value;
   }

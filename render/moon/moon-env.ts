@@ -33,8 +33,8 @@ export function moonEnvironment({ plan, host }: Pick<MoonEnvInput, "plan" | "hos
  * it would be another key in sccache: that hashes every `CARGO_*` variable.
  */
 export function sharedCargoHome({ host, paths }: Pick<MoonEnvInput, "host" | "paths">): string | undefined {
-  const own = `${paths.home}/.cargo`;
-  return host.cargo.enabled && paths.cargoHome !== own ? paths.cargoHome : undefined;
+  const defaultHome = `${paths.home}/.cargo`;
+  return host.cargo.enabled && paths.cargoHome !== defaultHome ? paths.cargoHome : undefined;
 }
 
 /** Whether sessions of the host need anything from us. */
@@ -61,7 +61,7 @@ const FIRST_LINE =
 
 /**
  * File that a POSIX shell sources: login and interactive shells, cron jobs, CI steps, agent launchers. It also puts our
- * wrappers of moon before the others on PATH, once.
+ * wrapper of moon before the others on PATH, once.
  */
 export function moonEnvFile(input: MoonEnvInput): string {
   const moon = input.host.moon.enabled ? moonLines(input) : [];

@@ -37,11 +37,11 @@ export function s3OwnCredentialsScript(input: S3CredentialsInput): string {
 
 /** printf is a builtin everywhere: no process has a key among its words. */
 function keyMaker(path: string): string {
-  const kept = shellWord(path);
+  const quotedPath = shellWord(path);
   return `# The keys of this host's own S3 server: made here, kept here, sent nowhere.
 s3_credentials() {
-  if grep -qs '^aws_secret_access_key = .' ${kept}; then
-    cat ${kept}
+  if grep -qs '^aws_secret_access_key = .' ${quotedPath}; then
+    cat ${quotedPath}
   else
     printf '%s\\n' '# Written by warmbox.' '[default]' "aws_access_key_id = $(s3_random 20)" \\
       "aws_secret_access_key = $(s3_random 40)"

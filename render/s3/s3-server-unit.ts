@@ -1,7 +1,7 @@
+import { CACHE_ROOT } from "../../stacks/schema/host.ts";
 import { execLine, type UnitValue, unitText } from "../systemd/unit.ts";
 import {
   belowCacheRoot,
-  CACHE_ROOT,
   HARDENED,
   RESTART_SECONDS,
   START_LIMIT,
@@ -22,8 +22,8 @@ export type S3ServerUnitInput = {
 
 /** Connections and objects open at once. */
 const OPEN_FILES = 65_536;
-/** Requests in flight are finished first. */
-const STOP_SECONDS = 20;
+/** Seconds until a stop is enforced: requests in flight are finished first. */
+export const STOP_SECONDS = 20;
 
 /**
  * The unit of versitygw, in system scope with a user of its own.

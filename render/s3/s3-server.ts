@@ -5,14 +5,12 @@ import type { S3Config } from "../../stacks/types.ts";
 import { cleanEnv } from "../lib/clean-env.ts";
 import { head, type ResourceInput } from "../lib/resource.ts";
 import { resourceScript, type Step } from "../lib/script.ts";
-import { s3ServerUnit } from "./s3-server-unit.ts";
+import { STOP_SECONDS, s3ServerUnit } from "./s3-server-unit.ts";
 
 /** Name of the unit in both scopes, without `.service`. */
 export const S3_UNIT = "warmbox-s3";
 /** Seconds until it must answer: it reads nothing at its start. */
 const READY_SECONDS = 30;
-/** Seconds until a stop is enforced: requests in flight are finished first. */
-const STOP_SECONDS = 20;
 /** What Go's runtime keeps at most: the server streams, and holds some requests' buffers at a time. */
 const GOMEMLIMIT = "256MiB";
 
@@ -128,16 +126,16 @@ exec ${shellWord(toolPath)} --port 127.0.0.1:${server.port} --region ${server.re
  */
 function pruneLines({ server, prune = PRUNE }: S3ServerInput, dir: string): string {
   const bucket = shellWord(`${dir}/${server.bucket}`);
-  const most = server.max_size;
+  const cap = server.max_size;
   const tick = Math.min(PRUNE_TICK_SECONDS, prune.everySeconds);
   return `objects() { nice -n 19 find ${bucket} -name .sgwtmp -prune -o -type f -exec stat -c '%Y %b %n' {} +; }
 prune() {
   used=$(objects | awk '{ sum += $2 * 512 } END { printf "%.0f", sum / 1024 }')
-  [ "$used" -gt ${Math.floor(most / 1024)} ] || return 0
+  [ "$used" -gt ${Math.floor(cap / 1024)} ] || return 0
   objects | sort -rn -k 1,1 | awk -v now="$(date +%s)" '
     { sum += $2 * 512; written = $1; sub(/^[0-9]+ [0-9]+ /, "") }
-    sum > ${Math.floor(most * PRUNED_PART)} && now - written >= ${prune.restSeconds} { print }' | tr '\\n' '\\0' | xargs -0 -n 500 rm -f --
-  echo "warmbox: s3: its objects took $used KiB of ${most / 1024}: the ones written longest ago are deleted"
+    sum > ${Math.floor(cap * PRUNED_PART)} && now - written >= ${prune.restSeconds} { print }' | tr '\\n' '\\0' | xargs -0 -n 500 rm -f --
+  echo "warmbox: s3: its objects took $used KiB of ${cap / 1024}: the ones written longest ago are deleted"
 }
 (
   unset ROOT_ACCESS_KEY ROOT_SECRET_KEY

@@ -67,8 +67,8 @@ export function sccacheStopCommand(input: SccacheRunInput): string {
   return ask(input, `SCCACHE_CONF=${shellWord(input.paths.sccacheConfig)}`, STOP_SECONDS, "--stop-server");
 }
 
-function ask(input: SccacheRunInput, asking: string, seconds: number, words: string): string {
+function ask(input: SccacheRunInput, asking: string, seconds: number, args: string): string {
   const { paths, plan, toolPath } = input;
   const environment = `HOME=${shellWord(paths.home)} ${asking} SCCACHE_SERVER_PORT=${plan.sccache.port}`;
-  return `env -i ${environment} timeout ${seconds} ${shellWord(toolPath)} ${words}`;
+  return `env -i ${environment} timeout ${seconds} ${shellWord(toolPath)} ${args}`;
 }

@@ -1,3 +1,4 @@
+import { CACHE_ROOT } from "../../stacks/schema/host.ts";
 /** What the units of both daemons have in common. */
 import { unitWord } from "./unit.ts";
 
@@ -14,9 +15,6 @@ export const systemOrder = (
   directory: string,
 ): { After?: string; RequiresMountsFor?: string } =>
   scope === "system" ? { After: "network.target", RequiresMountsFor: directory } : {};
-
-/** Where systemd makes the directories of system services, owned by the service's user. */
-export const CACHE_ROOT = "/var/cache/";
 
 /** `dir` as `CacheDirectory` wants it, or undefined where it does not lie below {@link CACHE_ROOT}. */
 export const belowCacheRoot = (dir: string): string | undefined =>

@@ -20,7 +20,7 @@ function keyLines(keys: Record<string, UnitValue>): string[] {
   return Object.entries(keys).flatMap(([key, value]) => {
     if (value === undefined) return [];
     const values = typeof value === "string" || typeof value === "number" ? [String(value)] : value;
-    return values.map((one) => oneLine(key, one));
+    return values.map((item) => oneLine(key, item));
   });
 }
 

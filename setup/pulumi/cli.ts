@@ -47,7 +47,7 @@ export async function findPulumi(env: NodeJS.ProcessEnv = process.env): Promise<
   );
 }
 
-/** The binary and a note of its origin are in one directory, which is renamed into address as a whole. */
+/** The binary and a note of its origin are in one directory, which is renamed into place as a whole. */
 function keptCli(home: string): PulumiCli | undefined {
   const path = join(home, "pulumi");
   if (!existsSync(path)) return undefined;

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { z } from "zod";
 import { gib, kib } from "../bytes.ts";
 import { issueText, nearest } from "../issue.ts";
+import { PINNED } from "../versions.ts";
 import { boolean, directory, doc, environment, object, oneOf, rule, settings, size, text } from "./fields.ts";
 
 const LINK = "https://github.com/buchgr/bazel-remote#command-line-flags";
@@ -9,7 +10,7 @@ const LINK = "https://github.com/buchgr/bazel-remote#command-line-flags";
 /** bazel-remote counts its cap in whole GiB: 1.5 in its file silently means 1. */
 const SIZE_STEP = gib(1);
 
-/** Keys of bazel-remote 2.6.2's YAML file that are free. It ignores unknown ones without a oneOf, so we know them. */
+/** Free keys of the pinned bazel-remote's YAML file. It ignores unknown keys without a message, so warmbox checks them. */
 const FREE = [
   "max_size_hard_limit",
   "zstd_implementation",
@@ -68,7 +69,7 @@ function refusedSetting(path: string): string | undefined {
   const near = nearest(path, FREE);
   return near
     ? `write ${near}`
-    : "remove it: bazel-remote 2.6.2 has no such key and would ignore it without a word";
+    : `remove it: bazel-remote ${PINNED["bazel-remote"]} has no such key and would ignore it without a word`;
 }
 
 function refusedVariable(name: string): string | undefined {
@@ -79,8 +80,8 @@ function refusedVariable(name: string): string | undefined {
 
 /** An address to listen on, taken apart; undefined where it is none. */
 export function hostPort(address: string): { host: string; port: number } | undefined {
-  const found = /^(\[[0-9a-fA-F:]+\]|[^:/\s[\]]*):(\d{1,5})$/.exec(address);
-  return found ? { host: (found[1] ?? "").replace(/[[\]]/g, ""), port: Number(found[2]) } : undefined;
+  const match = /^(\[[0-9a-fA-F:]+\]|[^:/\s[\]]*):(\d{1,5})$/.exec(address);
+  return match ? { host: (match[1] ?? "").replace(/[[\]]/g, ""), port: Number(match[2]) } : undefined;
 }
 
 /** True for an address that other machines cannot reach. */
@@ -101,18 +102,18 @@ function address(fallback: string) {
 function addressNext(value: string, fallback: string): string | undefined {
   if (value.startsWith("unix:"))
     return `write ${fallback}: a socket file left by a killed process stops the next start`;
-  const at = hostPort(value);
-  if (at === undefined || at.port > 65535) return `write ${fallback}`;
-  if (isIP(at.host) === 0 && !["localhost", ""].includes(at.host))
+  const target = hostPort(value);
+  if (target === undefined || target.port > 65535) return `write ${fallback}`;
+  if (isIP(target.host) === 0 && !["localhost", ""].includes(target.host))
     return `write ${fallback}, or the IP address of one of the host's networks`;
-  const local = `127.0.0.1:${at.port === 0 ? fallback.split(":")[1] : at.port}`;
-  if (at.port === 0) return `write ${local}: port 0 is another port at every start`;
-  if (at.port < 1024) return `write ${fallback}: ports below 1024 need root`;
-  if (at.host === "localhost")
+  const local = `127.0.0.1:${target.port === 0 ? fallback.split(":")[1] : target.port}`;
+  if (target.port === 0) return `write ${local}: port 0 is another port at every start`;
+  if (target.port < 1024) return `write ${fallback}: ports below 1024 need root`;
+  if (target.host === "localhost")
     return `write ${local}: moon switches its remote cache off for \`localhost\` where no terminal is`;
-  if (at.host === "0.0.0.0")
+  if (target.host === "0.0.0.0")
     return `write ${local}: 0.0.0.0 opens the cache to every network, and moon switches its remote cache off for it`;
-  if (at.host === "" || at.host === "::")
+  if (target.host === "" || target.host === "::")
     return `write ${local}: without an address it listens on every interface`;
   return undefined;
 }
@@ -129,49 +130,57 @@ function image() {
 
 const fields = object({
   enabled: doc(boolean().default(true), {
-    what: "Tier 2: bazel-remote serves moon's remote cache on this host.",
+    description: "Tier 2: bazel-remote serves moon's remote cache on this host.",
   }),
   dir: doc(directory().exactOptional(), {
-    what: "Where task outputs are kept. Only bazel-remote may write there: a stray file stops its start.",
+    description:
+      "Where task outputs are kept. Only bazel-remote may write there: a stray file stops its start.",
     computed: "`.cache/bazel-remote` below the home directory, `/var/cache/bazel-remote` in scope system",
     link: LINK,
   }),
   max_size: doc(size({ min: SIZE_STEP, step: SIZE_STEP }).exactOptional(), {
-    what: "Cap of the disk cache. Its index lives in RAM, about 1.2 KiB an entry, so RAM bounds it before the disk does.",
+    description:
+      "Cap of the disk cache. Its index lives in RAM, about 1.2 KiB an entry, so RAM bounds it before the disk does.",
     unit: "size, whole GiB",
     computed: "the plan's: a quarter of the RAM as index, at most the disk share",
     link: LINK,
   }),
   image: doc(image().exactOptional(), {
-    what: "Image of its container with `service: docker`, by digest, from a mirror of your own for instance.",
-    computed: "bazel-remote's own v2.6.2",
+    description:
+      "Image of its container with `service: docker`, by digest, from a mirror of your own for instance.",
+    computed: `bazel-remote's own v${PINNED["bazel-remote"]}`,
     link: "https://hub.docker.com/r/buchgr/bazel-remote-cache",
   }),
   storage_mode: doc(oneOf(["zstd", "uncompressed"]).default("zstd"), {
-    what: "Form of the files on disk. `zstd` also notices files that a crash cut short. All hosts on one bucket need the same.",
+    description:
+      "Form of the files on disk. `zstd` also notices files that a crash cut short. All hosts on one bucket need the same.",
     link: LINK,
   }),
   http_address: doc(address("127.0.0.1:9090").default("127.0.0.1:9090"), {
-    what: "Where `/status` and the metrics are served. Beyond loopback only with `htpasswd_file` or `tls_ca_file` below `settings`.",
+    description:
+      "Where `/status` and the metrics are served. Beyond loopback only with `htpasswd_file` or `tls_ca_file` below `settings`.",
     unit: "IP:PORT",
     link: LINK,
   }),
   grpc_address: doc(address("127.0.0.1:9092").default("127.0.0.1:9092"), {
-    what: "Where moon connects to. Beyond loopback only with `tls_ca_file` below `settings`.",
+    description: "Where moon connects to. Beyond loopback only with `tls_ca_file` below `settings`.",
     unit: "IP:PORT",
     link: LINK,
   }),
   mean_blob_size: doc(size({ min: kib(1) }).exactOptional(), {
-    what: "Mean size of a stored file, from `/status` (CurrSize / NumFiles). Larger blobs let the same RAM index a larger cache.",
+    description:
+      "Mean size of a stored file, from `/status` (CurrSize / NumFiles). Larger blobs let the same RAM index a larger cache.",
     unit: "size",
     computed: "14 KiB",
   }),
   settings: doc(settings(refusedSetting, SECRET_NEXT).prefault({}), {
-    what: "More keys of bazel-remote's YAML file, in its spelling, merged last: `htpasswd_file`, `max_blob_size` …",
+    description:
+      "More keys of bazel-remote's YAML file, in its spelling, merged last: `htpasswd_file`, `max_blob_size` …",
     link: LINK,
   }),
   env: doc(environment(refusedVariable).prefault({}), {
-    what: "Environment of the bazel-remote process, such as `GODEBUG`; `GOGC` and `GOMEMLIMIT` here win over the plan's.",
+    description:
+      "Environment of the bazel-remote process, such as `GODEBUG`; `GOGC` and `GOMEMLIMIT` here win over the plan's.",
     link: LINK,
   }),
 });
@@ -179,7 +188,7 @@ const fields = object({
 /** Tier 2: what may be said about bazel-remote. */
 export const bazelRemoteSchema = rule(fields, ["http_address", "grpc_address", "settings"], (value, add) => {
   const { tls_ca_file, htpasswd_file, ldap } = value.settings;
-  const open = (at: string) => !isLoopback(hostPort(at)?.host ?? "");
+  const open = (listen: string) => !isLoopback(hostPort(listen)?.host ?? "");
   const expected =
     "a loopback address, or an address with authentication: whoever can write can poison builds";
   if (open(value.http_address) && !tls_ca_file && !htpasswd_file && !ldap)

@@ -25,25 +25,27 @@ const MAX_JOBS = 1024;
 /** Tier 3 and the cargo side of tier 1. */
 export const cargoSchema = object({
   enabled: doc(boolean().default(true), {
-    what: "Tier 3: one CARGO_HOME for all builds, with warmbox's settings in it.",
+    description: "Tier 3: one CARGO_HOME for all builds, with warmbox's settings in it.",
   }),
   config: doc(oneOf(["include", "inline"]).default("include"), {
-    what: "`include`: our own `warmbox.toml` and one line in the user's `config.toml` (cargo ≥ 1.94). `inline`: a marked block in `config.toml`, for older toolchains.",
+    description:
+      "`include`: our own `warmbox.toml` and one line in the user's `config.toml` (cargo ≥ 1.94). `inline`: a marked block in `config.toml`, for older toolchains.",
     link: `${LINK}#including-extra-configuration-files`,
   }),
   home: doc(directory().exactOptional(), {
-    what: "CARGO_HOME that all builds share. Its path is in sccache's key.",
+    description: "CARGO_HOME that all builds share. Its path is in sccache's key.",
     computed: "CARGO_HOME of the host's user, else `.cargo`",
     link: "https://doc.rust-lang.org/cargo/guide/cargo-home.html",
   }),
   jobs: doc(integer("jobs", 1, MAX_JOBS).exactOptional(), {
-    what: "rustc processes that one cargo runs at once (`build.jobs`).",
+    description: "rustc processes that one cargo runs at once (`build.jobs`).",
     unit: "jobs",
     computed: "the plan's: RAM and cores over the active agents",
     link: `${LINK}#buildjobs`,
   }),
   settings: doc(settings(refusedSetting, SECRET_NEXT).prefault({}), {
-    what: "More cargo configuration, in its spelling, merged last: `net.retry`, `registries.…`, `source.…`",
+    description:
+      "More cargo configuration, in its spelling, merged last: `net.retry`, `registries.…`, `source.…`",
     link: LINK,
   }),
 });

@@ -5,8 +5,8 @@ import { isRefusedSecret } from "../secrets.ts";
 
 /** What the option table says about a key, beside its type and default which the schema knows. */
 export type KeyDoc = {
-  /** What it is and what changes when it changes. */
-  what: string;
+  /** The meaning of the key, and the effect of a change. */
+  description: string;
   /** Unit of the value. */
   unit?: string;
   /** Where the value comes from when the key is left out and the schema has no fixed default. */
@@ -17,8 +17,7 @@ export type KeyDoc = {
 
 /** Attaches the documentation of a key; put it last, a later method would lose it. */
 export function doc<S extends z.ZodType>(schema: S, about: KeyDoc): S {
-  const { what, ...rest } = about;
-  return schema.meta({ description: what, ...rest }) as S;
+  return schema.meta(about) as S;
 }
 
 /** An object that refuses keys it does not know. */
@@ -27,11 +26,11 @@ export function object<S extends z.core.$ZodLooseShape>(shape: S) {
     "a group of keys",
     "indent its keys below it, one a line, or write {} for the default of each",
   );
-  const known = Object.keys(shape).join(" "); // ../issueText.ts makes the sentence of it
-  return z.strictObject(shape, { error: (issue) => (issue.code === "invalid_type" ? group : known) });
+  const keys = Object.keys(shape).join(" "); // ../issue.ts makes the sentence of it
+  return z.strictObject(shape, { error: (issue) => (issue.code === "invalid_type" ? group : keys) });
 }
 
-/** One of a few words; `wrong` maps words that people are told elsewhere to what to write here. */
+/** One of a few words; `wrong` maps words from other guides to the advice for this key. */
 export function oneOf<const W extends readonly [string, ...string[]]>(
   words: W,
   wrong: Record<string, string> = {},
@@ -42,7 +41,7 @@ export function oneOf<const W extends readonly [string, ...string[]]>(
   return z.enum(words, { error: (issue) => issueText(`one of ${words.join(", ")}`, next(issue.input)) });
 }
 
-/** A integer number of `unit` from `min` to `max`. */
+/** A whole number of `unit` from `min` to `max`. */
 export function integer(unit: string, min: number, max: number) {
   const error = issueText(
     `a whole number of ${unit} from ${min} to ${max}`,
@@ -63,22 +62,22 @@ export function port() {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** One text of text. */
+/** One line of text. */
 export function text(what: string, next = "write one line of text, in quotes where it looks like a number") {
   const error = issueText(what, next);
-  // A control character would break the text-based files that the value goes into.
+  // A control character would break the line-based files that the value goes into.
   return z
     .string({ error })
     .min(1, { error })
     .regex(/^\P{Cc}*$/u, { error });
 }
 
-/** Smallest and, where a tool counts in integer GiB, the step of a size. */
+/** Smallest and, if a tool counts in whole GiB, the step of a size. */
 export type SizeBound = { min: Bytes; step?: Bytes };
 
-/** A size such as `30GiB`, or integer bytes; becomes {@link Bytes}. */
+/** A size such as `30GiB`, or whole bytes; becomes {@link Bytes}. */
 export function size(bound: SizeBound) {
-  const step = bound.step === undefined ? "" : `, in whole steps of ${formatBytes(bound.step)}`;
+  const step = bound.step === undefined ? "" : `, a multiple of ${formatBytes(bound.step)}`;
   const expected = `a size in KiB, MiB, GiB or TiB of at least ${formatBytes(bound.min)}${step}`;
   return z
     .union([z.string(), z.number()], { error: issueText(expected, "write it like 30GiB") })
@@ -152,14 +151,14 @@ const NO_SECRET =
 
 /** A pass-through value that is a secret by its name, or an address with a password in it. */
 function holdsSecret(path: string[], value: unknown): boolean {
-  if (Array.isArray(value)) return value.some((one) => holdsSecret(path, one));
+  if (Array.isArray(value)) return value.some((item) => holdsSecret(path, item));
   if (typeof value !== "string" && typeof value !== "number") return false;
   return isRefusedSecret(path, String(value));
 }
 
 /**
  * A pass-through in the tool's own key names; `refused` says what to do instead for a key path that is not free.
- * Secrets are refused: what is rendered stands in previews, in the state and in files that every account can read.
+ * Secrets are refused: rendered text is visible in previews, in the state and in files that every account can read.
  * @param secretNext where the tool's secrets belong
  */
 export function settings(refused: (path: string, value: unknown) => string | undefined, secretNext: string) {
@@ -189,7 +188,7 @@ function leaves(value: object, above: string[]): { path: string[]; leaf: unknown
 
 /**
  * A rule between fields, tried as soon as the named fields are right by themselves, so that it is reported together
- * with faults elsewhere. `check` calls `add` for each issueText, with the path of the field to change.
+ * with issues elsewhere. `check` calls `add` for each issue, with the path of the field to change.
  */
 export function rule<S extends z.ZodType>(
   schema: S,
@@ -210,7 +209,7 @@ function isRecord(value: unknown): boolean {
   return typeof value === "object" && value !== null;
 }
 
-/** A issueText of a field, of something in it, or of the group that it stands in; a strange key beside it is none. */
+/** An issue of a field, of a part of it, or of its group; an unknown key beside it is none. */
 function concerns(issue: z.core.$ZodRawIssue, fields: string[]): boolean {
   if (issue.code === "unrecognized_keys") return false;
   const path = (issue.path ?? []).map((part) => `${String(part)}.`).join("");

@@ -9,10 +9,10 @@ import { sccacheSchema } from "./sccache.ts";
 import { toolsSchema } from "./tools.ts";
 
 const NAME = "a name without spaces that does not begin with a dash";
-const sshWord = (what: string) =>
-  text(`${what}: ${NAME}`).regex(/^[^\s@-][^\s@]*$/, {
+const sshWord = (subject: string) =>
+  text(`${subject}: ${NAME}`).regex(/^[^\s@-][^\s@]*$/, {
     error: issueText(
-      `${what}: ${NAME}`,
+      `${subject}: ${NAME}`,
       "write it alone; a user goes to reach.user, options to ~/.ssh/config",
     ),
   });
@@ -26,25 +26,26 @@ const reachSchema = z.discriminatedUnion(
     object({
       kind: z.literal("ssh"),
       host: doc(sshWord("a host name, address or alias of ~/.ssh/config"), {
-        what: "Handed to your own `ssh`: a name, an address or an alias of `~/.ssh/config`.",
+        description: "Handed to your own `ssh`: a name, an address or an alias of `~/.ssh/config`.",
         link: SSH_LINK,
       }),
       user: doc(sshWord("a user name").exactOptional(), {
-        what: "User on the host.",
+        description: "User on the host.",
         computed: "ssh's",
         link: SSH_LINK,
       }),
       port: doc(integer("a TCP port", 1, 65535).exactOptional(), {
-        what: "Port of sshd.",
+        description: "Port of sshd.",
         unit: "TCP port",
         computed: "ssh's",
         link: SSH_LINK,
       }),
       sudo: doc(boolean().default(false), {
-        what: "Work as root there by `sudo -n`; needed for `scope: system` unless user is root.",
+        description: "Work as root there by `sudo -n`; needed for `scope: system` unless user is root.",
       }),
       multiplex: doc(boolean().default(true), {
-        what: "One connection for everything that a run asks of the host (ControlMaster). `false` where your home's path is longer than 36 bytes, or sshd allows one session.",
+        description:
+          "One connection for everything that a run asks of the host (ControlMaster). `false` where your home's path is longer than 36 bytes, or sshd allows one session.",
         link: SSH_LINK,
       }),
     }),
@@ -63,11 +64,11 @@ export const MAX_AGENTS = 10_000;
 const agents = rule(
   object({
     total: doc(integer("agents", 1, MAX_AGENTS).default(1), {
-      what: "Builds (people, jobs, agents) that share the box.",
+      description: "Builds (people, jobs, agents) that share the box.",
       unit: "agents",
     }),
     active: doc(integer("agents", 1, MAX_AGENTS).default(1), {
-      what: "How many of them build at once; the others wait. RAM and cores are divided by it.",
+      description: "How many of them build at once; the others wait. RAM and cores are divided by it.",
       unit: "agents",
     }),
   }),
@@ -84,26 +85,28 @@ const agents = rule(
 
 const fields = object({
   reach: doc(reachSchema.prefault({ kind: "local" }), {
-    what: "How the host is reached: this machine, or your own `ssh`.",
+    description: "How the host is reached: this machine, or your own `ssh`.",
   }),
   scope: doc(oneOf(["user", "system"]).default("user"), {
-    what: "`user`: only the user's own files, no root. `system`: own users for the daemons and hardened system units.",
+    description:
+      "`user`: only the user's own files, no root. `system`: own users for the daemons and hardened system units.",
   }),
   service: doc(oneOf(["auto", "systemd", "docker", "process"]).default("auto"), {
-    what: "What keeps the daemons running. `auto`: systemd where it is process 1, else `process`, which does not outlive a reboot.",
+    description:
+      "What keeps the daemons running. `auto`: systemd where it is process 1, else `process`, which does not outlive a reboot.",
   }),
-  agents: doc(agents.prefault({}), { what: "Who shares the box." }),
+  agents: doc(agents.prefault({}), { description: "Who shares the box." }),
   facts: doc(factsSchema.exactOptional(), {
-    what: "Facts told instead of probed: they win, and let a preview go on when the host is down.",
+    description: "Facts told instead of probed: they win, and let a preview go on when the host is down.",
   }),
   purge: doc(boolean().default(false), {
-    what: "`pulumi destroy` deletes the caches' contents too; in `scope: user` only.",
+    description: "`pulumi destroy` deletes the caches' contents too; in `scope: user` only.",
   }),
-  sccache: doc(sccacheSchema.prefault({}), { what: "Tier 1." }),
-  "bazel-remote": doc(bazelRemoteSchema.prefault({}), { what: "Tier 2, the server." }),
-  moon: doc(moonSchema.prefault({}), { what: "Tier 2, the client." }),
-  cargo: doc(cargoSchema.prefault({}), { what: "Tier 3, and how cargo calls sccache." }),
-  tools: doc(toolsSchema.prefault({} as never), { what: "Where the programs come from." }),
+  sccache: doc(sccacheSchema.prefault({}), { description: "Tier 1." }),
+  "bazel-remote": doc(bazelRemoteSchema.prefault({}), { description: "Tier 2, the server." }),
+  moon: doc(moonSchema.prefault({}), { description: "Tier 2, the client." }),
+  cargo: doc(cargoSchema.prefault({}), { description: "Tier 3, and how cargo calls sccache." }),
+  tools: doc(toolsSchema.prefault({} as never), { description: "Where the programs come from." }),
 });
 
 const withPorts = rule(
@@ -117,13 +120,13 @@ const withPorts = rule(
   ],
   (host, add) => {
     const remote = host["bazel-remote"];
-    const taken = new Map<number, string>();
+    const owners = new Map<number, string>();
     const take = (port: number | undefined, path: string[]) => {
       if (port === undefined) return;
-      const by = taken.get(port);
+      const by = owners.get(port);
       if (by !== undefined)
-        add(path, `a port of its own; ${by} has ${port} already`, `write ${port + 1}, or another free port`);
-      taken.set(port, by ?? path.join("."));
+        add(path, `a free port; ${by} has ${port} already`, `write ${port + 1}, or another free port`);
+      owners.set(port, by ?? path.join("."));
     };
     if (host.sccache.enabled) take(host.sccache.port, ["sccache", "port"]);
     if (!remote.enabled) return;
@@ -141,13 +144,13 @@ export type NamedDir = readonly [name: string, path: string];
 /** The first of `others` that lies in bazel-remote's directory or around it, with what to say of it. */
 export function dirClash(
   remote: string,
-  others: readonly NamedDir[],
+  dirs: readonly NamedDir[],
 ): { expected: string; next: string } | undefined {
   const inside = (path: string, around: string) => `${path}/`.startsWith(around === "/" ? "/" : `${around}/`);
-  const other = others.find(([, path]) => inside(path, remote) || inside(remote, path));
+  const clash = dirs.find(([, path]) => inside(path, remote) || inside(remote, path));
   return (
-    other && {
-      expected: `a directory apart from ${other[0]}, which is ${other[1]}`,
+    clash && {
+      expected: `a directory apart from ${clash[0]}, which is ${clash[1]}`,
       next: "write another one: a stray file there stops bazel-remote's start",
     }
   );

@@ -30,8 +30,8 @@ const ENV: [RegExp, string][] = [
 const NAME = /^(MOON|PROTO)_/;
 
 function refusedVariable(name: string): string | undefined {
-  const known = ENV.find(([pattern]) => pattern.test(name))?.[1];
-  return known ?? (NAME.test(name) ? undefined : "write names that begin with MOON_ or PROTO_ only");
+  const advice = ENV.find(([pattern]) => pattern.test(name))?.[1];
+  return advice ?? (NAME.test(name) ? undefined : "write names that begin with MOON_ or PROTO_ only");
 }
 
 /** moon counts its concurrency in a byte in one of its two places. */
@@ -39,7 +39,7 @@ const MAX_CONCURRENCY = 255;
 
 const workspace = object({
   path: doc(directory(), {
-    what: "A moon workspace on the host; `warm` fills the caches from it.",
+    description: "A moon workspace on the host; `warm` fills the caches from it.",
     unit: "directory",
   }),
   warm: doc(
@@ -47,44 +47,49 @@ const workspace = object({
       .array(text("one command line"), { error: "a list of command lines\nwrite `- cargo build --release`" })
       .exactOptional(),
     {
-      what: "What `./warmbox warm` runs in a throw-away worktree of it, one after the other, each by `sh -c`.",
+      description:
+        "What `./warmbox warm` runs in a throw-away worktree of it, one after the other, each by `sh -c`.",
       computed:
         "`cargo fetch`, `cargo build` and `cargo test --no-run` of the whole workspace; then `moon run :build :test` where `.moon` is",
     },
   ),
   remote_block: doc(boolean().default(false), {
-    what: "Also write a marked `remote:` block into its `.moon/workspace.yml`. Changes every task's hash once; the environment does without.",
+    description:
+      "Also write a marked `remote:` block into its `.moon/workspace.yml`. Changes every task's hash once; the environment does without.",
     link: LINK,
   }),
 });
 
 /** The client of tier 2: what may be said about moon. */
 export const moonSchema = object({
-  enabled: doc(boolean().default(true), { what: "Point every moon on the host to its bazel-remote." }),
+  enabled: doc(boolean().default(true), { description: "Point every moon on the host to its bazel-remote." }),
   workspaces: doc(
     z.array(workspace, { error: "a list of workspaces\nwrite `- path: DIRECTORY`" }).default([]),
     {
-      what: "moon workspaces on the host.",
+      description: "moon workspaces on the host.",
     },
   ),
   cache: doc(oneOf(["off", "read", "read-write", "write"], MODES).default("read-write"), {
-    what: "`MOON_CACHE` of every session: `read` takes hits and writes nothing, `write` runs all and overwrites.",
+    description:
+      "`MOON_CACHE` of every session: `read` takes hits and writes nothing, `write` runs all and overwrites.",
     link: "https://moonrepo.dev/docs/commands/run",
   }),
   compression: doc(
     oneOf(["none", "zstd"], { gzip: "write zstd", zst: "write zstd", off: "write none" }).default("none"),
     {
-      what: "Compression on the wire. Over loopback zstd only costs CPU; bazel-remote compresses what it stores by itself.",
+      description:
+        "Compression on the wire. Over loopback zstd only costs CPU; bazel-remote compresses what it stores by itself.",
       link: LINK,
     },
   ),
   concurrency: doc(integer("actions", 1, MAX_CONCURRENCY).exactOptional(), {
-    what: "Actions that one moon runs at once (`MOON_CONCURRENCY`).",
+    description: "Actions that one moon runs at once (`MOON_CONCURRENCY`).",
     unit: "actions",
     computed: "the plan's maxTasks",
   }),
   env: doc(environment(refusedVariable).prefault({}), {
-    what: "More variables (`MOON_…`, `PROTO_…`) for every moon, such as `MOON_REMOTE_CACHE_INSTANCE_NAME`.",
+    description:
+      "More variables (`MOON_…`, `PROTO_…`) for every moon, such as `MOON_REMOTE_CACHE_INSTANCE_NAME`.",
     link: "https://moonrepo.dev/docs/guides/remote-cache",
   }),
 });

@@ -74,30 +74,31 @@ const ENV: [RegExp, string][] = [
 /** Tier 1: what may be said about sccache. */
 export const sccacheSchema = object({
   enabled: doc(boolean().default(true), {
-    what: "Tier 1: cargo calls rustc through sccache, one server per host and user.",
+    description: "Tier 1: cargo calls rustc through sccache, one server per host and user.",
   }),
   dir: doc(directory().exactOptional(), {
-    what: "Where compiled crates are kept.",
+    description: "Where compiled crates are kept.",
     computed: "`.cache/sccache` below the home directory, `/var/cache/sccache` in scope system",
     link: LINK,
   }),
   max_size: doc(size({ min: MIN_SIZE }).exactOptional(), {
-    what: "Cap of the disk cache; the oldest entries go when it is reached.",
+    description: "Cap of the disk cache; the oldest entries go when it is reached.",
     unit: "size",
     computed: "the plan's share of the disk",
     link: LINK,
   }),
   port: doc(port().default(4226), {
-    what: "TCP port of the server on 127.0.0.1. Two users of one machine need two.",
+    description: "TCP port of the server on 127.0.0.1. Two users of one machine need two.",
     unit: "TCP port",
     link: LINK,
   }),
   settings: doc(settings(refusedSetting, SECRET_NEXT).prefault({}), {
-    what: "More keys of sccache's own file, in its spelling, merged last: `client_side_mode`, `basedirs`, `cache.disk.rw_mode` …",
+    description:
+      "More keys of sccache's own file, in its spelling, merged last: `client_side_mode`, `basedirs`, `cache.disk.rw_mode` …",
     link: LINK,
   }),
   env: doc(environment((name) => ENV.find(([pattern]) => pattern.test(name))?.[1]).prefault({}), {
-    what: "Environment of the sccache server, such as `SCCACHE_LOG`.",
+    description: "Environment of the sccache server, such as `SCCACHE_LOG`.",
     link: LINK,
   }),
 });

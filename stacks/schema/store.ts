@@ -19,7 +19,8 @@ const prefix = doc(
     .regex(/^[^/\s]([^\s]*[^/\s])?$/, { error: issueText(PREFIX_WANTED, "write it like warmbox") })
     .default("warmbox"),
   {
-    what: "Start of every key: sccache writes below PREFIX/sccache, bazel-remote below PREFIX/bazel-remote.",
+    description:
+      "Start of every key: sccache writes below PREFIX/sccache, bazel-remote below PREFIX/bazel-remote.",
   },
 );
 
@@ -38,7 +39,8 @@ const credentials = doc(
     access_key: "write keys, and set the secrets s3AccessKeyId and s3SecretAccessKey",
   }).default("keys"),
   {
-    what: "`keys`: the secrets `s3AccessKeyId` and `s3SecretAccessKey` of the stack, put into a 0600 file; no session token. `role`: the machine's own instance role.",
+    description:
+      "`keys`: the secrets `s3AccessKeyId` and `s3SecretAccessKey` of the stack, put into a 0600 file; no session token. `role`: the machine's own instance role.",
   },
 );
 
@@ -49,39 +51,40 @@ export const s3Schema = z.discriminatedUnion(
     object({
       kind: z.literal("create"),
       bucket: doc(bucket.exactOptional(), {
-        what: "Name of the new bucket.",
+        description: "Name of the new bucket.",
         computed: "made by AWS from the stack's name",
       }),
-      region: doc(region, { what: "AWS region of the bucket." }),
+      region: doc(region, { description: "AWS region of the bucket." }),
       prefix,
       credentials: doc(oneOf(["keys", "role"]).default("keys"), {
-        what: "`keys`: a new IAM user of least privilege. `role`: only the policy, for you to attach to the hosts' role.",
+        description:
+          "`keys`: a new IAM user of least privilege. `role`: only the policy, for you to attach to the hosts' role.",
       }),
       expire_days: doc(integer("days", 1, 3650).default(60), {
-        what: "Objects so old are deleted, used or not; neither tool deletes any itself.",
+        description: "Objects so old are deleted, used or not; neither tool deletes any itself.",
         unit: "days",
       }),
       force_destroy: doc(boolean().default(false), {
-        what: "`pulumi destroy` deletes the bucket even when objects are in it.",
+        description: "`pulumi destroy` deletes the bucket even when objects are in it.",
       }),
     }),
     object({
       kind: z.literal("existing"),
-      bucket: doc(bucket, { what: "An AWS bucket that is there." }),
-      region: doc(region, { what: "Its region." }),
+      bucket: doc(bucket, { description: "An AWS bucket that is there." }),
+      region: doc(region, { description: "Its region." }),
       prefix,
       credentials,
     }),
     object({
       kind: z.literal("endpoint"),
       url: doc(url, {
-        what: "A server that speaks S3: MinIO, versitygw, Ceph …",
+        description: "A server that speaks S3: MinIO, versitygw, Ceph …",
         unit: "http(s)://HOST[:PORT]",
       }),
-      bucket: doc(bucket, { what: "A bucket that is there." }),
-      region: doc(region.default("us-east-1"), { what: "Region that the server signs for." }),
+      bucket: doc(bucket, { description: "A bucket that is there." }),
+      region: doc(region.default("us-east-1"), { description: "Region that the server signs for." }),
       path_style: doc(boolean().default(true), {
-        what: "Bucket in the path (most own servers) instead of in the host name.",
+        description: "Bucket in the path (most own servers) instead of in the host name.",
       }),
       prefix,
       credentials,
@@ -89,24 +92,25 @@ export const s3Schema = z.discriminatedUnion(
     object({
       kind: z.literal("embedded"),
       host: doc(text("the name of a host of this stack").exactOptional(), {
-        what: "The host whose service it is.",
+        description: "The host whose service it is.",
         computed: "the first host",
       }),
       port: doc(port().default(7070), {
-        what: "TCP port on 127.0.0.1 of the S3 server that warmbox runs.",
+        description: "TCP port on 127.0.0.1 of the S3 server that warmbox runs.",
         unit: "TCP port",
       }),
       dir: doc(directory().exactOptional(), {
-        what: "Where its objects are kept.",
+        description: "Where its objects are kept.",
         computed:
           "`.local/share/warmbox/s3` below the home directory, `/var/cache/warmbox-s3` in scope system",
       }),
       max_size: doc(size({ min: gib(1) }).default(gib(20)), {
-        what: "Cap of its objects; the ones written longest ago go when it is passed, looked at every five minutes. It comes on top of the plan's 80 % of the volume: set it, or `dir`, to what the disk can take.",
+        description:
+          "Cap of its objects; the ones written longest ago go when it is passed, looked at every five minutes. It comes on top of the plan's 80 % of the volume: set it, or `dir`, to what the disk can take.",
         unit: "size",
       }),
-      bucket: doc(bucket.default("warmbox"), { what: "Bucket that is made in it." }),
-      region: doc(region.default("us-east-1"), { what: "Region that it signs for." }),
+      bucket: doc(bucket.default("warmbox"), { description: "Bucket that is made in it." }),
+      region: doc(region.default("us-east-1"), { description: "Region that it signs for." }),
       prefix,
     }),
   ],
@@ -120,7 +124,7 @@ export const s3Schema = z.discriminatedUnion(
 
 /** GCS behind tiers 1 and 2. */
 export const gcsSchema = object({
-  bucket: doc(bucket, { what: "A bucket that is there." }),
+  bucket: doc(bucket, { description: "A bucket that is there." }),
   prefix,
   credentials: doc(
     z
@@ -135,7 +139,7 @@ export const gcsSchema = object({
                 error: issueText("an absolute path on the host", "write it in full"),
               }),
               {
-                what: "A service account's JSON key, already on the host.",
+                description: "A service account's JSON key, already on the host.",
                 unit: "path",
               },
             ),
@@ -144,7 +148,7 @@ export const gcsSchema = object({
         { error: issueText("credentials with kind: default or file", "write kind: default") },
       )
       .prefault({ kind: "default" }),
-    { what: "`default`: the machine's own service account; `file`: a key on the host." },
+    { description: "`default`: the machine's own service account; `file`: a key on the host." },
   ),
 });
 

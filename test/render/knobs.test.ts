@@ -40,7 +40,7 @@ function scripts(input: ResourceInput): string[] {
   ];
 }
 
-const CONTAINER = { name: "br", image: "br@sha256:0", user: "65532:65532", given: true };
+const CONTAINER = { name: "br", image: "br@sha256:0", user: "65532:65532", owned: true };
 
 function containerised(input: ContainerInput): string[] {
   return [

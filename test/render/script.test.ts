@@ -200,7 +200,7 @@ describe("every resource", () => {
   const inline = boxInput({ cargo: { config: "inline" } });
   const contained = {
     ...input,
-    container: { name: "br", image: "br@sha256:0", user: "1000:1000", given: false },
+    container: { name: "br", image: "br@sha256:0", user: "1000:1000", owned: false },
   };
   const scripts = {
     library: sentEcho(input),

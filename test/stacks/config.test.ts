@@ -78,7 +78,7 @@ const ONE_FAULT: [string, unknown, [string, string, string, string]][] = [
     [
       "bazel-remote.max_size",
       '"1.5GiB"',
-      "a size in KiB, MiB, GiB or TiB of at least 1GiB, in whole steps of 1GiB",
+      "a size in KiB, MiB, GiB or TiB of at least 1GiB, a multiple of 1GiB",
       "write 2GiB",
     ],
   ],
@@ -184,7 +184,7 @@ const ONE_FAULT: [string, unknown, [string, string, string, string]][] = [
     [
       "bazel-remote.grpc_address",
       '"127.0.0.1:4226"',
-      "a port of its own; sccache.port has 4226 already",
+      "a free port; sccache.port has 4226 already",
       "write 4227, or another free port",
     ],
   ],
@@ -516,18 +516,18 @@ describe("parseStackConfig", () => {
       one(
         "s3.dir",
         '"/data/s3"',
-        "a directory below /var/cache/ on a host in scope system, where the server has a user of its own",
+        "a directory below /var/cache/ on a host in scope system, where the server has its own user",
         "write /var/cache/warmbox-s3 (mount the larger volume there), or scope: user",
       ),
     );
   });
 
-  it("gives the embedded S3 server a port of its own", () => {
+  it("gives the embedded S3 server a separate port", () => {
     expect(report({}, { s3: { kind: "embedded", port: 9092 } })).toBe(
       one(
         "s3.port",
         "9092",
-        "a port of its own; hosts.box.bazel-remote.grpc_address has 9092 already",
+        "a free port; hosts.box.bazel-remote.grpc_address has 9092 already",
         "write 9093, or another free port",
       ),
     );
