@@ -12,6 +12,7 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { isUserError } from "../stacks/errors.ts";
 import { shellWord } from "../stacks/shell.ts";
 import type { Arch, ObtainedTool } from "../tools/cache.ts";
 import { obtainTool } from "../tools/obtain.ts";
@@ -174,7 +175,8 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.me
   try {
     await main(process.argv[2]);
   } catch (error) {
-    if (!(error instanceof SessionError)) console.error((error as Error).message);
+    if (!(error instanceof SessionError))
+      console.error(`${isUserError(error) ? "warmbox: " : ""}${(error as Error).message}`);
     process.exitCode = error instanceof SessionError ? error.code : 1;
   }
 }

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { UserError } from "../stacks/errors.ts";
 import type { ToolName } from "../stacks/versions.ts";
 import { cacheDirectory } from "./base.mjs";
 
@@ -21,7 +22,10 @@ export type ObtainedTool = { path: string; version: string; sha256: string };
 export function thisArch(): Arch {
   if (process.arch === "x64") return "x86_64";
   if (process.arch === "arm64") return "aarch64";
-  throw new Error(`warmbox: this machine is ${process.arch}; its tools exist for x86_64 and aarch64 only`);
+  throw new UserError(
+    "missing",
+    `this machine is ${process.arch}; its tools exist for x86_64 and aarch64 only`,
+  );
 }
 
 /** The directory name of a version: another processor's binary is never at the place of this one's. */

@@ -21,6 +21,6 @@ try {
     for (const { tool, version, path } of results)
       console.log(`${tool.padEnd(13)} ${version.padEnd(8)} ${path}`);
 } catch (error) {
-  console.error((error as Error).message);
+  console.error(`warmbox: ${(error as Error).message}`);
   process.exit(1);
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { access, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { UserError } from "../stacks/errors.ts";
 import { PINNED } from "../stacks/versions.ts";
 import { type Arch, thisArch } from "./cache.ts";
 import { environment, run } from "./run.ts";
@@ -31,7 +32,8 @@ async function packedMoon(root: string, name: string, dir: string): Promise<stri
   const spec = `${name}@${PINNED.moon}`;
   const integrity = lockedIntegrity(await readLock(root), name);
   if (!integrity) {
-    throw new Error(
+    throw new UserError(
+      "missing",
       `package-lock.json holds no checksum of ${spec}. Give the binary in the stack file: ` +
         `tools.moon: {kind: release, url: URL, sha256: SHA256} or {kind: file, path: PATH, sha256: SHA256}`,
     );
@@ -44,7 +46,7 @@ async function packedMoon(root: string, name: string, dir: string): Promise<stri
     .update(await readFile(archive))
     .digest("base64")}`;
   if (actual !== integrity)
-    throw new Error(`${spec} has integrity ${actual}, package-lock.json says ${integrity}`);
+    throw new UserError("failed", `${spec} has integrity ${actual}, package-lock.json says ${integrity}`);
   return await unpack(archive, "moon", dir);
 }
 

@@ -4,7 +4,7 @@
  */
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { isUserError } from "../stacks/errors.ts";
+import { isUserError, UserError } from "../stacks/errors.ts";
 import type { ToolSource } from "../stacks/types.ts";
 import { PINNED, sourceVersion, type ToolName } from "../stacks/versions.ts";
 import { cacheDirectory, withLock } from "./base.mjs";
@@ -87,8 +87,9 @@ async function fromExtra(tool: ToolName, version: string, arch: Arch): Promise<O
   if (!path) return null;
   const entry = await lookUp(path, false);
   if (entry.is === "corrupt") {
-    throw new Error(
-      `warmbox: ${path} (WARMBOX_TOOLS_DIR): ${entry.why}. Put the right file there, or remove it`,
+    throw new UserError(
+      "config",
+      `${path} (WARMBOX_TOOLS_DIR): ${entry.why}. Next: put the right file there, or remove it`,
     );
   }
   return entry.is === "good" ? { path, version, sha256: entry.sha256 } : null;
@@ -170,9 +171,10 @@ async function makePinned(
     return await fromRegistry(tool, request, dir, progress);
   } catch (error) {
     tried.push(`registry: ${(error as Error).message}`);
-    const next = `Put a binary into the stack file: tools.${tool}: {kind: release, url: URL, sha256: SHA256}`;
-    throw new Error(
-      `warmbox: ${tool} ${PINNED[tool]} for ${request.arch} cannot be obtained.\n${tried.join("\n")}\n${next}`,
+    const next = `Next: put a binary into the stack file: tools.${tool}: {kind: release, url: URL, sha256: SHA256}`;
+    throw new UserError(
+      "missing",
+      `${tool} ${PINNED[tool]} for ${request.arch} cannot be obtained.\n${tried.join("\n")}\n${next}`,
     );
   }
 }
@@ -186,7 +188,7 @@ async function fromRegistry(
   if (tool === "moon") return { path: await moonBinary(ROOT, request.arch, dir), how: "taken from npm" };
   if (tool === "sccache") {
     if (request.arch !== thisArch())
-      throw new Error(`sccache is not built for ${request.arch} on ${thisArch()}`);
+      throw new UserError("missing", `sccache is not built for ${request.arch} on ${thisArch()}`);
     return { path: await buildSccache(dir, progress), how: "built" };
   }
   const goTool = request.goTools?.[tool] ?? GO_TOOLS[tool];
@@ -202,6 +204,7 @@ async function demandRuns(tool: ToolName, path: string, cwd: string): Promise<vo
   const help = await run({ argv: [path, "--help"], cwd, env });
   if (tool !== "sccache") return;
   for (const store of ["S3", "GCS"]) {
-    if (!new RegExp(`\\b${store}:\\s+true`).test(help)) throw new Error(`${path} is built without ${store}`);
+    if (!new RegExp(`\\b${store}:\\s+true`).test(help))
+      throw new UserError("failed", `${path} is built without ${store}`);
   }
 }

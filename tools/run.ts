@@ -1,6 +1,7 @@
 /** Runs a build program: its lines are handed on as they come, and it ends when we do. */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { UserError } from "../stacks/errors.ts";
 
 /** How many of the last lines a failure shows. */
 const SHOWN_LINES = 15;
@@ -48,7 +49,10 @@ export async function run({ argv, cwd, env, onLine }: Command): Promise<string> 
       child.on("close", (status, signal) => resolve(status ?? signal ?? "no status"));
     });
     if (code === 0) return output;
-    throw new Error(`${argv.slice(0, 3).join(" ")} … ended with ${code}:\n  ${last.join("\n  ")}`);
+    throw new UserError(
+      "failed",
+      `${argv.slice(0, 3).join(" ")} … ended with ${code}:\n  ${last.join("\n  ")}`,
+    );
   } finally {
     release();
   }
@@ -61,8 +65,8 @@ const PROGRESS_LINE = /^\s*((Building|Fetch) \[|Downloading \d+ crates?\b)/;
 
 function notStarted(program: string, error: NodeJS.ErrnoException): Error {
   return error.code === "ENOENT"
-    ? new Error(`${program} is not on PATH`)
-    : new Error(`${program} does not start: ${error.message}`);
+    ? new UserError("missing", `${program} is not on PATH`)
+    : new UserError("missing", `${program} does not start: ${error.message}`);
 }
 
 /** A copy of the environment without the variables whose name matches `drop`, with `set` on top. */

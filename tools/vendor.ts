@@ -90,7 +90,10 @@ export async function fetchFile(
 export async function demandSum(file: string, expected: string, origin: string): Promise<void> {
   const sha256 = await sha256Of(file);
   if (sha256 !== expected.toLowerCase()) {
-    throw new Error(`${origin} has sha256 ${sha256}, expected is ${expected.toLowerCase()}: it is not used`);
+    throw new UserError(
+      "failed",
+      `${origin} has sha256 ${sha256}, expected is ${expected.toLowerCase()}: it is not used`,
+    );
   }
 }
 
@@ -101,7 +104,7 @@ export async function unpack(archive: string, tool: string, dir: string): Promis
   const entry =
     list.split("\n").find((name) => name.split("/").length <= 2 && name.endsWith(`/${tool}`)) ??
     list.split("\n").find((name) => name === tool);
-  if (!entry) throw new Error(`${archive} holds no file ${tool}`);
+  if (!entry) throw new UserError("failed", `${archive} holds no file ${tool}`);
   await run({ argv: ["tar", "-xzf", archive, "-C", dir, "--", entry], cwd: dir, env });
   return join(dir, entry);
 }
@@ -112,7 +115,7 @@ async function publishedSum(sumUrl: string, assetUrl: string): Promise<string> {
   const text = await downloadText(sumUrl);
   const line = text.split("\n").find((l) => l.trim().endsWith(name)) ?? text;
   const sum = /^[0-9a-f]{64}\b/i.exec(line.trim())?.[0];
-  if (!sum) throw new Error(`${sumUrl} holds no sha256 of ${name}`);
+  if (!sum) throw new UserError("failed", `${sumUrl} holds no sha256 of ${name}`);
   return sum;
 }
 

@@ -123,7 +123,7 @@ const WRAPPER = /\/pulumi\/run\.js$/;
 function wrappersDownloads(directory: string, env: NodeJS.ProcessEnv): string[] {
   const versions = existsSync(directory) ? readdirSync(directory) : [];
   const usable = versions.filter((version) => !isOlder(version, PULUMI_VERSION, true));
-  const newestFirst = usable.sort((left, right) => (isOlder(left, right, true) ? 1 : -1));
+  const newestFirst = usable.sort((version, next) => (isOlder(version, next, true) ? 1 : -1));
   const preferred = [env.PULUMI_VERSION, PULUMI_VERSION].filter((version) => version !== undefined);
   return [...new Set([...preferred, ...newestFirst])].map((version) => join(directory, version, "bin"));
 }

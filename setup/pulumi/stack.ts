@@ -51,14 +51,14 @@ export function chosenStack(
   if (args.some((arg) => ["--help", "-h", "-C", "--cwd"].includes(arg) || arg.startsWith("--cwd="))) {
     return undefined;
   }
-  const named = namedStack(args) ?? env.PULUMI_STACK;
+  const option = namedStack(args) ?? env.PULUMI_STACK;
   const selected = selectedStack(project, env);
-  const name = named ?? selected ?? selectedStack(physical(project), env) ?? DEFAULT_STACK;
+  const name = option ?? selected ?? selectedStack(physical(project), env) ?? DEFAULT_STACK;
   return {
     name,
     bare: name.split("/").at(-1) ?? name,
-    isNamed: named !== undefined,
-    isSelected: named !== undefined || selected !== undefined,
+    isNamed: option !== undefined,
+    isSelected: option !== undefined || selected !== undefined,
   };
 }
 
@@ -108,10 +108,10 @@ function ensureFile(project: Project, stack: string): void {
   if (existsSync(stackFile(project, stack)) || !exampleNames(project).includes(stack)) return;
   const file = makeStackFile(project, stack, stack);
   if (file === undefined) return;
-  const [made, example] = [file, join(project.stackDirectory, "examples", `${stack}.yaml`)].map((path) =>
+  const [copy, example] = [file, join(project.stackDirectory, "examples", `${stack}.yaml`)].map((path) =>
     relative(project.root, path),
   );
-  process.stderr.write(`warmbox: made ${made} from ${example}; it is yours to edit\n`);
+  process.stderr.write(`warmbox: made ${copy} from ${example}; it is yours to edit\n`);
 }
 
 function demandStackFile(project: Project, name: string, command: string): void {

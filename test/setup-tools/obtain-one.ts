@@ -7,6 +7,6 @@ const [tool, options] = process.argv.slice(2);
 try {
   console.log(JSON.stringify(await obtainTool(tool as ToolName, JSON.parse(options ?? "{}"))));
 } catch (error) {
-  console.error((error as Error).message);
+  console.error(`warmbox: ${(error as Error).message}`);
   process.exitCode = 1;
 }

@@ -192,7 +192,7 @@ describe("order of places", () => {
     expect(refused).toMatchObject({ code: 1 });
     expect(refused.said).toBe(
       `warmbox: ${join(dir, "versitygw")} (WARMBOX_TOOLS_DIR): its sha256 is ${sha(join(dir, "versitygw"))}, recorded is ` +
-        `${"0".repeat(64)}. Put the right file there, or remove it\n`,
+        `${"0".repeat(64)}. Next: put the right file there, or remove it\n`,
     );
   });
 
@@ -392,7 +392,7 @@ describe("sccache from its registry package", () => {
     expect(got.said).toContain(`warmbox: sccache 0.19.0 for ${arch} cannot be obtained.\n`);
     expect(got.said).toContain(`registry: sccache is not built for ${arch} on ${thisArch()}\n`);
     expect(got.said).toContain(
-      "Put a binary into the stack file: tools.sccache: {kind: release, url: URL, sha256: SHA256}",
+      "Next: put a binary into the stack file: tools.sccache: {kind: release, url: URL, sha256: SHA256}",
     );
   });
 });
