@@ -1,4 +1,4 @@
-/** One side of a comparison: what it is called and what one run of it does. */
+/** One side of a comparison: its name and one run of it. */
 export interface Side {
   readonly name: string;
   /** One run; its wall time is what counts. */

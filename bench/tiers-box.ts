@@ -92,7 +92,7 @@ async function checkIn(box: Box, repository: string): Promise<void> {
 
 const cacheRoot = (round: number): string => `caches/round-${round}`;
 
-/** Each round has directories of its own: `up` moves both daemons there, which is how a user would start anew. */
+/** Each round has separate directories: `up` moves both daemons there, as a user would do to start with empty caches. */
 async function provision(box: Box, round: number): Promise<void> {
   box.stack("local", {
     sccache: { max_size: "6GiB", dir: `${cacheRoot(round)}/sccache` },

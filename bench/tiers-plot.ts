@@ -21,7 +21,7 @@ const COLOURS: Readonly<Record<PhaseName, string>> = {
   "no-op": "#16a34a",
 };
 
-/** The plot as one file without fonts or scripts of its own; the ground is white, so that it reads on a dark page too. */
+/** The plot as one SVG without fonts or scripts. Its background is white, so that it is readable on a dark page too. */
 export function tiersPlot(rounds: readonly Round[]): string {
   const all = NAMES.flatMap((name) => seconds(rounds, name));
   const from = 10 ** Math.floor(Math.log10(Math.min(...all)));

@@ -45,7 +45,7 @@ ${rounds.length} ${rounds.length === 1 ? "round" : "rounds"}, new and empty cach
 
 ![Seconds by phase, on a logarithmic scale](tiers.svg)
 
-| phase | what it is | cargo build, s | × cold | build and test, s | × cold | its CPU time, s | × cold | sccache: hits / misses / uncached |
+| phase | scenario | cargo build, s | × cold | build and test, s | × cold | its CPU time, s | × cold | sccache: hits / misses / uncached |
 |---|---|---|---|---|---|---|---|---|
 ${NAMES.map((name) => row(name, rounds)).join("\n")}
 
@@ -156,7 +156,7 @@ function warmVerdict(rounds: readonly Round[]): string {
   const { hits, misses } = middle(rounds, "warm-other");
   return `At the same path **${CLAIM.warm}× warm ${verdict(rounds, "warm", CLAIM.warm)}**, in another worktree it \
 **${verdict(rounds, "warm-other", CLAIM.warm)}**: ${both(rounds, "warm")} and ${both(rounds, "warm-other")}. What sets the limit: even \
-with every cacheable call a hit, the ${uncached} programs, tests, build scripts and proc macros compile and link anew; another path \
+with every cacheable call a hit, the ${uncached} programs, tests, build scripts and proc macros are compiled and linked again; another path \
 makes ${misses} of ${hits + misses} cacheable calls miss (members, and all above a crate that includes from its OUT_DIR, as serde does).`;
 }
 

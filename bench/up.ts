@@ -1,6 +1,6 @@
 /**
- * Bounds of the main flow on one host with every default, the proof too, measured on the real CLI and daemons in a box
- * of its own. Ends with 1 where a bound does not hold.
+ * Bounds of the main flow on one host with every default, the proof too, measured on the real CLI and daemons in
+ * a separate box. Exits with 1 if a bound does not hold.
  */
 import { cpSync, existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { roundsAsked } from "./rounds.ts";
 const PREVIEW_RATIO = 1.5;
 /** The first up once the binaries are there, on two cores, seconds. */
 const FIRST_UP_SECONDS = 20;
-/** What a command of ours may take more than the CLI alone, once set up, seconds. */
+/** Seconds that a warmbox command may take beyond the CLI alone, once set up. */
 const SETUP_SECONDS = 15;
 /** First ups: each needs a destroy before it, so fewer than the rounds of what is quick. */
 const FIRST_UPS = 3;

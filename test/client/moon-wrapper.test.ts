@@ -141,7 +141,10 @@ test.each(["SIGTERM", "SIGHUP"] as const)(
     await box.serve();
     const moon = start([box.front, "run", "w:t"], { env: box.env, cwd: box.workspace });
     await started(box);
-    await until("the front has told its watcher of moon", async () => (await processes(real)).length > 0);
+    await until(
+      "the wrapper has sent moon's process id to its watcher",
+      async () => (await processes(real)).length > 0,
+    );
     moon.child.kill(signal);
     await until("moon is gone", async () => (await processes(real)).length === 0);
     await moon.done; // its output is closed: the task is gone as well
@@ -160,7 +163,7 @@ async function processes(file: string): Promise<string[]> {
   return found.stdout.split("\n").filter((line) => line !== "");
 }
 
-test("a port that nobody listens on is moon's own matter", { timeout: LIMIT_MS }, async () => {
+test("moon itself handles a port on which no process listens", { timeout: LIMIT_MS }, async () => {
   const box = await moonBox("echo made\n");
   const said = await box.moon();
   expect(said).toMatchObject({ code: 0 });
@@ -212,7 +215,7 @@ describe("an answer is an answer", () => {
     expect(await seen(box)).not.toBe("remote=[]\n");
   });
 
-  test("nor is another server ours to ask", { timeout: LIMIT_MS }, async () => {
+  test("the wrapper sends no query to another server", { timeout: LIMIT_MS }, async () => {
     const box = await moonBox(TELL, { wrapper: { remoteHost: "grpc://127.0.0.1:1" } });
     (await box.serve()).kill("SIGSTOP");
     const said = await run([box.front, "--version"], { env: box.env });
@@ -290,7 +293,7 @@ describe("cache modes", () => {
       `64 warmbox: moon: --cache=Readonly: ${wanted} read\n`,
     );
     expect(await refused(["--cache=on"])).toBe(`64 warmbox: moon: --cache=on: ${wanted} one of these\n`);
-    // moon itself tells nobody, and would have written
+    // moon itself reports nothing, and would have written
     const bare = await run([await toolPath("moon"), "run", "w:t", "--cache", "read-only"], {
       env: { ...box.env, MOON_REMOTE_HOST: "" },
       cwd: box.workspace,

@@ -24,7 +24,7 @@ afterAll(async () => await rm(compiled, { recursive: true, force: true }));
 
 /** A box with all that the proof looks at. */
 export interface ProofBox extends CargoBox {
-  /** What the proof is told of the box; a test changes one of them, or the box. */
+  /** The proof's description of the box; a test changes one entry, or the box. */
   readonly words: Record<string, string>;
   readonly grpcPort: number;
   /** Starts bazel-remote; `more` are further lines of its file. */

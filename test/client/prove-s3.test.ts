@@ -68,7 +68,7 @@ function left({ dir }: ProofBox): string[] {
     try {
       return readFileSync(`/proc/${pid}/${file}`, "latin1");
     } catch {
-      return ""; // it ended, or is somebody else's
+      return ""; // it ended, or belongs to another user
     }
   };
   return readdirSync("/proc")
@@ -112,7 +112,9 @@ test.each([
     );
 });
 
-test("a store that does not answer fails no tier, and is told aloud", { timeout: LIMIT_MS }, async () => {
+test("a store that does not answer fails no tier, and the proof warns about it", {
+  timeout: LIMIT_MS,
+}, async () => {
   const box = await s3Box();
   await box.tools();
   const proofs = await box.prove();

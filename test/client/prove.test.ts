@@ -180,7 +180,7 @@ test("tier 2: a session with another number of tasks", { timeout: LIMIT_MS }, as
   expect(cause).toContain("a new session has MOON_CONCURRENCY 8, configured is 3");
 });
 
-test("tier 3: another number of jobs than planned is the user's to choose, and told aloud", {
+test("tier 3: the user may choose another number of jobs than planned, and the proof warns about it", {
   timeout: LIMIT_MS,
 }, async () => {
   const box = await proofBox();

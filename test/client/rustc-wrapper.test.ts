@@ -102,7 +102,7 @@ test("a file that is not executable, an empty one and another program's", { time
   }
 });
 
-test("a configuration that is gone starts no server with sizes of its own", {
+test("without its configuration, no server starts with default sizes", {
   timeout: LIMIT_MS,
 }, async () => {
   const box = await cargoBox();

@@ -27,7 +27,7 @@ export interface CargoBox extends Home {
 }
 
 const MAX_SIZE = 64 * 1024 * 1024;
-/** What makes it a server, and lets it listen before its store answers. The keys are nobody's. */
+/** What makes it a server, and lets it listen before its store answers. The keys are fake. */
 const SERVER = {
   ...{ SCCACHE_START_SERVER: "1", SCCACHE_NO_DAEMON: "1", SCCACHE_SKIP_CACHE_CHECK: "1" },
   ...{ AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b", AWS_EC2_METADATA_DISABLED: "true" },

@@ -50,7 +50,7 @@ const noting = (log: string, name: string, hold: string): string[] => [
 const lines = async (file: string): Promise<string[]> =>
   (await readFile(file, "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
 
-/** Whether a command that {@link noting} made stands in the queue. */
+/** Whether a command that {@link noting} made is in the queue. */
 const waits = async (box: QueueBox, name: string): Promise<boolean> =>
   (await box.run(["--status"])).stdout.includes(`echo "+ ${name}"`);
 
@@ -96,7 +96,7 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
 
   test("a holder that is dead but not reaped frees its place", async () => {
     const box = await queueBox(shell, { active: 1 });
-    // the parent goes on as `sleep`, which reaps nobody
+    // the parent continues as `sleep`, which reaps no children
     const parent = box.start([], {}, ["sh", "-c", '"$0" true & exec sleep 100', box.script]);
     await until("a zombie", async () => {
       const [child = ""] = (
@@ -151,7 +151,7 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
 
   test("the plan's environment reaches it under cron's own, CI=1 too", async () => {
     const box = await queueBox(shell, { toolDirs: ["/opt/the tools"] });
-    const cron = { HOME: box.dir, PATH: "/usr/bin:/bin", SHELL: "/bin/sh", LOGNAME: "nobody", CI: "1" };
+    const cron = { HOME: box.dir, PATH: "/usr/bin:/bin", SHELL: "/bin/sh", LOGNAME: "cron", CI: "1" };
     const said = await box.run(["--", "env"], { env: cron });
     expect(said.stdout).toContain("MOON_REMOTE_HOST=grpc://127.0.0.1:9092\n");
     expect(said.stdout).toContain("MOON_CONCURRENCY=2\n");
@@ -185,7 +185,7 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
       (await box.run(["--status"])).stdout.startsWith(`${holder.child.pid}\t`),
     );
     const [name = ""] = (await readdir(box.queue)).filter((one) => one.startsWith("ticket."));
-    // a number that a shell could take for an octal one, and tickets of nobody above and below it
+    // a number that a shell could take for an octal one, and tickets without a process above and below it
     await rename(`${box.queue}/${name}`, `${box.queue}/ticket.000000000089.${holder.child.pid}`);
     for (const dead of [
       "ticket.000000000000",
@@ -228,7 +228,7 @@ test("a wrong mode is refused at once, not after a wait", async () => {
   await holder.done;
 });
 
-test("a queue that was taken away is made anew", async () => {
+test("a queue that was removed is created again", async () => {
   const box = await queueBox();
   await box.run(["true"]);
   await rm(box.queue, { recursive: true });

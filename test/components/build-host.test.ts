@@ -184,7 +184,7 @@ describe("the generation line", () => {
   const generation = async (observed: Observed): Promise<string | undefined> =>
     /generation=(\d+)/.exec(String(commandOf(await resourcesOf({}, observed), "box-sccache").stdin))?.[1];
 
-  it("stays for an intact ledger of ours", async () => expect(await generation(ledgers(""))).toBe("7"));
+  it("stays for an intact ledger of this stack", async () => expect(await generation(ledgers(""))).toBe("7"));
   it("rises by one on drift", async () => expect(await generation(ledgers("-a\n+b\n"))).toBe("8"));
   it("rises by one when another stack owns it", async () =>
     expect(await generation(ledgers("", "s3"))).toBe("8"));

@@ -32,7 +32,7 @@ describe("cargo before 1.94", () => {
   it.each([
     ["is taken with inline", { host: { cargo: { config: "inline" } }, facts: cargo("1.85.0") }],
     [
-      "does not matter where cargo is not ours",
+      "does not matter if warmbox does not manage cargo",
       { host: { cargo: { enabled: false } }, facts: cargo("1.85.0") },
     ],
     ["is not 1.94", { facts: cargo("1.94.0") }],

@@ -108,7 +108,7 @@ describe("kind: embedded", () => {
 });
 
 describe("keys of the stack", () => {
-  it("stand in one script, which is a secret as a whole", async () => {
+  it("are in one script, which is entirely secret", async () => {
     const resources = await resourcesOf({ s3: ENDPOINT, secrets: KEYS });
     const holding = resources.filter((one) => JSON.stringify(one.inputs).includes(KEYS.s3SecretAccessKey));
     expect(holding.map(({ name }) => name)).toEqual(["box-s3-credentials"]);

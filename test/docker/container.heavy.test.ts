@@ -248,7 +248,7 @@ describe("bazel-remote in a container", () => {
     expect((await inspected()).Id).toBe(Id);
   });
 
-  it("one that was removed by hand is named with the way to have it made anew", async () => {
+  it("an error about a container that was removed by hand names the command that creates it again", async () => {
     await up();
     await engine.docker("rm", "--force", input.container.name);
     expect(await drift()).toContain("-state running");
@@ -329,7 +329,7 @@ describe("what it may not do", () => {
     expect(statSync(join(of.plan.bazelRemote.dir, "cas.v2"))).toMatchObject({ uid: user, gid: user });
   });
 
-  it("reads the store's keys from a file of its own", async () => {
+  it("reads the store's keys from a separate file", async () => {
     const store = {
       ...({ kind: "s3", bucket: "b-1", region: "eu-west-1", prefix: "p", pathStyle: true } as const),
       ...({ credentials: "keys", keysMark: "ab12", url: `http://127.0.0.1:${await freePort()}` } as const),
@@ -436,7 +436,7 @@ describe("over ssh", () => {
   });
 });
 
-/** The daemon has a PID namespace of its own: the container's process as it is numbered here, by its control group. */
+/** The daemon has a separate PID namespace: this is the container's process id on the machine, by its control group. */
 function hostPid(id: string): number {
   const found = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && cgroups(name).includes(id));
   if (found.length !== 1) throw new Error(`${found.length} processes in container ${id}`);

@@ -1,6 +1,6 @@
 /**
- * A docker daemon of a test's own: Debian's packages unpacked into the project's test cache (nothing is installed), its
- * state, socket and control groups in places of its own, without a bridge and without a rule in the firewall.
+ * A docker daemon for one test: Debian's packages unpacked into the project's test cache (nothing is installed), its
+ * state, socket and control groups in separate directories, without a bridge and without firewall rules.
  *
  * It runs in a mount and a PID namespace, so one SIGKILL ends the daemon, containerd and every container, and leaves no
  * mount. The network is this machine's: containers of the host network listen where the tests ask.

@@ -21,7 +21,7 @@ const COMMAND_LIMIT_SECONDS = 3_600;
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 
-/** A machine of the test's own: an empty HOME, ports nobody uses, and a copy of the project. */
+/** A machine for one test: an empty HOME, unused ports, and a copy of the project. */
 export interface Box {
   readonly home: string;
   readonly project: string;
@@ -138,7 +138,7 @@ function writeStack(
     },
   };
   // JSON is YAML: no library needed to write a stack file that a person would write by hand.
-  // Each `up` of a test is followed by its own look at the host; the proof has tests of its own.
+  // A test looks at the host itself after each `up`; separate tests cover the proof.
   const config = { config: { "warmbox:hosts": { box: merged }, "warmbox:proof": proof } };
   writeFileSync(join(project, "stacks", `Pulumi.${name}.yaml`), `${JSON.stringify(config, null, 2)}\n`);
 }

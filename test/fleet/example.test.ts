@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseStackConfig } from "../../stacks/config.ts";
 
-test("the example, stacks/examples/fleet.yaml, is valid as it stands", () => {
+test("the example, stacks/examples/fleet.yaml, is valid without an edit", () => {
   const text = readFileSync(new URL("../../stacks/examples/fleet.yaml", import.meta.url), "utf8");
   const { config } = parse(text);
   const { hosts } = parseStackConfig({ hosts: config["warmbox:hosts"] });

@@ -127,7 +127,7 @@ describe("three hosts", () => {
 
 describe("who is refused, and the next step", () => {
   it("unknown and changed host keys, a host that drops packets, wrong user and key, sudo with a password", async () => {
-    const key = join(fleet.operator.home, "stranger");
+    const key = join(fleet.operator.home, "unauthorized");
     await demand(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]);
     const lax = { option: "StrictHostKeyChecking no" };
     const variants = {
@@ -138,8 +138,8 @@ describe("who is refused, and the next step", () => {
         knownHostsFile: otherKnownHosts(fleet, "changed", `${key}.pub`),
       }),
       silent: fleet.alias("one", { host: await deadAddress(fleet) }),
-      nobody: fleet.alias("one", { user: "nobody-at-all" }),
-      stranger: fleet.alias("one", { identityFile: key }),
+      "no-user": fleet.alias("one", { user: "no-such-user" }),
+      "unauthorized-key": fleet.alias("one", { identityFile: key }),
       asks: fleet.alias("two"),
     };
     fleet.operator.know([
@@ -153,7 +153,7 @@ describe("who is refused, and the next step", () => {
       ...Object.fromEntries(Object.keys(variants).map((name) => [name, refused(name)])),
       asks: { ...refused("asks", { sudo: true }), scope: "system" },
     });
-    await fleet.operator.hangUp(); // an open connection would be shared, and nobody be asked for a key
+    await fleet.operator.hangUp(); // an open connection would be shared, and no key would be needed
     const { code, output } = await fleet.operator.warmbox("preview", "--stack", "refused");
     expect(code, output).toBe(0);
     const said = (name: string) =>
@@ -166,8 +166,8 @@ describe("who is refused, and the next step", () => {
       /verification failed[\s\S]*next: ask who runs the host whether its key changed/,
     );
     expect(said("silent")).toMatch(/could not be asked[\s\S]*Connection timed out/);
-    expect(said("nobody")).toMatch(/Permission denied \([\s\S]*next: check reach\.user/);
-    expect(said("stranger")).toMatch(/Permission denied \(/);
+    expect(said("no-user")).toMatch(/Permission denied \([\s\S]*next: check reach\.user/);
+    expect(said("unauthorized-key")).toMatch(/Permission denied \(/);
     expect(said("asks")).toMatch(
       /sudo: a password is required[\s\S]*next: let that user sudo without a password/,
     );
@@ -224,8 +224,8 @@ describe("a connection that is cut in the middle of an apply", () => {
   };
 
   /**
-   * Starts an up that changes host one to so many GiB, and cuts while the change stands still at a point; then it goes
-   * on, as on a host that has not noticed. Says how the up ended.
+   * Starts an up that changes host one to `size` GiB, and runs `cut` while the change is paused at `point`. The change
+   * then continues, as on a host that did not notice. Returns the exit code of the up.
    */
   async function cutAt(point: string, size: number, cut: () => Promise<void>): Promise<number> {
     hosts({ one: one(`${size}GiB`), two: two("1GiB"), three: three("2GiB") });

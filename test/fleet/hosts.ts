@@ -1,4 +1,4 @@
-/** Hosts of a fleet: users of one booted container, each reached by the real ssh as a machine of its own. */
+/** Hosts of a fleet: users of one booted container, each reached by the real ssh as a separate machine. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -61,7 +61,7 @@ export function otherKnownHosts(fleet: Fleet, name: string, publicKey?: string):
   return path;
 }
 
-/** An address behind the container's cable that belongs to nobody: packets to it are dropped, as by a dead host. */
+/** An unassigned address behind the container's network interface: packets to it are dropped, as by a dead host. */
 export async function deadAddress(fleet: Fleet): Promise<string> {
   const { host } = fleet.container.ssh;
   const dead = `203.0.113.${1 + (process.pid % 254)}`; // RFC 5737: no real host is hidden by it

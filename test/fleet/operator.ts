@@ -1,4 +1,4 @@
-/** The operator's side of a fleet: a box to run warmbox in, whose `ssh` knows the test's hosts and nobody else's. */
+/** The operator's side of a fleet: a box to run warmbox in, whose `ssh` knows only the test's hosts. */
 
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Box, makeBox } from "../e2e/box.ts";
 import { run } from "../support/process.ts";
 
-/** One way in: an alias of ssh's configuration and what it stands for. */
+/** An alias of ssh's configuration with its settings. */
 export type SshAlias = {
   alias: string;
   host: string;

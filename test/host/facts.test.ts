@@ -113,7 +113,7 @@ describe("a missing fact", () => {
   });
 });
 
-test("an answer that breaks off is told from a machine without facts", () => {
+test("a truncated response is not mistaken for a machine without facts", () => {
   expect(() => parseProbe(BIG.slice(0, 300), { name: "box" })).toThrow(
     /^hosts\.box: the answer of the host broke off after 300 characters, at ".*"; next: run it again/,
   );

@@ -135,7 +135,7 @@ describe.each(SHELLS)("under %s", (line) => {
     expect(found).toEqual([30 * 1024 ** 3, 46 * 1024 ** 3]);
   });
 
-  test("takes the block that cargo.config: inline writes for ours, before and after the second apply", async () => {
+  test("recognizes the block that cargo.config: inline writes, before and after the second apply", async () => {
     text(".local/share/warmbox/warmbox.sh", readFileSync(LIBRARY, "utf8"));
     text(".cargo/config.toml", '[alias]\nb = "build"\n');
     const input = boxInput({ cargo: { config: "inline" } });

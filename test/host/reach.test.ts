@@ -56,7 +56,7 @@ describe("runScript", () => {
     });
   });
 
-  test("a script that ends before its text does is no error of ours", async () => {
+  test("a script that exits before all of its text is sent is not an error of warmbox", async () => {
     const long = `exit 4\n${"# filler\n".repeat(200_000)}`;
     expect((await runScript(LOCAL, [], long, LIMIT)).code).toBe(4);
   });

@@ -60,5 +60,5 @@ it("a shared file is joined once, before the first program that needs it", () =>
 it("a text in one file is that file", () => {
   expect(partsOf("supervise.sh")).toEqual([]);
   expect(scriptText("supervise.sh")).toBe(readFileSync(join(SCRIPTS, "supervise.sh"), "utf8"));
-  expect(() => scriptText("nobody.sh")).toThrow("nobody.sh");
+  expect(() => scriptText("missing.sh")).toThrow("missing.sh");
 });

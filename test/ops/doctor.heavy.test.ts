@@ -33,13 +33,13 @@ const HOST = {
   sccache: { max_size: "3GiB" },
 };
 
-/** The caches get a volume of their own, so that it can be full without harm. */
+/** The caches get a separate volume, so that it can be full without harm. */
 const VOLUME = "8g";
 const FILLER_MIB = 100;
 
 let box: Box;
 let repository: string;
-let strangers: { close: () => void }[] = [];
+let occupants: { close: () => void }[] = [];
 
 beforeAll(async () => {
   box = await makeBox();
@@ -49,7 +49,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const one of strangers) one.close();
+  for (const one of occupants) one.close();
   await box.warmbox("destroy", "--yes");
   if (MAY_MOUNT) spawnSync("umount", [join(box.home, ".cache")]);
   box.remove();
@@ -106,28 +106,28 @@ async function sccache(args: string[], env: Record<string, string>): Promise<voi
   expect(done.code, done.output).toBe(0);
 }
 
-/** A program of somebody else on a port; the one that had it may take a moment to be gone. */
+/** A foreign process on a port; the process that had the port may take a moment to end. */
 async function occupy(port: number): Promise<void> {
   for (let tries = 0; ; tries++) {
     const server: Server = createServer((socket) => socket.on("error", () => {}));
     const taken = await new Promise<boolean>((done) =>
       server.once("error", () => done(false)).listen(port, "127.0.0.1", () => done(true)),
     );
-    if (taken) return void strangers.push(server);
+    if (taken) return void occupants.push(server);
     if (tries > 100) throw new Error(`port ${port} does not come free`);
     await sleep(100);
   }
 }
 
-/** The command gave ours another port, which it keeps: these cases are the last of their tiers. */
+/** The command gave warmbox's server another port, which it keeps: these cases are the last of their tiers. */
 async function onOtherPort(): Promise<void> {
   await expectHealthy();
   leave();
 }
 
 function leave(): void {
-  for (const one of strangers) one.close();
-  strangers = [];
+  for (const one of occupants) one.close();
+  occupants = [];
 }
 
 /** A file of the cache on a disk that never answers: a read of it waits for ever, as on a dead NFS. */
@@ -231,9 +231,9 @@ async function stopInScan(): Promise<number> {
 /** Its letter in /proc, behind the name of the program. */
 const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) (.).*$/s, "$1");
 
-/** Loops that want the same processor, each of a session of its own: a kernel may share it out by sessions. */
+/** Loops that compete for one processor, each in a separate session: a kernel may divide it by sessions. */
 const LOOPS = 4;
-/** Their end if nobody is left who ends them. */
+/** The time after which they end if no process ends them earlier. */
 const LOOP_SECONDS = 600;
 
 /**
@@ -253,7 +253,7 @@ async function loadSlowly(): Promise<void> {
   for (let n = 0; n < LOOPS; n++) {
     const words = [String(LOOP_SECONDS), "taskset", "-c", cpu, "sh", "-c", "while :; do :; done"];
     const loop = spawn("timeout", words, { detached: true, stdio: "ignore" });
-    strangers.push({ close: () => loop.kill() });
+    occupants.push({ close: () => loop.kill() });
   }
   process.kill(daemon, "SIGCONT");
 }

@@ -12,7 +12,7 @@ import { doctorReport } from "../../ops/doctor.ts";
 import { withProgress } from "../../ops/frame.ts";
 import { parseStackConfig } from "../../stacks/config.ts";
 
-/** The answer of a real box. The causes are caused for real in doctor.heavy.test.ts; what follows is how they are told apart. */
+/** The answer of a real box. doctor.heavy.test.ts provokes the causes for real, this file tests how they are distinguished. */
 const HEALTHY = readFileSync(join(import.meta.dirname, "doctor/healthy.txt"), "utf8");
 
 const { box: host } = parseStackConfig({
@@ -40,7 +40,7 @@ const found = (edit: (text: string) => string, own: Record<string, string> | nul
   findingsOf(evidenceOf(edit, own));
 const ids = (findings: readonly Finding[]): string[] => findings.map(({ id }) => id);
 
-/** Edits what stands in one section, from its head line to the next. */
+/** Edits one section, from its head line to the next. */
 const section = (head: string, edit: (text: string) => string) => (text: string) => {
   const start = text.indexOf(`@@warmbox ${head}`);
   expect(start, head).toBeGreaterThanOrEqual(0);
@@ -71,14 +71,14 @@ describe("a healthy box", () => {
 });
 
 describe("causes by the text of an answer", () => {
-  it("a server that runs and answers nobody", () => {
+  it("a server that runs and does not answer", () => {
     const [one, ...more] = found(silent("sccache"));
     expect([one?.id, more]).toEqual(["sccache-hung", []]);
     expect(one?.fix).toMatch(/^kill \d+$/);
     expect(ids(found(silent("bazel-remote")))).toEqual(["bazel-remote-hung"]);
   });
 
-  it("one that answers, and has figures for nobody, is a note and no cause", () => {
+  it("a server that answers but keeps its figures private is a note and no cause", () => {
     const guarded = evidenceOf(
       section("bazel-remote\n", () => "@@warmbox bazel-remote\n|guarded no figures\n"),
     );
@@ -181,8 +181,8 @@ describe("the commands that fix", () => {
   });
 });
 
-describe("what is measured", () => {
-  it("stands beside the symptom", () => {
+describe("the measured values", () => {
+  it("are reported beside the symptom", () => {
     const text = HEALTHY.replace(/(method="get",status="hit"\} )0\n/, "$16\n");
     expect(measured(evidenceOf(() => text))).toMatchObject({
       sccache: "0.0 % of 4 hit since the start",

@@ -11,8 +11,8 @@ import { HAS_IPV6 } from "../ipv6.ts";
 import { killService } from "../support/service.ts";
 
 /**
- * What every command says of a bazel-remote that tells nobody its figures, or that listens on IPv6: on the real programs
- * of one box, whose every `up` ends with the proof.
+ * The output of every command about a bazel-remote that keeps its figures private, or that listens on IPv6: on the real
+ * programs of one box, whose every `up` ends with the proof.
  */
 
 /** A user `ci` with the password `test`, as `htpasswd -s` writes it. */
@@ -66,7 +66,7 @@ async function proofOfMoon() {
 const daemonPid = (): number =>
   Number(/^daemon (\d+)/m.exec(readFileSync(home(".local/state/warmbox/run/bazel-remote.pid"), "utf8"))?.[1]);
 
-/** It has no figures, and nobody says that it is ill. */
+/** It has no figures, and no command reports it as unhealthy. */
 async function expectGuarded(): Promise<void> {
   const { findings, notes } = await doctor();
   expect(findings).toEqual([]);
@@ -186,19 +186,19 @@ describe.skipIf(!HAS_IPV6)("on IPv6", () => {
     expect(await said("warm", "--force")).toMatch(/box: 1 filled; .*bazel-remote \+\d+ files?/);
   });
 
-  it("a port that somebody else took is found, and the command gives ours another one there", async () => {
+  it("doctor finds a foreign process on the port, and its command moves bazel-remote to another port", async () => {
     await killService(box.home, "bazel-remote");
-    const stranger = await occupied(box.ports.http);
+    const foreign = await occupied(box.ports.http);
     const { findings } = await doctor();
     expect(findings.map(({ id }) => id)).toEqual(["bazel-remote-port"]);
     expect(findings[0]?.fix).toContain("'[::1]:");
     await applyFix(findings[0] as Finding);
-    stranger.close();
+    foreign.close();
     expect(await said("status")).toMatch(/bazel-remote +running \d+ s, 0 restarts .* of 2 GiB /);
   });
 });
 
-/** A program of somebody else's; the one that had the port may take a moment to be gone. */
+/** A foreign process; the process that had the port may take a moment to end. */
 async function occupied(port: number): Promise<{ close: () => void }> {
   for (let tries = 0; ; tries++) {
     const server = createServer((socket) => socket.on("error", () => {}));

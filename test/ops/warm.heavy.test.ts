@@ -49,7 +49,7 @@ const demandUp = async (): Promise<void> => {
   if (up.code !== 0) throw new Error(up.output);
 };
 
-/** Takes away what the named caches hold; up makes them anew. */
+/** Removes the contents of the named caches; up creates their directories again. */
 async function emptied(...caches: string[]): Promise<void> {
   for (const cache of caches) {
     await killService(box.home, cache);
@@ -156,7 +156,7 @@ it("a run that is cut leaves no worktree and no process, and the next one goes o
   expect((await warm()).workspaces[0]?.steps).toHaveLength(1);
 });
 
-it("each cache whose directory was made anew is filled again, also where sessions only read", async () => {
+it("each cache whose directory was created again is filled again, also if sessions only read", async () => {
   declare(undefined, { cache: "read" });
   await warm();
   await emptied("sccache");
@@ -189,12 +189,12 @@ it("a step without output shows that it runs", async () => {
   expect((await box.warmbox("warm")).output).toMatch(/: sleep 12( runs for \d+ s)?, \d+ s/);
 });
 
-it("ends on the host when nobody listens any more, as where a connection was cut", async () => {
+it("ends on the host when no process reads its output any more, as after a cut connection", async () => {
   declare(['echo $$ >"$HOME/step.pid"; sleep 600']);
   rmSync(join(box.home, "step.pid"), { force: true });
   const front = join(box.home, "far");
   mkdirSync(front);
-  // What ssh does when it is ended: it goes at once, and what runs on the host writes to nobody.
+  // When ssh is killed, it ends at once, and the process on the host writes to a pipe without a reader.
   writeFileSync(join(front, "ssh"), `#!/bin/sh\nsetsid sh -s 2>/dev/null | cat\n`, { mode: 0o755 });
   editStack((config) => {
     config["warmbox:hosts"].box.reach = { kind: "ssh", host: "far" };

@@ -22,7 +22,7 @@ const LINES = [
 const events = (): WarmEvent[] => LINES.map(warmEvent).filter((event) => event !== null);
 
 describe("warmEvent", () => {
-  it("reads what the script says, and leaves out what somebody else printed", () => {
+  it("reads the script's own lines, and leaves out the output of other processes", () => {
     expect(events().map(({ kind }) => kind)).toEqual([
       "plan",
       "plan",

@@ -118,7 +118,7 @@ describe("flags that cannot be meant are one clear error", () => {
       "Unknown option '--agnets'; next: write --agents; `./warmbox plan --help` lists the flags",
     ],
     ["more", "Unexpected argument 'more'; next: `./warmbox plan --help` lists the flags"],
-    ["--host nobody --stack local", "--host nobody: the stack local has this; next: name one of them"],
+    ["--host missing --stack local", "--host missing: the stack local has this; next: name one of them"],
   ])("%s", async (line, message) => {
     expect(await run(line)).toEqual({ out: "", err: `plan: ${message}\n`, code: 2 });
   });

@@ -125,7 +125,7 @@ describe("disk", () => {
     ["two ZFS pools", { fs: "zfs", device: "tank/a" }, { fs: "zfs", device: "fast/b" }, [80, 80]],
     ["two tmpfs", { device: "tmpfs", mount: "/a" }, { device: "tmpfs", mount: "/b" }, [80, 80]],
     ["one overlay", { device: "overlay", mount: "/" }, { device: "overlay", mount: "/" }, [30, 30]],
-  ])("%s are told apart by what they share", (_, a, b, expected) => {
+  ])("%s are distinguished by what they share", (_, a, b, expected) => {
     const disks = cacheDisks(disk("/a", gib(100), a), disk("/b", gib(100), b));
     expect(sizes(plan({ ...BIG, disks }))).toEqual(expected);
   });

@@ -20,7 +20,7 @@ import { run } from "../support/process.ts";
 import { toolPath } from "../tools.ts";
 import { boxInput } from "./box.ts";
 
-/** A whole host of the `process` kind in a HOME of its own, with free ports. */
+/** A whole host of the `process` kind in a separate HOME, with free ports. */
 async function box(home: string): Promise<ResourceInput> {
   const [sccache, http, grpc] = [await freePort(), await freePort(), await freePort()];
   const input = boxInput({
@@ -137,5 +137,5 @@ it("a bazel-remote that reads a large cache is starting, no drift, and a stop wa
   expect(scanning).not.toMatch(/^\|[-+]/m);
   expect(await sent(remote, "remove", home)).toMatch(/^0\b/);
   const dir = input.plan.bazelRemote.dir;
-  expect(await run(["flock", "--nonblock", dir, "true"])).toMatchObject({ code: 0 }); // nobody has it
+  expect(await run(["flock", "--nonblock", dir, "true"])).toMatchObject({ code: 0 }); // no process holds the lock
 });

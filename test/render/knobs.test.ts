@@ -87,8 +87,8 @@ const KNOBS: Record<string, object> = {
 /** A volume on which caches of any size fit. */
 const VOLUME = { total: "500GiB", free: "400GiB" };
 const FULL = { disks: { sccache: { ...VOLUME, free: "1MiB" }, "bazel-remote": { ...VOLUME, free: "1MiB" } } };
-/** A host that is told whole, on which every fact counts. */
-const TOLD = {
+/** A completely described host, on which every fact counts. */
+const DESCRIBED_HOST = {
   service: "docker",
   facts: {
     arch: "x86_64",
@@ -117,7 +117,7 @@ const pool = (fs: string, remoteFs: string) => ({
   },
 });
 
-/** The same for keys that the program reads before anything is rendered, with what must stand beside some of them. */
+/** The same for keys that the program reads before anything is rendered, with the keys that some of them require. */
 const EARLY: Record<string, [change: object, beside?: object]> = {
   reach: [{ reach: { kind: "ssh", host: "a" } }],
   service: [{ service: "process" }],
@@ -159,10 +159,10 @@ const EARLY: Record<string, [change: object, beside?: object]> = {
   "facts.disks.bazel-remote.held": [volumesOfRemote({ held: "50GiB" })],
 };
 
-/** All that a program knows of the told host before its first resource, or why it refuses it. */
+/** All that a program knows of the described host before its first resource, or the reason why it refuses the host. */
 function early(change: object): string {
-  const told = JSON.parse(JSON.stringify(merged(TOLD, change as Table))); // a key that is undefined is not there
-  const stack = parseStackConfig({ hosts: { box: told } });
+  const settings = JSON.parse(JSON.stringify(merged(DESCRIBED_HOST, change as Table))); // drops keys that are undefined
+  const stack = parseStackConfig({ hosts: { box: settings } });
   const host = stack.hosts.box;
   if (host === undefined) throw new Error("no host box");
   const library = { "prove.sh": "c0", "supervise.sh": "b0", "warmbox.sh": "a0" };

@@ -35,9 +35,9 @@ async function boxWith(prove: string, input?: ProofInput & { owner: string }) {
   return { home, env, script };
 }
 
-async function told(prove: string, word: string, shell: string[]) {
+async function runWithProof(prove: string, action: string, shell: string[]) {
   const { env, script } = await boxWith(prove);
-  const { code, stdout, stderr } = await run([...shell, script, word], { env });
+  const { code, stdout, stderr } = await run([...shell, script, action], { env });
   return { code, stdout, stderr };
 }
 
@@ -53,7 +53,7 @@ describe.each(SHELLS)("the proof's script under %s", (...shell) => {
       // the word of a verdict in the text of a finding is no verdict
       ...[MOON, "@@warmbox prove cargo skipped", "|cause the download failed", "|cause it has failed", END],
     );
-    expect(await told(prove, "apply", shell)).toEqual({
+    expect(await runWithProof(prove, "apply", shell)).toEqual({
       code: 0,
       stdout:
         "sccache proved\n  2 of 2 hit\n  WARNING: S3 does not answer\nmoon proved\ncargo skipped\n  the download failed\n  it has failed\n",
@@ -66,7 +66,7 @@ describe.each(SHELLS)("the proof's script under %s", (...shell) => {
       ...["@@warmbox prove sccache failed", "|cause the server has another size", "|next run up"],
       ...["@@warmbox prove moon failed", "|fact MaxSize 1", "|cause no answer", "|next start it", CARGO, END],
     );
-    const said = await told(prove, "apply", shell);
+    const said = await runWithProof(prove, "apply", shell);
     expect(said.code).toBe(79);
     expect(said.stderr).toBe(
       `warmbox: sccache does not hit:
@@ -88,7 +88,7 @@ moon: no earlier configuration was ever proved here: the new one stays in place
     ["without a tier", [SCCACHE, CARGO, END], "moon"],
     ["of nothing", [END], "sccache"],
   ])("does not take an answer %s for a proof", async (_name, lines, missing) => {
-    const said = await told(answering(...lines), "apply", shell);
+    const said = await runWithProof(answering(...lines), "apply", shell);
     expect(said).toMatchObject({
       code: 70,
       stderr: `warmbox: the proof was cut short: it says nothing of ${missing}. Next: run the same command again.\n`,
@@ -110,7 +110,7 @@ moon: no earlier configuration was ever proved here: the new one stays in place
       MOON,
       "@@warmbox prove cargo failed",
       "|cause 'jobs'",
-      "|next mend",
+      "|next fix it",
       END,
     );
     await fileOf(join(home, ".local/share/warmbox"), "prove.sh", failing);
@@ -118,7 +118,7 @@ moon: no earlier configuration was ever proved here: the new one stays in place
     const failed = await run([...shell, next, "apply"], { env });
     expect(failed).toMatchObject({
       code: 79,
-      stderr: expect.stringContaining("  Next: mend\ncargo: put back"),
+      stderr: expect.stringContaining("  Next: fix it\ncargo: put back"),
     });
     expect(await now()).toBe("old\n");
     const ledger = await run(["cat", ".local/state/warmbox/cargo/ledger"], { cwd: home });

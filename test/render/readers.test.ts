@@ -197,10 +197,10 @@ describe("sccache", { timeout: 10 * MINUTES }, () => {
     const live = () => run(["/bin/sh", "-c", sccacheLiveCommand(program)], { env: { PATH } });
     expect((await live()).stdout.trim()).toBe(`max_cache_size ${mib(123)}`);
     expect((await run(["/bin/sh", "-c", sccacheStopCommand(program)], { env: { PATH } })).code).toBe(0);
-    expect((await live()).stdout.trim()).toBe("max_cache_size 1"); // nobody's size: nobody runs
+    expect((await live()).stdout.trim()).toBe("max_cache_size 1"); // the fallback: no server runs
   });
 
-  it("takes the settings of the stack beside ours", async () => {
+  it("merges the settings of the stack with warmbox's", async () => {
     const input = await here();
     const settings = { client_side_mode: true, basedirs: ["/w"], cache: { disk: { rw_mode: "READ_ONLY" } } };
     const program = await startSccache({
@@ -419,7 +419,7 @@ describe("shells", () => {
 
   it("CARGO_HOME is set where cargo would take another one, and only for who may write there", async () => {
     const home = await temporaryDirectory();
-    const told = async (declared: Record<string, unknown>) => {
+    const variables = async (declared: Record<string, unknown>) => {
       const file = await fileOf(home, "env", moonEnvFile(sample(declared)));
       const said = await run(["sh", "-euc", `. '${file}'; env`], { env: { PATH } });
       expect(said).toMatchObject({ code: 0, stderr: "" });
@@ -428,10 +428,10 @@ describe("shells", () => {
         .filter((line) => /^(CARGO_HOME|MOON_CACHE)=/.test(line))
         .sort();
     };
-    expect(await told({ cargo: { home } })).toEqual([`CARGO_HOME=${home}`, "MOON_CACHE=read-write"]);
-    expect(await told({ cargo: { home }, moon: { enabled: false } })).toEqual([`CARGO_HOME=${home}`]);
-    expect(await told({ cargo: { home: `${home}/nobody-made-it` } })).toEqual(["MOON_CACHE=read-write"]);
-    expect(await told({})).toEqual(["MOON_CACHE=read-write"]);
+    expect(await variables({ cargo: { home } })).toEqual([`CARGO_HOME=${home}`, "MOON_CACHE=read-write"]);
+    expect(await variables({ cargo: { home }, moon: { enabled: false } })).toEqual([`CARGO_HOME=${home}`]);
+    expect(await variables({ cargo: { home: `${home}/does-not-exist` } })).toEqual(["MOON_CACHE=read-write"]);
+    expect(await variables({})).toEqual(["MOON_CACHE=read-write"]);
   });
 
   it("a file for all accounts sets no CARGO_HOME, for most may not write there", () => {

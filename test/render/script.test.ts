@@ -23,7 +23,7 @@ const PATH = process.env.PATH ?? "";
 const SHELLS = [["dash"], ["bash"], ["busybox", "sh"]];
 const SUMS = librarySums();
 
-/** A library that says what it was told: one line per word, and what came on standard input. */
+/** A library that prints each call: one line per function with its arguments, and then its standard input. */
 const ECHO = ["resource", "directory", "put", "include", "block", "service", "live"]
   .map(
     (name) =>
@@ -31,7 +31,7 @@ const ECHO = ["resource", "directory", "put", "include", "block", "service", "li
   )
   .join("\n");
 
-/** What reaches a host of the library's script with that library in place of ours. */
+/** What reaches a host of the library's script, with that library instead of warmbox's. */
 function sentEcho(input: ReturnType<typeof boxInput>): string {
   const folder = mkdtempSync(join(tmpdir(), "warmbox-render-"));
   copyFileSync(join(HOST, "send-library.sh"), join(folder, "send-library.sh"));
@@ -42,8 +42,8 @@ function sentEcho(input: ReturnType<typeof boxInput>): string {
   return sent;
 }
 
-/** Runs a script with that library in place of ours. */
-async function told(script: string, shell: string[]) {
+/** Runs a script with that library instead of warmbox's. */
+async function runWithEcho(script: string, shell: string[]) {
   const home = await temporaryDirectory();
   const share = `${home}/.local/share/warmbox`;
   await run(["mkdir", "-p", share]);
@@ -74,7 +74,7 @@ const STEPS: Step[] = [
 
 describe("resourceScript", () => {
   it.each(SHELLS)("hands every word and byte to the library under %s", async (...shell) => {
-    expect(await told(resourceScript(HEAD, STEPS), shell)).toEqual({
+    expect(await runWithEcho(resourceScript(HEAD, STEPS), shell)).toEqual({
       code: 0,
       stdout: `resource <moon> <owner=local> <generation=3>
 directory <a dir> <0700> <purge>
@@ -126,7 +126,7 @@ done
 describe("libraryScript", () => {
   it.each(SHELLS)("carries the library, runs it and leaves no temporary file, under %s", async (...shell) => {
     const input = boxInput();
-    const said = await told(sentEcho(input), shell);
+    const said = await runWithEcho(sentEcho(input), shell);
     const temporary = /from=(\S+)\/warmbox.sh>/.exec(said.stdout)?.[1] ?? "";
     expect(said).toEqual({
       code: 0,
@@ -147,22 +147,19 @@ done
     expect((await run(["test", "-e", temporary])).code).toBe(1);
   });
 
-  it.each(SHELLS)(
-    "changes nothing with texts that are not the previewed ones, under %s",
-    async (...shell) => {
-      const home = await temporaryDirectory();
-      const script = sentLibrary(libraryScript(boxInput(), { ...SUMS, "supervise.sh": SUMS["prove.sh"] }));
-      const said = await run([...shell, await fileOf(home, "script", script), "apply"], {
-        env: { PATH, HOME: home },
-      });
-      expect(said).toEqual({
-        code: 65,
-        stdout: "",
-        stderr: "warmbox: the library's texts have changed since they were previewed; next: run up again\n",
-      });
-      expect(await readdir(home)).toEqual(["script"]);
-    },
-  );
+  it.each(SHELLS)("changes nothing if the scripts are not the previewed ones, under %s", async (...shell) => {
+    const home = await temporaryDirectory();
+    const script = sentLibrary(libraryScript(boxInput(), { ...SUMS, "supervise.sh": SUMS["prove.sh"] }));
+    const said = await run([...shell, await fileOf(home, "script", script), "apply"], {
+      env: { PATH, HOME: home },
+    });
+    expect(said).toEqual({
+      code: 65,
+      stdout: "",
+      stderr: "warmbox: the library's texts have changed since they were previewed; next: run up again\n",
+    });
+    expect(await readdir(home)).toEqual(["script"]);
+  });
 
   it("sends what the preview knows the sums of", async () => {
     const home = await temporaryDirectory();
@@ -173,7 +170,7 @@ done
     expect(Object.keys(SUMS)).toEqual([...LIBRARY_SCRIPTS]);
   });
 
-  it("sends texts that no line of theirs ends early, leaves nothing here, and ends as the host does", async () => {
+  it("sends scripts that contain no delimiter, leaves no temporary files, and exits with the host's code", async () => {
     for (const name of LIBRARY_SCRIPTS) expect(scriptText(name).split("\n"), name).not.toContain(DELIMITER);
     const here = await temporaryDirectory();
     const prefix = ["sh", "-c", 'tail -n 1; echo "$0"; exit 7'];
@@ -216,7 +213,7 @@ describe("every resource", () => {
   );
 
   it.each(cases)("%s is a script for %s", async (_name, shell, script) => {
-    const said = await told(script, shell.split(" "));
+    const said = await runWithEcho(script, shell.split(" "));
     expect(said).toMatchObject({ code: 0, stderr: "" });
     expect(said.stdout).toMatch(/^resource [\s\S]*\ndone\n$/);
   });

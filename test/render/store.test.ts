@@ -99,7 +99,7 @@ it("GCS gets the prefix from both, and a system unit its key file from systemd",
   expect(bazelRemoteScript(boxInput({}, { gcs }))).toContain("json_credentials_file: /root/gcs.json\n");
 });
 
-it("says what is wrong with a key, and not what it is", () => {
+it("says what is wrong with a key, and does not print the key", () => {
   const next = "next: ./warmbox pulumi config set --secret s3AccessKeyId";
   const wanted = "wanted one word as the store gave it";
   expect(keyIssue("s3AccessKeyId", "AKIA/+=x")).toBeUndefined();

@@ -29,7 +29,7 @@ it("lays tables over tables, and replaces everything else", () => {
   });
 });
 
-it("leaves what it was given alone", () => {
+it("does not change its argument", () => {
   const base = { t: { a: 1 } };
   merged(base, { t: { a: 2 } });
   expect(base).toEqual({ t: { a: 1 } });

@@ -7,7 +7,7 @@ import type { Finished } from "../support/process.ts";
 
 /** Two boxes at one path, one after the other, as two hosts have: sccache's keys hold the paths of what is built. */
 export interface S3Box extends Box {
-  /** Where a home directory stands that had to make room. */
+  /** Path of the home directory that was moved aside. */
   readonly first: string;
   /** Where the embedded server keeps its objects: outside both home directories. */
   readonly objects: string;
@@ -28,7 +28,7 @@ export async function makeS3Box(): Promise<S3Box> {
   return { ...box, first: join(root, "first"), objects: join(root, "objects"), s3Port: await freePort() };
 }
 
-/** The box once its home directory has been moved aside: an empty one at the same path, with ports of its own. */
+/** The box once its home directory has been moved aside: an empty one at the same path, with other ports. */
 export async function movedIn(box: S3Box): Promise<S3Box> {
   renameSync(box.home, box.first);
   mkdirSync(box.home);

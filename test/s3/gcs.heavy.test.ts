@@ -30,11 +30,11 @@ function madeUpKey(home: string): string {
   });
   const path = join(home, ".config/gcloud/application_default_credentials.json");
   mkdirSync(dirname(path), { recursive: true });
-  const nobody = "nobody@nowhere.iam.gserviceaccount.com";
-  const token_uri = "http://127.0.0.1:9/token"; // asked for, it answers nobody
+  const client_email = "missing@nowhere.iam.gserviceaccount.com";
+  const token_uri = "http://127.0.0.1:9/token"; // no server listens there
   writeFileSync(
     path,
-    JSON.stringify({ type: "service_account", client_email: nobody, private_key: privateKey, token_uri }),
+    JSON.stringify({ type: "service_account", client_email, private_key: privateKey, token_uri }),
     {
       mode: 0o600,
     },

@@ -1,6 +1,6 @@
 /**
  * S3 behind both caches, on the real daemons and a real S3 server: the embedded one, which is then another box's
- * endpoint. The second box stands at the path of the first, whose home directory was moved aside.
+ * endpoint. The second box is at the path of the first, whose home directory was moved aside.
  */
 import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -64,7 +64,7 @@ const secrets = async () => {
   said += setSecret(box, "second", "s3AccessKeyId", keys.accessKeyId);
   said += setSecret(box, "second", "s3SecretAccessKey", keys.secretAccessKey);
 };
-/** A source that nobody built before. */
+/** A source that was never built before. */
 const edit = (worktree: string, word: string) =>
   appendFileSync(join(worktree, "crates/greet/src/main.rs"), `// ${word}\n`);
 
@@ -255,7 +255,7 @@ describe("S3 that goes away fails no build", () => {
 });
 
 describe("the keys", () => {
-  it("stand in the 0600 files alone: no state, history, log, preview, ledger or command line has them", () => {
+  it("are only in the 0600 files: no state, history, log, preview, ledger or command line has them", () => {
     const { accessKeyId, secretAccessKey } = keysIn(join(box.home, CREDENTIALS));
     const root = join(box.home, "..");
     expect(filesHolding(root, secretAccessKey)).toEqual(

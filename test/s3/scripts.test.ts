@@ -85,7 +85,7 @@ describe.each([[["dash"]], [["bash"]], [["busybox", "sh"]]])("under %j", (shell)
     expect(existsSync(join(dir, FILE))).toBe(false);
   });
 
-  it("the stack's keys stand in the file alone, and give way to new ones", async () => {
+  it("the stack's keys are only in the file, and new keys replace them", async () => {
     const dir = await home();
     sent(shell, s3CredentialsScript(inputFor(dir), { ...KEYS, secretAccessKey: "of-before" }), "apply", dir);
     sent(shell, s3CredentialsScript(inputFor(dir), KEYS), "apply", dir);

@@ -22,7 +22,7 @@ const others = [...FILE.matchAll(/^ {2}# (warmbox:(s3|gcs): \{.*\})$/gm)].map(([
 
 it("shows the other ways in", () => expect(others).toHaveLength(4));
 
-it.each(others)("%s can be taken as it stands", (line) => {
+it.each(others)("%s is valid without an edit", (line) => {
   const without = FILE.replace(/^ {2}warmbox:s3:\n {4}kind: embedded\n/m, "");
   const { s3, gcs } = stackOf(`${without}  ${line}\n`);
   expect(s3 ?? gcs).toBeDefined();

@@ -1,6 +1,6 @@
 /**
- * The embedded server and both daemons as systemd units on one store: in system scope each has a user of its own, and
- * gets the keys of root's 0600 file from systemd.
+ * The embedded server and both daemons as systemd units on one store: in system scope each has a separate user,
+ * and gets the keys of root's 0600 file from systemd.
  */
 import { chmodSync, copyFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -38,7 +38,7 @@ describe.each(["user", "system"] as const)(
     if (server?.kind !== "embedded") throw new Error("not embedded");
     const store = { ...storeOfHost(stack, "box"), keysMark: "1" };
     const box = boxOf(scope, { "bazel-remote": "3GiB", sccache: "700MiB" }).input;
-    // no compiler is in the container: sccache's check of its store stands for what it would write
+    // no compiler is in the container: sccache's check of its store replaces the writes of a build
     const checked = { ...box.host.sccache, env: { SCCACHE_SKIP_CACHE_CHECK: "0" } };
     const input = { ...box, host: { ...box.host, sccache: checked }, store };
     const units = ["warmbox-s3", "sccache", "bazel-remote"];

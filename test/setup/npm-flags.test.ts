@@ -38,10 +38,10 @@ describe("a flag that npm kept", () => {
     refuseSwallowedFlags("up", [], FLAGS, { npm_config_stack: "x", npm_lifecycle_event: "test" });
   });
 
-  test("--yes is only told of, for a user's npmrc may hold it for npm", () => {
-    const told = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  test("--yes is only reported, because a user's npmrc may set it for npm", () => {
+    const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
     refuseSwallowedFlags("up", [], FLAGS, { npm_config_yes: "true", npm_lifecycle_event: "up" });
-    expect(told).toHaveBeenCalledWith("warmbox: npm kept --yes for itself; with it: ./warmbox up --yes\n");
-    told.mockRestore();
+    expect(write).toHaveBeenCalledWith("warmbox: npm kept --yes for itself; with it: ./warmbox up --yes\n");
+    write.mockRestore();
   });
 });

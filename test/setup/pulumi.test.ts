@@ -514,8 +514,7 @@ describe("fallback plugins", () => {
   });
 
   test("a launcher of an earlier version, whose program has moved since, is rewritten by the next run", async () => {
-    const former =
-      "#!/bin/sh\n# warmbox stand-in: runs in place of ...\nexec node /clone/setup/command-plugin.ts\n";
+    const former = readFileSync(join(import.meta.dirname, "fixtures/former-launcher.txt"), "utf8");
     put("home/.pulumi/plugins/resource-command-v1.2.1/pulumi-resource-command", former, 0o755);
     expect(await ensureCommandPlugin(cli, env)).toBe("fallback");
     const program = join(import.meta.dirname, "../../setup/plugins/command-plugin.ts");

@@ -13,7 +13,7 @@ type Json = {
   const?: unknown;
 };
 type Path = (string | number)[];
-/** A key, and what must stand around it so that only it can be at fault. */
+/** A key, with the settings that it needs around it, so that only the key can be wrong. */
 type Place = { path: Path; around: Record<string, unknown> };
 
 /** Values of a kind that some key or other does not take. */

@@ -62,7 +62,7 @@ describe("what a stack extends", () => {
     expect(top.s3?.kind).toBe("embedded");
   });
 
-  it("a store of its own replaces the other kind of store", () => {
+  it("a stack's own store replaces the base's store of another kind", () => {
     stack("s3", { hosts: { this: {} }, s3: { kind: "embedded" } });
     stack("gcs", { extends: "s3", gcs: { bucket: "builds" } });
     expect(read("gcs").s3).toBeUndefined();
@@ -85,7 +85,7 @@ describe("what a stack extends", () => {
     expect(Object.keys(read("s3").hosts)).toEqual(["this"]);
   });
 
-  it("an example stands in for a stack that has no file yet", () => {
+  it("an example replaces a stack that has no file yet", () => {
     put("examples/local.yaml", "config:\n  warmbox:hosts: {this: {}}\n");
     stack("s3", { extends: "local", s3: { kind: "embedded" } });
     expect(Object.keys(read("s3").hosts)).toEqual(["this"]);
@@ -152,7 +152,7 @@ describe("a stack file that is not YAML", () => {
     ["a tab", "config:\n\twarmbox:proof: true\n", /Pulumi\.x\.yaml:2:1: .*Next: edit that line/s],
     ["a key twice", "config:\n  a: 1\n  a: 2\n", /Pulumi\.x\.yaml:3:3: Map keys must be unique/],
     ["a list of settings", "config: [1]\n", /config: expected keys such as warmbox:hosts/],
-  ])("%s is told with file and line", (_name, text, message) => {
+  ])("%s is reported with file and line", (_name, text, message) => {
     put("Pulumi.x.yaml", text);
     fails("x", message);
   });

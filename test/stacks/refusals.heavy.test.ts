@@ -55,10 +55,10 @@ it("every mistake of a stack file is in one report, as a person wrote it, withou
   expect(output).not.toContain("hush");
 });
 
-it("a stranger on a port of ours is a warning before anything is changed", async () => {
-  const stranger = createServer().listen(0, "127.0.0.1");
-  await once(stranger, "listening");
-  const { port } = stranger.address() as AddressInfo;
+it("a foreign process on a port of warmbox is a warning before anything is changed", async () => {
+  const foreign = createServer().listen(0, "127.0.0.1");
+  await once(foreign, "listening");
+  const { port } = foreign.address() as AddressInfo;
   try {
     box.stack("taken", { "bazel-remote": { grpc_address: `127.0.0.1:${port}` } });
     const { output } = await box.warmbox("preview", "--stack", "taken");
@@ -66,6 +66,6 @@ it("a stranger on a port of ours is a warning before anything is changed", async
     expect(output).toContain(`box: ${said}; next: write another port in hosts.box.bazel-remote.grpc_address`);
     expect(output.replaceAll(said, "")).not.toContain("something that is not warmbox's");
   } finally {
-    stranger.close();
+    foreign.close();
   }
 });

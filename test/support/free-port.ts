@@ -5,8 +5,8 @@ const FIRST = 12_000;
 const PORTS = 18_000;
 
 /**
- * A TCP port on 127.0.0.1 that nobody has now. Chosen at random outside the kernel's own range, for a port from there is
- * soon given to somebody else's connection or server while the one that asked for it is still starting.
+ * A free TCP port on 127.0.0.1. It is chosen at random outside the kernel's range of outgoing ports: the kernel may give
+ * a port of that range to another connection or server while the caller's server is still starting.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -23,7 +23,7 @@ export interface ProcessOptions {
   readonly timeoutSeconds?: number;
   /** Default: utf8. latin1 keeps every byte. */
   readonly encoding?: "utf8" | "latin1";
-  /** In a process group of its own. */
+  /** In a separate process group. */
   readonly detached?: boolean;
   /** Sees output of both streams as it comes. */
   readonly onOutput?: (text: string) => void;

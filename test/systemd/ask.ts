@@ -1,7 +1,7 @@
 /** Questions to what runs in a container, which has no curl. */
 import type { Container } from "./container.ts";
 
-/** Plain HTTP/1.0 by bash's own sockets: the status line's code and the body; code 0 when nobody listens. */
+/** Plain HTTP/1.0 by bash's own sockets: the status line's code and the body; code 0 if no process listens. */
 export async function http(
   container: Container,
   request: string,

@@ -1,5 +1,5 @@
-# Boots systemd in a directory: the container's outermost process, PID 1 of a PID namespace of its own, in mount,
-# network, UTS and cgroup namespaces of its own as well. Ends, with all below it, when it is killed.
+# Boots systemd in a directory: the container's outermost process, PID 1 of a separate PID namespace, in
+# separate mount, network, UTS and cgroup namespaces. When it is killed, all processes below it end too.
 #   sh boot.sh ROOTFS BASE [HERE:THERE]...    (stdin: a line = network is there, boot)
 # HERE:THERE: a directory of this machine to be seen in the container, read-only.
 # ROOTFS is never written to; what the container writes lies in a tmpfs over BASE and goes with the namespace.

@@ -17,7 +17,7 @@ afterAll(() => container?.stop());
 const ssh = (...words: string[]) =>
   run(["ssh", "-F", container.ssh.config, "-o", "BatchMode=yes", container.ssh.host, ...words]);
 
-test("the user logs in by key, has a manager of its own and may sudo without a password", async () => {
+test("the user logs in by key, has a systemd user manager and may sudo without a password", async () => {
   expect(await ssh("id -un; sudo -n id -un; systemctl --user is-system-running; hostname")).toEqual({
     stdout: `${USER}\nroot\nrunning\n${HOSTNAME}\n`,
     stderr: "",

@@ -1,5 +1,5 @@
 /**
- * A machine with systemd for tests: boots Debian in systemd-nspawn, in namespaces of its own, within a second or two.
+ * A machine with systemd for tests: boots Debian in systemd-nspawn, in separate namespaces, within a second or two.
  *
  * What works on a machine whose PID 1 is not systemd and whose cgroups are hybrid (v1 controllers, an empty v2 tree):
  * a PID, mount, network and cgroup namespace; in it cgroup2 mounted over /sys/fs/cgroup; then `systemd-nspawn --boot

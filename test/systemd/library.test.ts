@@ -73,7 +73,7 @@ describe.each(["user", "system"] as const)(
       JSON.parse(
         await container.demand([TOOLS.sccache, "--show-stats", "--stats-format=json"], { user: USER }),
       ).max_cache_size;
-    /** Every file, link and directory of ours to watch, with mode, owner and content. */
+    /** Every file, link and directory that warmbox writes, with mode, owner and content. */
     const snapshot = async () => {
       const list = `find "$@" -xdev ! -path '*/.cache*' -printf '%y %m %u %p %l\\n' 2>/dev/null | sort
       find "$@" -xdev -type f ! -path '*/.cache*' -exec sha256sum {} + 2>/dev/null | sort -k 2`;
@@ -100,7 +100,7 @@ describe.each(["user", "system"] as const)(
       await container.demand(["loginctl", "enable-linger", USER]);
     };
     if (scope === "user")
-      test("a user without linger is told what an administrator has to do", withoutLinger);
+      test("an error for a user without linger names the administrator's command", withoutLinger);
 
     test("apply starts both, with the sizes of the plan", async () => {
       const { library, ...tiers } = render(box, 1);
@@ -130,7 +130,7 @@ describe.each(["user", "system"] as const)(
       expect(await maxSize()).toBe(4 * GIB);
     });
 
-    test("a unit edited by hand is drift with its line, and apply mends it", async () => {
+    test("a unit edited by hand is drift with its line, and apply repairs it", async () => {
       expect(await observe()).not.toMatch(/^\|[-+]/m);
       const { path } = box.units["bazel-remote"];
       appendFileSync(join(container.root, path), "# by hand\n");
@@ -141,7 +141,7 @@ describe.each(["user", "system"] as const)(
       expect(await observe()).not.toMatch(/^\|[-+]/m);
     });
 
-    test("a unit edited, loaded and put back is drift, for what runs is the edit; apply mends it", async () => {
+    test("a unit edited, loaded and put back is drift, because the edited unit runs; apply repairs it", async () => {
       const at = join(container.root, box.units.sccache.path);
       const intact = readFileSync(at, "utf8");
       appendFileSync(at, "# by hand\n");
@@ -186,11 +186,11 @@ describe.each(["user", "system"] as const)(
       expect(await observe()).not.toMatch(/^\|[-+]/m);
     });
 
-    test("a stranger that listens in a unit's place is no sign of life", async () => {
+    test("a foreign process on a unit's port does not count as that unit", async () => {
       await systemctl("stop", "bazel-remote");
-      const stranger = `--dir=/tmp/stranger --max_size=1 --http_address=127.0.0.1:${HTTP_PORT} --grpc_address=127.0.0.1:19092`;
-      const start = ["systemd-run", "--quiet", "--unit=stranger", TOOLS["bazel-remote"]];
-      await container.demand([...start, ...stranger.split(" ")]);
+      const flags = `--dir=/tmp/foreign --max_size=1 --http_address=127.0.0.1:${HTTP_PORT} --grpc_address=127.0.0.1:19092`;
+      const start = ["systemd-run", "--quiet", "--unit=foreign", TOOLS["bazel-remote"]];
+      await container.demand([...start, ...flags.split(" ")]);
       await expect
         .poll(() => listeners(container), { timeout: TEST_SECONDS * 100 })
         .toContain(`127.0.0.1:${HTTP_PORT}`);
@@ -198,7 +198,7 @@ describe.each(["user", "system"] as const)(
       const ended = await script(["apply"], render(boxOf(scope, LARGER), 5)["bazel-remote"]);
       expect(ended.code).toBe(78);
       expect(ended.stderr).toContain(`port ${HTTP_PORT} is held by `);
-      await container.demand(["systemctl", "stop", "stranger"]);
+      await container.demand(["systemctl", "stop", "foreign"]);
       await apply(render(boxOf(scope, LARGER), 5)["bazel-remote"]);
     });
 

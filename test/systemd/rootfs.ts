@@ -91,8 +91,8 @@ async function mirror(): Promise<string> {
 }
 
 /**
- * One builder at a time (flock); the name appears only when the tree is whole. In namespaces of its own, so that
- * a build killed half-way leaves neither processes nor debootstrap's mounts.
+ * One builder at a time (flock); the name appears only when the tree is whole. It runs in separate namespaces,
+ * so that a build killed half-way leaves neither processes nor debootstrap's mounts.
  */
 async function build(path: string): Promise<void> {
   say(`making a Debian ${SUITE} root file system once, about 80 s: ${path}`);

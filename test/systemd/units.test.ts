@@ -197,7 +197,7 @@ describe.each(["system", "user"] as const)("units of %s scope", { timeout: TEST_
     expect(Number(exposure)).toBeLessThanOrEqual(EXPOSURE[scope][unit]);
   });
 
-  test("both run again after a reboot, nobody logged in", async () => {
+  test("both run again after a reboot, without a login", async () => {
     await container.reboot();
     await ready();
     expect(await remoteSize()).toBe(MAX_SIZE);
