@@ -186,7 +186,10 @@ const DOCS: CommandDefinition = {
   name: "docs",
   summary: "Writes the generated pages of docs/.",
   arguments: "[flags]",
-  flags: {},
+  flags: {
+    record: { type: "boolean", summary: "also records the transcripts that no test compares; takes minutes" },
+    check: { type: "boolean", summary: "writes nothing; ends with 1 if a generated page is stale" },
+  },
   examples: [["./warmbox docs", "after a change of the schema"]],
 };
 

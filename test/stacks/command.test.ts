@@ -19,10 +19,10 @@ describe("the help of a command", () => {
 
   ./warmbox look  every host
 
-  --host NAME        only this host
-  --watch [SECONDS]  look again and again
-  --json             the same as data
-  --help             this text
+      --host NAME        only this host
+      --watch [SECONDS]  look again and again
+      --json             the same as data
+  -h, --help             this text
 
 The exit code is 1 if a host does not answer.
 `);
@@ -45,14 +45,14 @@ describe("the flags of a command", () => {
   });
 
   it.each([
-    [["--hots", "box"], "Unknown option '--hots'"],
+    [["--hots", "box"], "Unknown option '--hots'", "write --host; "],
     [["box"], "Unexpected argument 'box'"],
     [["--host"], "Option '--host <value>' argument missing"],
-  ])("%j is refused with the command that lists them", (args, message) => {
+  ])("%j is refused with the command that lists them", (args, message, nearest = "") => {
     expect(() => readFlags(LOOK, args)).toThrow(
       expect.objectContaining({
         code: "usage",
-        message: `${message}; next: \`./warmbox look --help\` lists the flags`,
+        message: `${message}; next: ${nearest}\`./warmbox look --help\` lists the flags`,
       }),
     );
   });

@@ -106,12 +106,18 @@ function outputOf(
   const [program = "", ...args] = argv;
   const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
-  for (const stream of withStderr ? [child.stdout, child.stderr] : [child.stdout])
-    stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
-  child.stderr.resume(); // an unread pipe blocks the program
+  let errors = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    errors += chunk;
+    if (withStderr) output += chunk;
+  });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", () => resolve(output));
+    child.once("close", (code) => {
+      if (output === "") reject(new Error(`${argv.join(" ")}: exit ${code}, no output\n${errors}`));
+      else resolve(output);
+    });
   });
 }
 
