@@ -81,9 +81,9 @@ function row(shell: string, directMs: number, wrapperMs: number): Omit<Row, "dif
 function present(): [string, string][] {
   return Object.entries(SHELLS).flatMap(([name, command]) => {
     const [program = "", ...applet] = command.split(" ");
-    const found = spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
-    if (found === "") process.stderr.write(`bench: ${name} is not on this machine: not measured\n`);
-    return found === "" ? [] : [[name, [found, ...applet].join(" ")]];
+    const path = spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
+    if (path === "") process.stderr.write(`bench: ${name} is not on this machine: not measured\n`);
+    return path === "" ? [] : [[name, [path, ...applet].join(" ")]];
   });
 }
 

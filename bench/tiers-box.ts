@@ -51,9 +51,9 @@ function benchOf(box: Box, repository: string): Bench {
   const rustc = box.run(["rustc", "-V"], box.home);
   const run: Bench["run"] = async (line, checkout, env = {}) => {
     const RUSTC_VERSION = (await rustc).stdout.trim();
-    const done = await box.run([warmboxRun, "--", ...line], checkout, { RUSTC_VERSION, ...env });
-    if (done.code !== 0) throw new Error(`${line.join(" ")} ended with ${done.code}:\n${done.output}`);
-    return done;
+    const result = await box.run([warmboxRun, "--", ...line], checkout, { RUSTC_VERSION, ...env });
+    if (result.code !== 0) throw new Error(`${line.join(" ")} ended with ${result.code}:\n${result.output}`);
+    return result;
   };
   const wipe = (checkout: string): void => {
     for (const path of ["target", ".moon/cache"])
@@ -100,22 +100,22 @@ async function provision(box: Box, round: number): Promise<void> {
     // After the first fetch a build that needs the network fails.
     cargo: { settings: { net: { offline: round > 0 } } },
   });
-  const done = await box.warmbox("up");
-  if (done.code !== 0) throw new Error(`up ended with ${done.code}:\n${done.output}`);
+  const result = await box.warmbox("up");
+  if (result.code !== 0) throw new Error(`up ended with ${result.code}:\n${result.output}`);
 }
 
 async function calls(box: Box): Promise<Calls> {
   const sccache = join(box.home, `.local/share/warmbox/tools/sccache/${PINNED.sccache}/sccache`);
-  const asked = await demand(
+  const result = await demand(
     box,
     ["env", `SCCACHE_SERVER_PORT=${box.ports.sccache}`, sccache, "--show-stats", "--stats-format=json"],
     box.home,
   );
-  const { stats } = JSON.parse(asked.stdout);
+  const { stats } = JSON.parse(result.stdout);
   const total = (counts: Record<string, number>): number =>
     Object.values(counts).reduce((sum, n) => sum + n, 0);
   const broken = total(stats.cache_errors.counts) + stats.cache_write_errors + stats.cache_timeouts;
-  if (broken > 0) throw new Error(`sccache counts ${broken} errors:\n${asked.stdout}`);
+  if (broken > 0) throw new Error(`sccache counts ${broken} errors:\n${result.stdout}`);
   return {
     hits: total(stats.cache_hits.counts),
     misses: total(stats.cache_misses.counts),

@@ -119,11 +119,11 @@ async function moon(
   status: string,
 ): Promise<Timed> {
   return await watched(bench, checkout, async () => {
-    const done = await bench.run(["moon", "run", ...tasks.map((task) => `:${task}`)], checkout);
+    const result = await bench.run(["moon", "run", ...tasks.map((task) => `:${task}`)], checkout);
     const statuses = moonStatuses(checkout);
     for (const task of tasks) {
       const seen = statuses[`workspace:${task}`];
-      if (seen !== status) throw new Error(`moon: ${task} is ${seen}, wanted ${status}:\n${done.output}`);
+      if (seen !== status) throw new Error(`moon: ${task} is ${seen}, wanted ${status}:\n${result.output}`);
     }
     return null;
   });

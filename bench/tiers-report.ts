@@ -135,10 +135,10 @@ const QUIET = 0.5;
 
 function loadOf({ niceness }: Machine, rounds: readonly Round[]): string {
   const others = rounds.flatMap((round) => NAMES.map((name) => round[name].others));
-  const seen = `Just before a phase ${spread(others)} threads of other work ran or waited for a core`;
+  const load = `Just before a phase ${spread(others)} threads of other work ran or waited for a core`;
   const quiet = median(others) < QUIET;
   const priority = niceness === 0 ? "" : ` The bench ran at niceness ${niceness}.`;
-  return `${seen}: ${quiet ? "a quiet machine" : "not a quiet machine, so that the ratios say more than the seconds"}.${priority}`;
+  return `${load}: ${quiet ? "a quiet machine" : "not a quiet machine, so that the ratios say more than the seconds"}.${priority}`;
 }
 
 /** Says so where the figures are no basis for a verdict: a cold build too short, or rounds too few. */

@@ -134,6 +134,6 @@ async function demand(
   project = box.project,
   env: Record<string, string> = {},
 ): Promise<void> {
-  const done = await box.run([process.execPath, join(project, "setup/run.mjs"), ...args], project, env);
-  if (done.code !== 0) throw new Error(`${args.join(" ")} ended with ${done.code}:\n${done.output}`);
+  const result = await box.run([process.execPath, join(project, "setup/run.mjs"), ...args], project, env);
+  if (result.code !== 0) throw new Error(`${args.join(" ")} ended with ${result.code}:\n${result.output}`);
 }

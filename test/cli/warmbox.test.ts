@@ -97,7 +97,7 @@ describe("completion", () => {
     hosts: () => ["this"],
     examples: () => ["fleet", "local", "s3"],
   };
-  const texts = (...words: string[]) => candidates(words, commands, names).map(([text]) => text);
+  const texts = (...args: string[]) => candidates(args, commands, names).map(([text]) => text);
 
   it.each([
     [["st"], ["status", "stack"]],

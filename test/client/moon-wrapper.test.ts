@@ -66,9 +66,9 @@ const seen = (box: MoonBox) => readFile(`${box.workspace}/seen`, "utf8");
 test("with a server that answers it is moon", { timeout: LIMIT_MS }, async () => {
   const box = await moonBox("echo made\n");
   await box.serve();
-  const said = await box.moon();
-  expect(said).toMatchObject({ code: 0 });
-  expect(said.stderr).not.toContain("warmbox");
+  const result = await box.moon();
+  expect(result).toMatchObject({ code: 0 });
+  expect(result.stderr).not.toContain("warmbox");
   expect((await run([box.front, "--version"], { env: box.env })).stdout).toMatch(/^moon \d/);
   expect((await run([box.front, "run", "w:nothing"], { env: box.env, cwd: box.workspace })).code).not.toBe(0);
 });
@@ -76,9 +76,9 @@ test("with a server that answers it is moon", { timeout: LIMIT_MS }, async () =>
 test.each(SHELLS)("a stopped server is left out, under %s", { timeout: LIMIT_MS }, async (_name, shell) => {
   const box = await moonBox(TELL, { shell });
   (await box.serve()).kill("SIGSTOP");
-  const said = await box.moon();
-  expect(said).toMatchObject({ code: 0 });
-  expect(said.stderr).toContain("does not answer; going on without the remote cache");
+  const result = await box.moon();
+  expect(result).toMatchObject({ code: 0 });
+  expect(result.stderr).toContain("does not answer; going on without the remote cache");
   expect(await seen(box)).toBe("remote=[]\n");
 });
 
@@ -102,9 +102,9 @@ test.each(SHELLS)(
     const moon = box.moon();
     await started(box);
     server.kill("SIGSTOP");
-    const said = await moon;
-    expect(said).toMatchObject({ code: 0 });
-    expect(said.stderr).toContain("stopped answering; once more without the remote cache");
+    const result = await moon;
+    expect(result).toMatchObject({ code: 0 });
+    expect(result.stderr).toContain("stopped answering; once more without the remote cache");
   },
 );
 
@@ -153,28 +153,28 @@ test.each(["SIGTERM", "SIGHUP"] as const)(
 
 /** Process ids whose program is the file. */
 async function processes(file: string): Promise<string[]> {
-  const found = await run([
+  const result = await run([
     "sh",
     "-c",
     `for p in /proc/[0-9]*; do [ "$(readlink $p/exe)" = "$1" ] && echo $p; done`,
     "sh",
     file,
   ]);
-  return found.stdout.split("\n").filter((line) => line !== "");
+  return result.stdout.split("\n").filter((line) => line !== "");
 }
 
 test("moon itself handles a port on which no process listens", { timeout: LIMIT_MS }, async () => {
   const box = await moonBox("echo made\n");
-  const said = await box.moon();
-  expect(said).toMatchObject({ code: 0 });
-  expect(said.stderr).not.toContain("warmbox");
+  const result = await box.moon();
+  expect(result).toMatchObject({ code: 0 });
+  expect(result.stderr).not.toContain("warmbox");
 });
 
 test("without MOON_REMOTE_HOST it is moon, and no server is asked", { timeout: LIMIT_MS }, async () => {
   const box = await moonBox("echo made\n");
   (await box.serve()).kill("SIGSTOP"); // a question to it would be answered with a warning
-  const said = await run([box.front, "--version"], { env: { ...box.env, MOON_REMOTE_HOST: "" } });
-  expect(said).toMatchObject({ code: 0, stderr: "" });
+  const result = await run([box.front, "--version"], { env: { ...box.env, MOON_REMOTE_HOST: "" } });
+  expect(result).toMatchObject({ code: 0, stderr: "" });
 });
 
 describe("an answer is an answer", () => {
@@ -198,9 +198,9 @@ describe("an answer is an answer", () => {
     async (_what, config, store) => {
       const box = await moonBox(TELL, { config, wrapper: { store, answerSeconds: 3 } });
       const server = await box.serve();
-      const said = await box.moon();
-      expect(said).toMatchObject({ code: 0 });
-      expect(said.stderr).not.toContain("warmbox:");
+      const result = await box.moon();
+      expect(result).toMatchObject({ code: 0 });
+      expect(result.stderr).not.toContain("warmbox:");
       expect(await seen(box)).toBe(`remote=[${box.env.MOON_REMOTE_HOST}]\n`);
       server.kill("SIGSTOP");
       expect((await box.moon(["--force"])).stderr).toContain("does not answer; going on without");
@@ -218,8 +218,8 @@ describe("an answer is an answer", () => {
   test("the wrapper sends no query to another server", { timeout: LIMIT_MS }, async () => {
     const box = await moonBox(TELL, { wrapper: { remoteHost: "grpc://127.0.0.1:1" } });
     (await box.serve()).kill("SIGSTOP");
-    const said = await run([box.front, "--version"], { env: box.env });
-    expect(said).toMatchObject({ code: 0, stderr: "" });
+    const result = await run([box.front, "--version"], { env: box.env });
+    expect(result).toMatchObject({ code: 0, stderr: "" });
   });
 });
 
@@ -247,9 +247,9 @@ describe("S3 behind the server", () => {
     await box.serve();
     expect((await box.moon()).stderr).not.toContain("warmbox:");
     s3.kill("SIGSTOP");
-    const said = await box.moon(["--force"]);
-    expect(said).toMatchObject({ code: 0 });
-    expect(said.stderr).toContain(", or the store behind it, does not answer; going on without");
+    const result = await box.moon(["--force"]);
+    expect(result).toMatchObject({ code: 0 });
+    expect(result.stderr).toContain(", or the store behind it, does not answer; going on without");
     expect(await seen(box)).toBe("remote=[]\n");
   });
 
@@ -261,17 +261,17 @@ describe("S3 behind the server", () => {
     const moon = box.moon();
     await started(box);
     s3.kill("SIGSTOP");
-    const said = await moon;
-    expect(said).toMatchObject({ code: 0 });
-    expect(said.stderr).toContain("stopped answering; once more without the remote cache");
+    const result = await moon;
+    expect(result).toMatchObject({ code: 0 });
+    expect(result.stderr).toContain("stopped answering; once more without the remote cache");
   });
 
   test("that refuses connections is a slow miss, and no silence", { timeout: LIMIT_MS }, async () => {
     const box = await s3Box();
     await box.serve();
-    const said = await box.moon();
-    expect(said).toMatchObject({ code: 0 });
-    expect(said.stderr).not.toContain("warmbox:");
+    const result = await box.moon();
+    expect(result).toMatchObject({ code: 0 });
+    expect(result.stderr).not.toContain("warmbox:");
     expect(await seen(box)).not.toBe("remote=[]\n");
   });
 });
@@ -281,18 +281,18 @@ describe("cache modes", () => {
     timeout: LIMIT_MS,
   }, async () => {
     const box = await moonBox("echo made\n");
-    const wanted = "wanted off, read, read-write or write; next: write";
+    const expected = "wanted off, read, read-write or write; next: write";
     const refused = async (words: string[], env = {}) => {
-      const said = await box.moon(words, env);
-      return `${said.code} ${said.stderr}`;
+      const result = await box.moon(words, env);
+      return `${result.code} ${result.stderr}`;
     };
     expect(await refused([], { MOON_CACHE: "read-only" })).toBe(
-      `64 warmbox: moon: MOON_CACHE=read-only: ${wanted} read\n`,
+      `64 warmbox: moon: MOON_CACHE=read-only: ${expected} read\n`,
     );
     expect(await refused(["--cache", "Readonly"])).toBe(
-      `64 warmbox: moon: --cache=Readonly: ${wanted} read\n`,
+      `64 warmbox: moon: --cache=Readonly: ${expected} read\n`,
     );
-    expect(await refused(["--cache=on"])).toBe(`64 warmbox: moon: --cache=on: ${wanted} one of these\n`);
+    expect(await refused(["--cache=on"])).toBe(`64 warmbox: moon: --cache=on: ${expected} one of these\n`);
     // moon itself reports nothing, and would have written
     const bare = await run([await toolPath("moon"), "run", "w:t", "--cache", "read-only"], {
       env: { ...box.env, MOON_REMOTE_HOST: "" },
@@ -322,11 +322,11 @@ describe("cache modes", () => {
     const inMode = async (mode: string, remoteFirst = true) => {
       await run(["rm", "-rf", ".moon/cache"], { cwd: box.workspace });
       const before = [await lookups(), await files()] as const;
-      const said = await box.moon(
+      const result = await box.moon(
         remoteFirst ? [] : [`--cache=${mode}`],
         remoteFirst ? { MOON_CACHE: mode } : {},
       );
-      expect(said, mode).toMatchObject({ code: 0 });
+      expect(result, mode).toMatchObject({ code: 0 });
       const report = JSON.parse(await readFile(`${box.workspace}/.moon/cache/runReport.json`, "utf8"));
       const operations = report.actions.flatMap((action: { operations: Operation[] }) => action.operations);
       return {

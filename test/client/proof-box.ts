@@ -84,7 +84,7 @@ export async function proofBox(): Promise<ProofBox> {
     prove: async (shell = ["sh"], extra = {}, change = (text) => text) => {
       const text = change(scriptText("prove.sh"));
       const call = Object.entries(words).map(([name, value]) => quoted(`${name}=${value}`));
-      const said = await run([...shell, "-s", "--"], {
+      const result = await run([...shell, "-s", "--"], {
         env: {
           ...box.env,
           PATH: `${dirname(moon)}:${box.env.PATH}`,
@@ -94,8 +94,8 @@ export async function proofBox(): Promise<ProofBox> {
         },
         stdin: `${text}\nprove ${call.join(" ")} </dev/null\n`,
       });
-      const proofs = parseProof(said.stdout, wanted(words));
-      const ended = [...said.stdout.matchAll(/^@@warmbox ended (.*)$/gm)].map(([, name]) => name);
+      const proofs = parseProof(result.stdout, wanted(words));
+      const ended = [...result.stdout.matchAll(/^@@warmbox ended (.*)$/gm)].map(([, name]) => name);
       expect(wanted(words), "progress names tiers").toEqual(expect.arrayContaining(ended));
       expect(await readdir(`${box.dir}/tmp`)).toEqual([]);
       return proofs;

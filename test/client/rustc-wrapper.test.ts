@@ -34,11 +34,11 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
     await box.serve();
     await builds(box);
     const before = await box.stats();
-    const said = await builds(box);
+    const output = await builds(box);
     const after = await box.stats();
     expect(after.hits - before.hits).toBe(2);
     expect(after.misses - before.misses).toBe(0);
-    expect(said).not.toContain("warmbox:");
+    expect(output).not.toContain("warmbox:");
   });
 
   test("a crate that does not compile fails once, with rustc's words", { timeout: LIMIT_MS }, async () => {
@@ -157,8 +157,8 @@ test("nor is one cut because a question cannot be asked", { timeout: LIMIT_MS },
   await box.serve();
   await box.file("none/timeout", "#!/bin/sh\nexit 127\n", 0o755);
   await box.file("project/one/src/lib.rs", slowCrate(5));
-  const said = await builds(box, { PATH: `${box.dir}/none:${box.env.PATH}` });
-  expect(said).not.toContain("warmbox:");
+  const output = await builds(box, { PATH: `${box.dir}/none:${box.env.PATH}` });
+  expect(output).not.toContain("warmbox:");
   expect((await box.stats()).misses).toBe(2);
 });
 

@@ -126,15 +126,15 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
 
   test("inside another it takes no second place", async () => {
     const box = await queueBox(shell, { active: 1 });
-    const said = await box.run(["--", box.script, "--", box.script, "echo", "inner"]);
-    expect(said).toEqual({ code: 0, stdout: "inner\n", stderr: "" });
+    const result = await box.run(["--", box.script, "--", box.script, "echo", "inner"]);
+    expect(result).toEqual({ code: 0, stdout: "inner\n", stderr: "" });
   });
 
   test("a queue that cannot be written is said, and the command runs", async () => {
     const box = await queueBox(shell, { stateDir: "/proc/nothing/queue" });
-    const said = await box.run(["--", "echo", "still"]);
-    expect(said).toMatchObject({ code: 0, stdout: "still\n" });
-    expect(said.stderr).toBe(
+    const result = await box.run(["--", "echo", "still"]);
+    expect(result).toMatchObject({ code: 0, stdout: "still\n" });
+    expect(result.stderr).toBe(
       "warmbox-run: no queue: /proc/nothing/queue cannot be written; running at once (next step: ./warmbox doctor)\n",
     );
   });
@@ -152,10 +152,10 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
   test("the plan's environment reaches it under cron's own, CI=1 too", async () => {
     const box = await queueBox(shell, { toolDirs: ["/opt/the tools"] });
     const cron = { HOME: box.dir, PATH: "/usr/bin:/bin", SHELL: "/bin/sh", LOGNAME: "cron", CI: "1" };
-    const said = await box.run(["--", "env"], { env: cron });
-    expect(said.stdout).toContain("MOON_REMOTE_HOST=grpc://127.0.0.1:9092\n");
-    expect(said.stdout).toContain("MOON_CONCURRENCY=2\n");
-    expect(said.stdout).toContain(`PATH=/usr/bin:/bin:/opt/the tools:${box.dir}/.cargo/bin\n`);
+    const result = await box.run(["--", "env"], { env: cron });
+    expect(result.stdout).toContain("MOON_REMOTE_HOST=grpc://127.0.0.1:9092\n");
+    expect(result.stdout).toContain("MOON_CONCURRENCY=2\n");
+    expect(result.stdout).toContain(`PATH=/usr/bin:/bin:/opt/the tools:${box.dir}/.cargo/bin\n`);
   });
 
   test.each([
@@ -184,7 +184,7 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
     await until("it runs", async () =>
       (await box.run(["--status"])).stdout.startsWith(`${holder.child.pid}\t`),
     );
-    const [name = ""] = (await readdir(box.queue)).filter((one) => one.startsWith("ticket."));
+    const [name = ""] = (await readdir(box.queue)).filter((file) => file.startsWith("ticket."));
     // a number that a shell could take for an octal one, and tickets without a process above and below it
     await rename(`${box.queue}/${name}`, `${box.queue}/ticket.000000000089.${holder.child.pid}`);
     for (const dead of [
@@ -196,7 +196,7 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
       await writeFile(`${box.queue}/${dead}`, "1 2 of a process that is gone\n");
     const next = box.start(["--", "true"]);
     await until("the next one waits", () => next.stderr().includes("waiting, place 1"));
-    expect((await readdir(box.queue)).filter((one) => /^ticket\.0{10}\d\d\./.test(one))).toEqual([
+    expect((await readdir(box.queue)).filter((file) => /^ticket\.0{10}\d\d\./.test(file))).toEqual([
       `ticket.000000000089.${holder.child.pid}`,
       `ticket.000000000090.${next.child.pid}`,
     ]);
@@ -209,9 +209,9 @@ describe.each(SHELLS)("under %s", (_name, shell) => {
 test("a mode of the call wins, and an empty remote; a wrong word is refused", async () => {
   const box = await queueBox();
   const env = { ...box.env, MOON_CACHE: "read", MOON_REMOTE_HOST: "" };
-  const said = await box.run(["--", "env"], { env });
-  expect(said.stdout).toContain("MOON_CACHE=read\n");
-  expect(said.stdout).toContain("MOON_REMOTE_HOST=\n");
+  const result = await box.run(["--", "env"], { env });
+  expect(result.stdout).toContain("MOON_CACHE=read\n");
+  expect(result.stdout).toContain("MOON_REMOTE_HOST=\n");
   const wrong = await box.run(["true"], { env: { ...box.env, MOON_CACHE: "read-only" } });
   expect(wrong.code).toBe(64);
   expect(wrong.stderr).toContain("read-only is read");

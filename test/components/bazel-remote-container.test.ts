@@ -37,7 +37,7 @@ async function resourcesOf(box: Box = {}): Promise<Recorded[]> {
 }
 
 async function inputsOf(type: string, name: string, box: Box = {}): Promise<Record<string, unknown>> {
-  const found = (await resourcesOf(box)).find((one) => one.type === type && one.name === name);
+  const found = (await resourcesOf(box)).find((recorded) => recorded.type === type && recorded.name === name);
   if (found === undefined) throw new Error(`${type} ${name} was not declared`);
   return found.inputs;
 }

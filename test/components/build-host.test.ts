@@ -29,7 +29,9 @@ const placeOf = ({ type, name, parent }: Recorded): string =>
 const namesOf = (resources: Recorded[]): string[] =>
   resources.map(({ type, name }) => `${type} ${name}`).sort();
 const commandOf = (resources: Recorded[], name: string): Record<string, unknown> => {
-  const found = resources.find((one) => one.name === name && one.type === "command:local:Command");
+  const found = resources.find(
+    (recorded) => recorded.name === name && recorded.type === "command:local:Command",
+  );
   if (found === undefined) throw new Error(`${name} was not declared`);
   return found.inputs;
 };
@@ -74,7 +76,7 @@ describe("BuildHost", () => {
     const off = { enabled: false };
     const resources = await resourcesOf({ sccache: off, "bazel-remote": off });
     for (const name of ["box-cargo", "box-moon"]) {
-      const found = resources.find((one) => one.name === name && /:index:/.test(one.type));
+      const found = resources.find((recorded) => recorded.name === name && /:index:/.test(recorded.type));
       expect(found?.dependsOn.map(short)).toEqual(["Command box-library", "Command box-tools"]);
     }
   });

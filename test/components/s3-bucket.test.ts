@@ -169,7 +169,8 @@ describe("kind: create", () => {
   it("leads both daemons to the bucket that was made, and its keys into one secret script", async () => {
     const resources = await created();
     const script = (name: string) =>
-      resources.find((one) => one.name === name && one.type === "command:local:Command")?.inputs.stdin;
+      resources.find((recorded) => recorded.name === name && recorded.type === "command:local:Command")
+        ?.inputs.stdin;
     expect(script("box-sccache")).toContain('bucket = "warmbox-local-made"');
     expect(script("box-bazel-remote")).toContain("bucket: warmbox-local-made");
     const holding = resources.filter(
@@ -190,6 +191,6 @@ it("no other stack loads the aws package", async () => {
     const { createRequire } = await import("node:module");
     const loaded = Object.keys(createRequire(import.meta.url).cache);
     console.log(loaded.some((path) => path.includes("/@pulumi/command/")), loaded.some((path) => path.includes("/@pulumi/aws/")));`;
-  const said = execFileSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
-  expect(said.trim()).toBe("true false");
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+  expect(output.trim()).toBe("true false");
 });

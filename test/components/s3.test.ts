@@ -42,7 +42,9 @@ async function resourcesOf({ s3, hosts = { box: {} }, secrets = {}, observed }: 
 }
 
 const named = (resources: Recorded[], name: string): Recorded => {
-  const found = resources.find((one) => one.name === name && one.type === "command:local:Command");
+  const found = resources.find(
+    (recorded) => recorded.name === name && recorded.type === "command:local:Command",
+  );
   if (found === undefined) throw new Error(`${name} was not declared`);
   return found;
 };
@@ -110,7 +112,9 @@ describe("kind: embedded", () => {
 describe("keys of the stack", () => {
   it("are in one script, which is entirely secret", async () => {
     const resources = await resourcesOf({ s3: ENDPOINT, secrets: KEYS });
-    const holding = resources.filter((one) => JSON.stringify(one.inputs).includes(KEYS.s3SecretAccessKey));
+    const holding = resources.filter((recorded) =>
+      JSON.stringify(recorded.inputs).includes(KEYS.s3SecretAccessKey),
+    );
     expect(holding.map(({ name }) => name)).toEqual(["box-s3-credentials"]);
     const { stdin, ...rest } = named(resources, "box-s3-credentials").inputs;
     expect(Object.keys(stdin as object).sort()).toEqual([SECRET, "value"].sort());

@@ -187,12 +187,12 @@ describe("bazel-remote in a container", () => {
     const name = "a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447"; // of "hello world\n"
     const put = await fetch(`http://${address}/cas/${name}`, { method: "PUT", body: "hello world\n" });
     expect(put.status).toBe(200);
-    const found = await demand(["find", input.plan.bazelRemote.dir, "-name", `${name}*`, "-printf", "%U %G"]);
-    expect(found).toBe(`${USER} ${USER}`);
+    const owner = await demand(["find", input.plan.bazelRemote.dir, "-name", `${name}*`, "-printf", "%U %G"]);
+    expect(owner).toBe(`${USER} ${USER}`);
     expect(statSync(input.plan.bazelRemote.dir)).toMatchObject({ uid: USER, mode: 0o40700 });
     const { Id, Mounts } = await inspected();
-    const seen = readFileSync(`/proc/${hostPid(Id)}/mountinfo`, "utf8").split("\n");
-    const options = (path: string) => seen.find((one) => one.split(" ")[4] === path)?.split(" ")[5];
+    const lines = readFileSync(`/proc/${hostPid(Id)}/mountinfo`, "utf8").split("\n");
+    const options = (path: string) => lines.find((line) => line.split(" ")[4] === path)?.split(" ")[5];
     expect(options("/")).toMatch(/^ro\b/);
     expect(options(input.paths.bazelRemoteConfig)).toMatch(/^ro\b/);
     expect(options(input.plan.bazelRemote.dir)).toMatch(/^rw\b/);
@@ -366,8 +366,8 @@ describe("taking turns", () => {
     await applied(bazelRemoteContainerScript(input));
     expect(await held()).toBe("hello world\n");
 
-    const said = await applied(bazelRemoteScript(processInput())); // Pulumi deletes the container only after this
-    expect(said).toContain("is held by a container of warmbox: stopping it");
+    const output = await applied(bazelRemoteScript(processInput())); // Pulumi deletes the container only after this
+    expect(output).toContain("is held by a container of warmbox: stopping it");
     expect((await inspected()).State.Status).toBe("exited");
     expect(await held()).toBe("hello world\n");
     await send(bazelRemoteContainerScript(input), "remove");
@@ -438,9 +438,9 @@ describe("over ssh", () => {
 
 /** The daemon has a separate PID namespace: this is the container's process id on the machine, by its control group. */
 function hostPid(id: string): number {
-  const found = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && cgroups(name).includes(id));
-  if (found.length !== 1) throw new Error(`${found.length} processes in container ${id}`);
-  return Number(found[0]);
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && cgroups(name).includes(id));
+  if (pids.length !== 1) throw new Error(`${pids.length} processes in container ${id}`);
+  return Number(pids[0]);
 }
 
 function cgroups(pid: string): string {

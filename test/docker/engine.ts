@@ -37,7 +37,7 @@ export type Engine = {
   /** Environment in which `docker` is the client and talks to this daemon. */
   env: { PATH: string; DOCKER_HOST: string };
   /** Runs the client to its end and demands success; its stdout. */
-  docker(...words: string[]): Promise<string>;
+  docker(...args: string[]): Promise<string>;
   /** Ends it and removes all it left. */
   stop(): Promise<void>;
 };
@@ -51,7 +51,7 @@ export async function startEngine(): Promise<Engine> {
   const env = { PATH: path, DOCKER_HOST: `unix://${base}/docker.sock`, HOME: base };
   const daemon = launch(base, group, env);
   const log = outputOf(daemon);
-  const docker = (...words: string[]) => demand(["docker", ...words], { env });
+  const docker = (...args: string[]) => demand(["docker", ...args], { env });
   const stop = async () => {
     await kill(daemon);
     removeGroups(group);

@@ -34,7 +34,7 @@ const FLAGS: Flags = {
   ulimits: (all) => all.flatMap(({ name, soft, hard }) => ["--ulimit", `${name}=${soft}:${hard}`]),
   readOnly: (yes) => (yes ? ["--read-only"] : []),
   securityOpts: (all) => all.flatMap((one) => ["--security-opt", one]),
-  capabilities: ({ drops }) => drops.flatMap((one) => ["--cap-drop", one]),
+  capabilities: ({ drops }) => drops.flatMap((drop) => ["--cap-drop", drop]),
   init: (yes) => [`--init=${yes}`],
   restart: (policy) => ["--restart", policy],
   mustRun: () => [],

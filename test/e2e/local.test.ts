@@ -55,21 +55,21 @@ function homeListing(): string[] {
 }
 
 async function up(): Promise<string> {
-  const done = await box.warmbox("up");
-  expect(done.output).not.toMatch(/warning:.*(plugin|PATH)/i);
-  if (done.code !== 0) throw new Error(`up ended with ${done.code}:\n${done.output}`);
-  return done.output;
+  const result = await box.warmbox("up");
+  expect(result.output).not.toMatch(/warning:.*(plugin|PATH)/i);
+  if (result.code !== 0) throw new Error(`up ended with ${result.code}:\n${result.output}`);
+  return result.output;
 }
 
 async function preview(): Promise<string> {
-  const done = await box.warmbox("preview", "--diff");
-  if (done.code !== 0) throw new Error(`preview ended with ${done.code}:\n${done.output}`);
-  return done.output;
+  const result = await box.warmbox("preview", "--diff");
+  if (result.code !== 0) throw new Error(`preview ended with ${result.code}:\n${result.output}`);
+  return result.output;
 }
 
 async function expectNoChanges(): Promise<void> {
-  const done = await box.warmbox("preview", "--expect-no-changes");
-  if (done.code !== 0) throw new Error(`there are changes:\n${done.output}`);
+  const result = await box.warmbox("preview", "--expect-no-changes");
+  if (result.code !== 0) throw new Error(`there are changes:\n${result.output}`);
 }
 
 /** Changes a file of the box by hand. */
@@ -108,7 +108,7 @@ describe("one machine, from nothing to warm", () => {
 
   it("a plain pulumi in the same folder finds nothing to do", async () => {
     const { path } = await findPulumi();
-    const done = await box.run(
+    const result = await box.run(
       [path, "up", "--yes", "--expect-no-changes", "--non-interactive"],
       box.project,
       {
@@ -118,9 +118,9 @@ describe("one machine, from nothing to warm", () => {
         PULUMI_BACKEND_URL: `file://${box.home}`,
       },
     );
-    expect(done.code, done.output).toBe(0);
-    expect(done.output).toMatch(/\d+ unchanged/);
-    expect(done.output).not.toMatch(/warning/i);
+    expect(result.code, result.output).toBe(0);
+    expect(result.output).toMatch(/\d+ unchanged/);
+    expect(result.output).not.toMatch(/warning/i);
   });
 
   it("an installed sccache is used where it is known to be good, and named with the reason where it is bad", async () => {
@@ -129,9 +129,9 @@ describe("one machine, from nothing to warm", () => {
     const previewed = async (): Promise<string> => {
       const path = `${bin}:${box.env.PATH}`;
       const argv = [process.execPath, "setup/run.mjs", "preview", "--diff"];
-      const done = await box.run(argv, box.project, { PATH: path });
-      expect(done.code, done.output).toBe(0);
-      return done.output;
+      const result = await box.run(argv, box.project, { PATH: path });
+      expect(result.code, result.output).toBe(0);
+      return result.output;
     };
     mkdirSync(bin, { recursive: true });
     cpSync((await obtainTool("sccache")).path, sccache);
@@ -233,11 +233,11 @@ describe("drift shows in a plain preview, and up repairs it", () => {
 
   it.each(cases)("%s", async (_name, change, shown) => {
     await change();
-    const seen = await preview();
-    expect(seen).toMatch(/is not as it was applied; up puts it back/);
-    for (const line of shown) expect(seen).toMatch(line);
-    expect(seen).toMatch(/~ 1 to update/);
-    expect(seen).not.toMatch(/to create|to delete|to replace/);
+    const output = await preview();
+    expect(output).toMatch(/is not as it was applied; up puts it back/);
+    for (const line of shown) expect(output).toMatch(line);
+    expect(output).toMatch(/~ 1 to update/);
+    expect(output).not.toMatch(/to create|to delete|to replace/);
     expect(await up()).toMatch(/~ 1 updated/);
     await expectNoChanges();
   });
@@ -283,12 +283,12 @@ describe("the proof", () => {
     const proved = readFileSync(wrapper, "utf8");
     writeFileSync(config, `${intact}\n[build]\nrustc-wrapper = ""\n`);
     box.stack("local", { ...max, sccache: { max_size: "5GiB" } }, true);
-    const done = await box.warmbox("up");
-    expect(done.code).not.toBe(0);
-    expect(done.output).toMatch(/rustc-wrapper, which wins over warmbox's value/);
-    expect(done.output).toMatch(/warmbox: sccache does not hit:/);
-    expect(done.output).toContain("sccache: put back to what was proved last");
-    expect(done.output).toContain("cargo: its configuration is the one that was proved last");
+    const result = await box.warmbox("up");
+    expect(result.code).not.toBe(0);
+    expect(result.output).toMatch(/rustc-wrapper, which wins over warmbox's value/);
+    expect(result.output).toMatch(/warmbox: sccache does not hit:/);
+    expect(result.output).toContain("sccache: put back to what was proved last");
+    expect(result.output).toContain("cargo: its configuration is the one that was proved last");
     expect(await liveSize()).toBe(3 * 2 ** 30);
     expect(readFileSync(wrapper, "utf8")).toBe(proved);
 
@@ -336,8 +336,8 @@ describe("with the proof on, as by default", () => {
 
 describe("destroy", () => {
   it("puts the home directory back byte for byte, caches aside", async () => {
-    const done = await box.warmbox("destroy", "--yes");
-    expect(done.code, done.output).toBe(0);
+    const result = await box.warmbox("destroy", "--yes");
+    expect(result.code, result.output).toBe(0);
     expect(homeListing()).toEqual(before);
     for (const [path, text] of Object.entries(USERS_FILES)) {
       expect(readFileSync(join(box.home, path), "utf8")).toBe(text);

@@ -41,11 +41,11 @@ export async function session(box: Box, line: string, cwd: string): Promise<Fini
 /** What the box's sccache server counted since its start. */
 export async function sccacheCounters(box: Box): Promise<SccacheCounters> {
   const sccache = join(box.home, ".local/share/warmbox/tools/sccache/0.19.0/sccache");
-  const asked = await box.run([sccache, "--show-stats", "--stats-format=json"], box.home, {
+  const result = await box.run([sccache, "--show-stats", "--stats-format=json"], box.home, {
     SCCACHE_SERVER_PORT: String(box.ports.sccache),
     SCCACHE_CONF: join(box.home, ".config/sccache/config"),
   });
-  const answer = JSON.parse(asked.stdout);
+  const answer = JSON.parse(result.stdout);
   const total = (counts: Record<string, number>): number =>
     Object.values(counts).reduce((sum, n) => sum + n, 0);
   return {
@@ -72,7 +72,7 @@ export function moonStatuses(worktree: string): Record<string, string> {
 
 /** Runs a command that must succeed. */
 export async function demand(box: Box, argv: readonly string[], cwd: string): Promise<Finished> {
-  const done = await box.run(argv, cwd);
-  if (done.code !== 0) throw new Error(`${argv.join(" ")} ended with ${done.code}:\n${done.output}`);
-  return done;
+  const result = await box.run(argv, cwd);
+  if (result.code !== 0) throw new Error(`${argv.join(" ")} ended with ${result.code}:\n${result.output}`);
+  return result;
 }

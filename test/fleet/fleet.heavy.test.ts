@@ -36,10 +36,10 @@ beforeAll(async () => {
 afterAll(() => fleet?.end());
 beforeEach(() => know());
 
-const warmbox = (...words: string[]) => fleet.operator.warmbox(...words, "--stack", STACK);
-const runs = async (...words: string[]): Promise<string> => {
-  const { code, output } = await warmbox(...words);
-  if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}:\n${output}`);
+const warmbox = (...args: string[]) => fleet.operator.warmbox(...args, "--stack", STACK);
+const runs = async (...args: string[]): Promise<string> => {
+  const { code, output } = await warmbox(...args);
+  if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}:\n${output}`);
   return output;
 };
 const hosts = (declared: Record<string, unknown>) => fleet.operator.fleet(STACK, declared);
@@ -93,11 +93,11 @@ describe("three hosts", () => {
     const seen = await runs("preview");
     expect(seen).toMatch(/warning: hosts\.three: three \(user .*\) could not be asked/);
     expect(seen).not.toMatch(/to delete|to replace|three.*update/);
-    const done = await warmbox("up");
-    expect(done.code).not.toBe(0);
-    expect(done.output).toMatch(/error: hosts\.three: three/);
-    expect(done.output).toMatch(/port 9: Connection refused/);
-    expect(done.output).toMatch(/two-sccache updated/);
+    const result = await warmbox("up");
+    expect(result.code).not.toBe(0);
+    expect(result.output).toMatch(/error: hosts\.three: three/);
+    expect(result.output).toMatch(/port 9: Connection refused/);
+    expect(result.output).toMatch(/two-sccache updated/);
     expect(await stateOf(fleet.operator, STACK, "three")).toBe(before);
     expect(await fleet.on("two", "grep -c 3221225472 .config/sccache/config")).toBe("1\n");
   });
@@ -115,10 +115,10 @@ describe("three hosts", () => {
   it("one that cannot be changed does not stop the others", async () => {
     await fleet.container.demand(["chown", "-R", "root", "/home/three/.config/sccache"]);
     hosts({ one: one(), two: two("1GiB"), three: three("2GiB") });
-    const done = await warmbox("up");
-    expect(done.code).not.toBe(0);
-    expect(done.output).toMatch(/cannot write \/home\/three\/\.config\/sccache\/config/);
-    expect(done.output).toMatch(/two-sccache updated/);
+    const result = await warmbox("up");
+    expect(result.code).not.toBe(0);
+    expect(result.output).toMatch(/cannot write \/home\/three\/\.config\/sccache\/config/);
+    expect(result.output).toMatch(/two-sccache updated/);
     await fleet.container.demand(["chown", "-R", "three", "/home/three/.config/sccache"]);
     await runs("up");
     await noChanges();
@@ -210,8 +210,8 @@ describe("a connection that is cut in the middle of an apply", () => {
   /** The size that the running daemon has, GiB; empty where none answers. */
   const live = async (): Promise<string> => {
     const ask = `exec 3<>/dev/tcp/127.0.0.1/4302 && printf 'GET /status HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`;
-    const said = await fleet.on("one", `bash -c "${ask.replaceAll(/[\\$]/g, "\\$&")}" 2>/dev/null || true`);
-    const size = Number(/"MaxSize": ?(\d+)/.exec(said)?.[1] ?? Number.NaN);
+    const output = await fleet.on("one", `bash -c "${ask.replaceAll(/[\\$]/g, "\\$&")}" 2>/dev/null || true`);
+    const size = Number(/"MaxSize": ?(\d+)/.exec(output)?.[1] ?? Number.NaN);
     return Number.isNaN(size) ? "" : `max_size: ${size / 1024 ** 3}\n`;
   };
 

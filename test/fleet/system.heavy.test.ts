@@ -45,9 +45,9 @@ const listing = () =>
 /** Without what cargo itself keeps in CARGO_HOME once it has built something, as the proof does. */
 const withoutCargos = (listed: string): string =>
   listed.replace(/^\/home\/\w+\/\.cargo(\/(registry|\.package-cache|\.global-cache)\S*)? .*\n/gm, "");
-const runs = async (...words: string[]): Promise<string> => {
-  const { code, output } = await fleet.operator.warmbox(...words, "--stack", "system");
-  if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}:\n${output}`);
+const runs = async (...args: string[]): Promise<string> => {
+  const { code, output } = await fleet.operator.warmbox(...args, "--stack", "system");
+  if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}:\n${output}`);
   return output;
 };
 const userOf = async (unit: string) => {
@@ -125,11 +125,11 @@ describe("a host in system scope", () => {
       USER,
       "sudo sed -i 's/max_size: 1/max_size: 7/' /etc/warmbox/bazel-remote.yaml && sudo systemctl stop sccache && sed -i /^include/d .cargo/config.toml",
     );
-    const seen = await runs("preview");
-    expect(seen).toMatch(/\+max_size: 7/);
-    expect(seen).toMatch(/\+state stopped/);
-    expect(seen).toMatch(/-include = /);
-    expect(seen).toMatch(/~ 3 to update/);
+    const output = await runs("preview");
+    expect(output).toMatch(/\+max_size: 7/);
+    expect(output).toMatch(/\+state stopped/);
+    expect(output).toMatch(/-include = /);
+    expect(output).toMatch(/~ 3 to update/);
     await runs("up");
     expect(await fleet.on(USER, "systemctl is-active bazel-remote sccache")).toBe("active\nactive\n");
     await runs("preview", "--expect-no-changes");
@@ -138,9 +138,9 @@ describe("a host in system scope", () => {
   it("shows a unit edited by hand as one update with its line", async () => {
     const unit = "/etc/systemd/system/bazel-remote.service";
     await fleet.on(USER, `sudo sed -i 's/^TimeoutStopSec=.*/TimeoutStopSec=7/' ${unit}`);
-    const seen = await runs("preview");
-    expect(seen).toMatch(/-TimeoutStopSec=120\n\s*\+TimeoutStopSec=7\n/);
-    expect(seen).toMatch(/~ 1 to update/);
+    const output = await runs("preview");
+    expect(output).toMatch(/-TimeoutStopSec=120\n\s*\+TimeoutStopSec=7\n/);
+    expect(output).toMatch(/~ 1 to update/);
     await runs("up");
     expect(await fleet.on(USER, "systemctl show --property=TimeoutStopUSec bazel-remote")).toBe(
       "TimeoutStopUSec=2min\n",

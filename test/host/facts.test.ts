@@ -74,13 +74,13 @@ describe("a missing fact", () => {
     ["cpus", /^\|Cpus_allowed_list.*\n/m, "the number of processors that may be used", "8"],
     ["arch", / x86_64$/m, "the processor architecture, x86_64 or aarch64", "x86_64"],
     ["user.home", /^\|home \/home\/ci\n/m, "the home directory of the host's user", "/home/ci"],
-  ])("%s is named with the key that declares it", (key, pattern, wanted, example) => {
+  ])("%s is named with the key that declares it", (key, pattern, expected, example) => {
     const parse = () => parseProbe(without(pattern), { name: "box" });
     expect(parse).toThrow(
       exactly(`1 problem in the stack's configuration; nothing was changed.
   warmbox:hosts.box.facts.${key}
     got:      nothing: the host did not report it
-    expected: ${wanted}
+    expected: ${expected}
     next:     declare it: pulumi config set --path 'warmbox:hosts.box.facts.${key}' ${example}`),
     );
   });

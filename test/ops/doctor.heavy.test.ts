@@ -66,9 +66,9 @@ if (!MAY_MOUNT) console.warn("SKIPPED: doctor's case disk-full: this user may no
 
 async function doctor(env: Record<string, string> = {}): Promise<Finding[]> {
   const words = ["setup/run.mjs", "doctor", "--json", "--workspace", repository ?? box.home];
-  const done = await box.run([process.execPath, ...words], box.project, env);
-  const { findings } = JSON.parse(done.stdout).hosts.box;
-  expect(done.code, done.output).toBe(findings.length === 0 ? 0 : 1);
+  const result = await box.run([process.execPath, ...words], box.project, env);
+  const { findings } = JSON.parse(result.stdout).hosts.box;
+  expect(result.code, result.output).toBe(findings.length === 0 ? 0 : 1);
   return findings;
 }
 
@@ -79,9 +79,9 @@ const kept = () => expect(readFileSync(home(PROFILE), "utf8")).toContain('export
 
 /** Asks again for a while: a service that was just restarted needs a moment. */
 async function expectHealthy(): Promise<void> {
-  let found = await doctor();
-  for (let tries = 0; found.length > 0 && tries < 5; tries++) found = await doctor();
-  expect(found).toEqual([]);
+  let findings = await doctor();
+  for (let tries = 0; findings.length > 0 && tries < 5; tries++) findings = await doctor();
+  expect(findings).toEqual([]);
 }
 
 const home = (path: string): string => join(box.home, path);
@@ -102,8 +102,8 @@ const signal = (name: string, word: NodeJS.Signals) => () => void process.kill(p
 const end = (name: string) => () => killService(box.home, name);
 
 async function sccache(args: string[], env: Record<string, string>): Promise<void> {
-  const done = await box.run([SCCACHE_PATH(), ...args], box.home, env);
-  expect(done.code, done.output).toBe(0);
+  const result = await box.run([SCCACHE_PATH(), ...args], box.home, env);
+  expect(result.code, result.output).toBe(0);
 }
 
 /** A foreign process on a port; the process that had the port may take a moment to end. */
@@ -538,27 +538,26 @@ describe.each([
   ["tier 2's server, and what grows", REMOTE],
 ] as const)("%s", (_tier, cases) => {
   const possible = cases.filter(({ id }) => MAY_MOUNT || id !== "disk-full");
-  it.each(possible.map((one) => [[one.id, one.name].filter(Boolean).join(": "), one] as const))(
-    "%s",
-    async (_name, one) => await findAndFix(one),
-  );
+  it.each(
+    possible.map((scenario) => [[scenario.id, scenario.name].filter(Boolean).join(": "), scenario] as const),
+  )("%s", async (_name, scenario) => await findAndFix(scenario));
 });
 
 async function findAndFix({ id, cause, seen, also = [], meanwhile, after }: Case): Promise<void> {
   await cause();
-  const found = await doctor();
-  expect(ids(found), JSON.stringify(found, null, 1)).toEqual([id, ...also]);
-  expect(found[0]?.evidence.join("\n")).toMatch(seen);
+  const findings = await doctor();
+  expect(ids(findings), JSON.stringify(findings, null, 1)).toEqual([id, ...also]);
+  expect(findings[0]?.evidence.join("\n")).toMatch(seen);
   const author = {
     GIT_AUTHOR_NAME: "a",
     GIT_AUTHOR_EMAIL: "a@b",
     GIT_COMMITTER_NAME: "a",
     GIT_COMMITTER_EMAIL: "a@b",
   };
-  const fixing = box.run(["sh", "-c", found[0]?.fix ?? "false"], box.project, author);
+  const fixing = box.run(["sh", "-c", findings[0]?.fix ?? "false"], box.project, author);
   await meanwhile?.();
   const fixed = await fixing;
-  expect(fixed.code, `${found[0]?.fix}\n${fixed.output}`).toBe(0);
+  expect(fixed.code, `${findings[0]?.fix}\n${fixed.output}`).toBe(0);
   await after?.();
   await expectHealthy();
 }
@@ -602,13 +601,15 @@ describe("S3", () => {
     expect((await box.warmbox("up")).code).toBe(0);
     await expectHealthy();
   });
-  it.each(STORE.map((one) => [one.id, one] as const))("%s", async (_name, one) => await findAndFix(one));
+  it.each(STORE.map((scenario) => [scenario.id, scenario] as const))(
+    "%s",
+    async (_name, scenario) => await findAndFix(scenario),
+  );
 });
 
 it("fixes in the order printed change what was found alone, behind a link, too", async () => {
   const own = readFileSync(home(PROFILE), "utf8");
-  const lines = (...words: string[]) =>
-    `${own}PATH="$HOME/bin:$PATH"\n${words.join("\n")}\nexport EDITOR=vi\n`;
+  const lines = (...args: string[]) => `${own}PATH="$HOME/bin:$PATH"\n${args.join("\n")}\nexport EDITOR=vi\n`;
   mkdirSync(home("dot files"));
   const file = home("dot files/profile");
   writeFileSync(
@@ -617,9 +618,9 @@ it("fixes in the order printed change what was found alone, behind a link, too",
   );
   rmSync(home(PROFILE));
   symlinkSync(file, home(PROFILE));
-  const found = await doctor();
-  expect(ids(found).sort()).toEqual(["moon-cache-word", "moon-force"]);
-  for (const { fix } of found) expect((await box.run(["sh", "-c", fix], box.project)).code, fix).toBe(0);
+  const findings = await doctor();
+  expect(ids(findings).sort()).toEqual(["moon-cache-word", "moon-force"]);
+  for (const { fix } of findings) expect((await box.run(["sh", "-c", fix], box.project)).code, fix).toBe(0);
   await expectHealthy();
   expect(lstatSync(home(PROFILE)).isSymbolicLink()).toBe(true);
   expect(readFileSync(file, "utf8")).toBe(

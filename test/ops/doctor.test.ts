@@ -240,11 +240,13 @@ describe("what may be a secret", () => {
     }).stdout;
 
   it("stays on the host: of a session's variables", () => {
-    const said = ask(
+    const output = ask(
       "do_variables",
       "CARGO_REGISTRY_TOKEN=abc\nSCCACHE_REDIS_PASSWORD=abc\nMOON_CACHE=read\nHOME=/x\n",
     );
-    expect(said).toBe("|CARGO_REGISTRY_TOKEN=(hidden)\n|SCCACHE_REDIS_PASSWORD=(hidden)\n|MOON_CACHE=read\n");
+    expect(output).toBe(
+      "|CARGO_REGISTRY_TOKEN=(hidden)\n|SCCACHE_REDIS_PASSWORD=(hidden)\n|MOON_CACHE=read\n",
+    );
   });
 
   it("what warmbox wrote itself is not looked at", () => {

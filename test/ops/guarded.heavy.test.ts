@@ -42,25 +42,25 @@ async function up(remote: Record<string, unknown>, moonEnv: Record<string, strin
     moon: { workspaces: [{ path: "src/workspace", warm: ["moon run :build"] }], env: moonEnv },
   };
   box.stack("local", host, true);
-  const done = await box.warmbox("up");
-  expect(done.code, done.output).toBe(0);
+  const result = await box.warmbox("up");
+  expect(result.code, result.output).toBe(0);
 }
 
 async function doctor(): Promise<{ findings: Finding[]; notes: string[] }> {
-  const done = await box.warmbox("doctor", "--json");
-  return JSON.parse(done.stdout).hosts.box;
+  const result = await box.warmbox("doctor", "--json");
+  return JSON.parse(result.stdout).hosts.box;
 }
 
-const said = async (...words: string[]): Promise<string> => {
-  const done = await box.warmbox(...words);
-  expect(done.code, done.output).toBe(0);
-  return done.output;
+const said = async (...args: string[]): Promise<string> => {
+  const result = await box.warmbox(...args);
+  expect(result.code, result.output).toBe(0);
+  return result.output;
 };
 
 async function proofOfMoon() {
-  const done = await box.warmbox("prove", "--json");
-  expect(done.code, done.output).toBe(0);
-  return JSON.parse(done.stdout).hosts.box.tiers.find(({ tier }: { tier: string }) => tier === "moon");
+  const result = await box.warmbox("prove", "--json");
+  expect(result.code, result.output).toBe(0);
+  return JSON.parse(result.stdout).hosts.box.tiers.find(({ tier }: { tier: string }) => tier === "moon");
 }
 
 const daemonPid = (): number =>
@@ -80,8 +80,8 @@ async function expectGuarded(): Promise<void> {
 
 /** Runs the command of a finding, and asks until the box is healthy again. */
 async function applyFix({ fix }: Finding): Promise<void> {
-  const done = await box.run(["sh", "-c", fix], box.project);
-  expect(done.code, `${fix}\n${done.output}`).toBe(0);
+  const result = await box.run(["sh", "-c", fix], box.project);
+  expect(result.code, `${fix}\n${result.output}`).toBe(0);
   let { findings } = await doctor();
   for (let tries = 0; findings.length > 0 && tries < 5; tries++) ({ findings } = await doctor());
   expect(findings).toEqual([]);

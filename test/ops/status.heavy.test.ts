@@ -31,8 +31,8 @@ afterAll(async () => {
 });
 
 async function statusJson() {
-  const done = await box.warmbox("status", "--json");
-  return { code: done.code, ...JSON.parse(done.stdout) };
+  const result = await box.warmbox("status", "--json");
+  return { code: result.code, ...JSON.parse(result.stdout) };
 }
 
 it("shows sizes, caps and services of a box that has just been set up", async () => {
@@ -94,14 +94,14 @@ it("--watch --json is one document a line, again and again", async () => {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise((done) => child.once("exit", done));
-  const seen: string[] = [];
+  const lines: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
-    seen.push(line);
-    if (seen.length === 2) break;
+    lines.push(line);
+    if (lines.length === 2) break;
   }
   child.kill("SIGTERM");
   await ended;
-  const [first, second] = seen.map((line) => JSON.parse(line).hosts.box);
+  const [first, second] = lines.map((line) => JSON.parse(line).hosts.box);
   expect(first.up).toBe(true);
   expect(second.since.seconds).toBeGreaterThanOrEqual(1);
 });
@@ -126,11 +126,11 @@ exec sh -s
     ["alpha", "beta"].map((host) => [host, { ...one, reach: { kind: "ssh", host } }]),
   );
   writeFileSync(file, JSON.stringify(stack));
-  const done = await box.run([process.execPath, "setup/run.mjs", "status"], box.project, {
+  const result = await box.run([process.execPath, "setup/run.mjs", "status"], box.project, {
     PATH: `${front}:${box.env.PATH}`,
   });
-  expect(done.output).toMatch(/^alpha {2}\(alpha\)\n[\s\S]*^beta {2}\(beta\)\n/m);
-  expect([done.code, done.output]).toEqual([0, expect.not.stringContaining("never asked")]);
+  expect(result.output).toMatch(/^alpha {2}\(alpha\)\n[\s\S]*^beta {2}\(beta\)\n/m);
+  expect([result.code, result.output]).toEqual([0, expect.not.stringContaining("never asked")]);
   box.stack("local", HOST);
 });
 
@@ -140,10 +140,10 @@ it("shows the other hosts when one does not answer, with ssh's own words", async
   const stack = parse(readFileSync(file, "utf8"));
   stack.config["warmbox:hosts"].far = { reach: { kind: "ssh", host: "127.0.0.1", port } };
   writeFileSync(file, JSON.stringify(stack));
-  const done = await box.warmbox("status");
-  expect(done.code).toBe(1);
-  expect(done.output).toMatch(/^far {2}\(127\.0\.0\.1\): cannot be asked: ssh: .*refused/m);
-  expect(done.output).toMatch(/sccache +running/);
+  const result = await box.warmbox("status");
+  expect(result.code).toBe(1);
+  expect(result.output).toMatch(/^far {2}\(127\.0\.0\.1\): cannot be asked: ssh: .*refused/m);
+  expect(result.output).toMatch(/sccache +running/);
   const metrics = await box.warmbox("status", "--prometheus", "--host", "far");
   expect([metrics.code, metrics.stdout]).toEqual([1, expect.stringContaining('warmbox_up{host="far"} 0\n')]);
 });

@@ -72,8 +72,8 @@ afterAll(async () => {
 });
 
 async function warm(...args: string[]): Promise<HostWarmed & { code: number }> {
-  const done = await box.warmbox("warm", "--json", ...args);
-  return { code: done.code, ...JSON.parse(done.stdout).hosts.box };
+  const result = await box.warmbox("warm", "--json", ...args);
+  return { code: result.code, ...JSON.parse(result.stdout).hosts.box };
 }
 
 it("fills all three tiers, and does not touch the checkout", async () => {

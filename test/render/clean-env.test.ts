@@ -4,10 +4,10 @@ import { run } from "../support/process.ts";
 
 it("hands a daemon what is listed and nothing else", async () => {
   const value = "it's $HOME\\";
-  const said = await run(["/bin/sh", "-c", `${cleanEnv("/home/a b", { X: value })} env`], {
+  const result = await run(["/bin/sh", "-c", `${cleanEnv("/home/a b", { X: value })} env`], {
     env: { PATH: process.env.PATH ?? "", AWS_PROFILE: "theirs", AZURE_TENANT_ID: "theirs" },
   });
-  expect(said.stdout.trim().split("\n").sort()).toEqual([
+  expect(result.stdout.trim().split("\n").sort()).toEqual([
     "HOME=/home/a b",
     `PATH=${DAEMON_PATH}`,
     `X=${value}`,

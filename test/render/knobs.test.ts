@@ -256,7 +256,7 @@ it("knows another value for every key of a store", () => {
     const mine = options.find(
       (o) => kind === undefined || (o.properties?.kind as { const?: string } | undefined)?.const === kind,
     );
-    const wanted = Object.keys(mine?.properties ?? {}).filter((key) => !STORE_ELSEWHERE.includes(key));
-    expect(Object.keys(others).sort(), `${store} ${kind}`).toEqual(wanted.sort());
+    const expected = Object.keys(mine?.properties ?? {}).filter((key) => !STORE_ELSEWHERE.includes(key));
+    expect(Object.keys(others).sort(), `${store} ${kind}`).toEqual(expected.sort());
   }
 });

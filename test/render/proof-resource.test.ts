@@ -66,9 +66,9 @@ describe.each(SHELLS)("the proof's script under %s", (...shell) => {
       ...["@@warmbox prove sccache failed", "|cause the server has another size", "|next run up"],
       ...["@@warmbox prove moon failed", "|fact MaxSize 1", "|cause no answer", "|next start it", CARGO, END],
     );
-    const said = await runWithProof(prove, "apply", shell);
-    expect(said.code).toBe(79);
-    expect(said.stderr).toBe(
+    const result = await runWithProof(prove, "apply", shell);
+    expect(result.code).toBe(79);
+    expect(result.stderr).toBe(
       `warmbox: sccache does not hit:
   the server has another size
   Next: run up
@@ -88,8 +88,8 @@ moon: no earlier configuration was ever proved here: the new one stays in place
     ["without a tier", [SCCACHE, CARGO, END], "moon"],
     ["of nothing", [END], "sccache"],
   ])("does not take an answer %s for a proof", async (_name, lines, missing) => {
-    const said = await runWithProof(answering(...lines), "apply", shell);
-    expect(said).toMatchObject({
+    const result = await runWithProof(answering(...lines), "apply", shell);
+    expect(result).toMatchObject({
       code: 70,
       stderr: `warmbox: the proof was cut short: it says nothing of ${missing}. Next: run the same command again.\n`,
     });

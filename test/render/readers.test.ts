@@ -110,8 +110,8 @@ describe("bazel-remote", { timeout: 10 * MINUTES }, () => {
   it("refuses a second one on the same directory", async () => {
     const input = await here();
     await startBazelRemote(input);
-    const said = await run([join(input.paths.home, "bazel-remote-run")], { env: { PATH } });
-    expect(said).toMatchObject({
+    const result = await run([join(input.paths.home, "bazel-remote-run")], { env: { PATH } });
+    expect(result).toMatchObject({
       code: 75,
       stderr: `warmbox: bazel-remote: another process has ${input.plan.bazelRemote.dir}\n`,
     });
@@ -131,9 +131,9 @@ describe("bazel-remote", { timeout: 10 * MINUTES }, () => {
       "c.yaml",
       bazelRemoteConfig(plan, host["bazel-remote"], store, paths),
     );
-    const said = await run([await toolPath("bazel-remote"), "--config_file", file], { env: { PATH } });
-    expect(said.code).not.toBe(0);
-    expect(said.stdout + said.stderr).toContain(word); // it got as far as the key file, which is not there
+    const result = await run([await toolPath("bazel-remote"), "--config_file", file], { env: { PATH } });
+    expect(result.code).not.toBe(0);
+    expect(result.stdout + result.stderr).toContain(word); // it got as far as the key file, which is not there
   });
 });
 
@@ -326,9 +326,9 @@ describe("cargo", { timeout: 5 * MINUTES }, () => {
       cargoConfig({ plan: box.plan, cargo: box.host.cargo, rustcWrapper: wrapper }),
     );
     await fileOf(home, "config.toml", 'include = [{ path = "warmbox.toml", optional = true }] # warmbox\n');
-    const said = await build();
-    expect(said).toMatchObject({ code: 0 });
-    expect(said.stderr).not.toMatch(/warning|incremental/);
+    const result = await build();
+    expect(result).toMatchObject({ code: 0 });
+    expect(result.stderr).not.toMatch(/warning|incremental/);
     expect(await readFile(join(dir, "calls"), "utf8")).toContain("--crate-name probe");
     expect(await readFile(join(dir, "calls"), "utf8")).not.toContain("incremental=");
     expect(existsSync(join(dir, "target/debug/incremental/"))).toBe(true); // the directory is always made…
@@ -405,11 +405,11 @@ describe("shells", () => {
       const dir = await temporaryDirectory();
       const file = await fileOf(dir, "an env", moonEnvFile(input));
       const profile = await fileOf(dir, "profile", moonProfileBlock(file));
-      const said = await run(
+      const result = await run(
         [shell, "-euc", `. '${profile}'; printf '%s|%s' "$MOON_REMOTE_HOST" "$MOON_X"`],
         { env: { PATH, SHLVL: "2" } }, // without SHLVL bash takes our pipe for a remote session and reads its start files
       );
-      expect(said).toEqual({
+      expect(result).toEqual({
         code: 0,
         stdout: `${moonEnvironment(input).MOON_REMOTE_HOST}|${value}`,
         stderr: "",
@@ -421,9 +421,9 @@ describe("shells", () => {
     const home = await temporaryDirectory();
     const variables = async (declared: Record<string, unknown>) => {
       const file = await fileOf(home, "env", moonEnvFile(sample(declared)));
-      const said = await run(["sh", "-euc", `. '${file}'; env`], { env: { PATH } });
-      expect(said).toMatchObject({ code: 0, stderr: "" });
-      return said.stdout
+      const result = await run(["sh", "-euc", `. '${file}'; env`], { env: { PATH } });
+      expect(result).toMatchObject({ code: 0, stderr: "" });
+      return result.stdout
         .split("\n")
         .filter((line) => /^(CARGO_HOME|MOON_CACHE)=/.test(line))
         .sort();
@@ -449,14 +449,14 @@ describe("shells", () => {
     await fileOf(dir, "environment.d/60-warmbox.conf", moonEnvironmentD(input));
     const { stdout, stderr } = await run([GENERATOR], { env: { HOME: dir, XDG_CONFIG_HOME: dir } });
     expect(stderr).toBe("");
-    const said = await run(["sh", "-c", `${stdout}\nprintf '%s|%s' "$MOON_REMOTE_HOST" "$MOON_X"`], {
+    const result = await run(["sh", "-c", `${stdout}\nprintf '%s|%s' "$MOON_REMOTE_HOST" "$MOON_X"`], {
       env: {},
     });
-    expect(said.stdout).toBe(`${moonEnvironment(input).MOON_REMOTE_HOST}|${value}`);
+    expect(result.stdout).toBe(`${moonEnvironment(input).MOON_REMOTE_HOST}|${value}`);
   });
 
   it("a block without its file is silent", async () => {
-    const said = await run(["sh", "-euc", moonProfileBlock("/nonexistent/env")], { env: { PATH } });
-    expect(said).toEqual({ code: 0, stdout: "", stderr: "" });
+    const result = await run(["sh", "-euc", moonProfileBlock("/nonexistent/env")], { env: { PATH } });
+    expect(result).toEqual({ code: 0, stdout: "", stderr: "" });
   });
 });

@@ -126,9 +126,9 @@ done
 describe("libraryScript", () => {
   it.each(SHELLS)("carries the library, runs it and leaves no temporary file, under %s", async (...shell) => {
     const input = boxInput();
-    const said = await runWithEcho(sentEcho(input), shell);
-    const temporary = /from=(\S+)\/warmbox.sh>/.exec(said.stdout)?.[1] ?? "";
-    expect(said).toEqual({
+    const result = await runWithEcho(sentEcho(input), shell);
+    const temporary = /from=(\S+)\/warmbox.sh>/.exec(result.stdout)?.[1] ?? "";
+    expect(result).toEqual({
       code: 0,
       stdout: `resource <library> <owner=local> <generation=3>
 put <.local/share/warmbox/warmbox.sh> <0644> <check=sh> <from=${temporary}/warmbox.sh>
@@ -150,10 +150,10 @@ done
   it.each(SHELLS)("changes nothing if the scripts are not the previewed ones, under %s", async (...shell) => {
     const home = await temporaryDirectory();
     const script = sentLibrary(libraryScript(boxInput(), { ...SUMS, "supervise.sh": SUMS["prove.sh"] }));
-    const said = await run([...shell, await fileOf(home, "script", script), "apply"], {
+    const result = await run([...shell, await fileOf(home, "script", script), "apply"], {
       env: { PATH, HOME: home },
     });
-    expect(said).toEqual({
+    expect(result).toEqual({
       code: 65,
       stdout: "",
       stderr: "warmbox: the library's texts have changed since they were previewed; next: run up again\n",
@@ -213,9 +213,9 @@ describe("every resource", () => {
   );
 
   it.each(cases)("%s is a script for %s", async (_name, shell, script) => {
-    const said = await runWithEcho(script, shell.split(" "));
-    expect(said).toMatchObject({ code: 0, stderr: "" });
-    expect(said.stdout).toMatch(/^resource [\s\S]*\ndone\n$/);
+    const result = await runWithEcho(script, shell.split(" "));
+    expect(result).toMatchObject({ code: 0, stderr: "" });
+    expect(result.stdout).toMatch(/^resource [\s\S]*\ndone\n$/);
   });
 
   it("one that is cut on its way to the host changes nothing, wherever the cut is", async () => {

@@ -101,11 +101,11 @@ it("GCS gets the prefix from both, and a system unit its key file from systemd",
 
 it("says what is wrong with a key, and does not print the key", () => {
   const next = "next: ./warmbox pulumi config set --secret s3AccessKeyId";
-  const wanted = "wanted one word as the store gave it";
+  const expected = "wanted one word as the store gave it";
   expect(keyIssue("s3AccessKeyId", "AKIA/+=x")).toBeUndefined();
-  expect(keyIssue("s3AccessKeyId", "")).toBe(`s3AccessKeyId: it is empty, ${wanted}; ${next}`);
+  expect(keyIssue("s3AccessKeyId", "")).toBe(`s3AccessKeyId: it is empty, ${expected}; ${next}`);
   for (const value of ["a key", "key\n", " key", "kéy", "a\u0000b"])
     expect(keyIssue("s3AccessKeyId", value)).toBe(
-      `s3AccessKeyId: it holds white space or a character beyond ASCII, ${wanted}; ${next}`,
+      `s3AccessKeyId: it holds white space or a character beyond ASCII, ${expected}; ${next}`,
     );
 });

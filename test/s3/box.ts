@@ -71,10 +71,10 @@ export function setSecret(box: Box, stack: string, name: string, value: string):
 }
 
 /** Runs one of the project's commands, which must succeed. */
-export async function must(box: Box, ...words: string[]): Promise<string> {
-  const done: Finished = await box.warmbox(...words);
-  if (done.code !== 0) throw new Error(`${words.join(" ")} ended with ${done.code}:\n${done.output}`);
-  return done.output;
+export async function must(box: Box, ...args: string[]): Promise<string> {
+  const result: Finished = await box.warmbox(...args);
+  if (result.code !== 0) throw new Error(`${args.join(" ")} ended with ${result.code}:\n${result.output}`);
+  return result.output;
 }
 
 /** Stops or goes on with a supervised service, as a machine that hangs does. */
@@ -95,11 +95,11 @@ export interface Level {
 /** The levels of the box's sccache server. */
 export async function levels(box: Box): Promise<Level[]> {
   const sccache = join(box.home, ".local/share/warmbox/tools/sccache/0.19.0/sccache");
-  const asked = await box.run([sccache, "--show-stats", "--stats-format=json"], box.home, {
+  const result = await box.run([sccache, "--show-stats", "--stats-format=json"], box.home, {
     SCCACHE_SERVER_PORT: String(box.ports.sccache),
     SCCACHE_CONF: join(box.home, ".config/sccache/config"),
   });
-  return JSON.parse(asked.stdout).stats.multi_level ?? [];
+  return JSON.parse(result.stdout).stats.multi_level ?? [];
 }
 
 /** Files of bazel-remote's own disk that are not yet objects: `ab/HASH-…` there is `ab/HASH` in the bucket. */

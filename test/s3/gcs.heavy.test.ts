@@ -94,10 +94,10 @@ it.each(["file", "default"] as const)(
       toolPath: await toolPath("sccache"),
     };
     await daemon([write("run-sccache", sccacheRun(first), 0o755)], sccache, { PATH });
-    const asked = await run([first.toolPath, "--show-stats", "--stats-format=json"], {
+    const result = await run([first.toolPath, "--show-stats", "--stats-format=json"], {
       env: { PATH, SCCACHE_CONF: here.sccacheConfig, SCCACHE_SERVER_PORT: String(sccache) },
     });
-    const answer = JSON.parse(asked.stdout);
+    const answer = JSON.parse(result.stdout);
     expect(answer.max_cache_size).toBe(mib(123));
     expect(answer.stats.multi_level.map(({ name }: { name: string }) => name)).toEqual([
       "L0 (disk)",

@@ -51,8 +51,8 @@ afterAll(async () => {
   box.remove();
 });
 
-const command = async (...words: string[]): Promise<string> => {
-  const output = await must(box, ...words);
+const command = async (...args: string[]): Promise<string> => {
+  const output = await must(box, ...args);
   said += output;
   return output;
 };

@@ -103,9 +103,9 @@ it("drift of the keys' file says that it differs, not how", async () => {
   sent(["sh"], script, "apply", dir);
   writeFileSync(join(dir, FILE), "[default]\naws_secret_access_key = another\n");
   const env = { PATH: process.env.PATH ?? "", HOME: dir };
-  const seen = execFileSync("sh", ["-c", `. '${LIBRARY}'; observe`], { env, encoding: "utf8" });
-  expect(seen).toContain(`--- ${FILE} (applied)`);
-  expect(seen).not.toMatch(/another|wJalr/);
+  const output = execFileSync("sh", ["-c", `. '${LIBRARY}'; observe`], { env, encoding: "utf8" });
+  expect(output).toContain(`--- ${FILE} (applied)`);
+  expect(output).not.toMatch(/another|wJalr/);
 });
 
 /** The server as a stack declares it. */
@@ -218,11 +218,11 @@ describe("the server's run script", () => {
     const script = join(dir, "run-s3");
     writeFileSync(script, s3ServerRun(serverInput(dir)), { mode: 0o755 });
     const child = spawn(script, { stdio: ["ignore", "ignore", "pipe"] });
-    let said = "";
-    child.stderr.on("data", (data: Buffer) => (said += data));
+    let output = "";
+    child.stderr.on("data", (data: Buffer) => (output += data));
     const code = await new Promise((done) => child.once("close", done));
     expect(code).toBe(78);
-    expect(said).toContain(
+    expect(output).toContain(
       `warmbox: s3: no keys in ${join(dir, FILE)}; next: run pulumi up, which puts them back\n`,
     );
   });
@@ -245,8 +245,8 @@ describe("the server's unit", () => {
         `systemd-analyze --${scope} --man=no verify "$1" 2>&1 | grep -F warmbox-s3`,
         "sh",
       ];
-      const said = spawnAndRead("sh", [...verify, join(dir, "warmbox-s3.service")]);
-      expect(said).toBe("");
+      const output = spawnAndRead("sh", [...verify, join(dir, "warmbox-s3.service")]);
+      expect(output).toBe("");
     },
   );
 

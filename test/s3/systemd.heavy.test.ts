@@ -50,17 +50,17 @@ describe.each(["user", "system"] as const)(
         stderr: "",
       });
     };
-    const systemctl = (...words: string[]) =>
-      container.run(["systemctl", ...(scope === "system" ? [] : ["--user"]), ...words], { user: owner });
+    const systemctl = (...args: string[]) =>
+      container.run(["systemctl", ...(scope === "system" ? [] : ["--user"]), ...args], { user: owner });
     const objects = async (): Promise<string[]> => {
-      const found = await container.demand([
+      const listing = await container.demand([
         "find",
         "-L",
         `${s3Directory({ ...input, server })}/warmbox`,
         "-type",
         "f",
       ]);
-      return found.split("\n").map((path) => path.replace(/^.*\/warmbox\/warmbox\//, ""));
+      return listing.split("\n").map((path) => path.replace(/^.*\/warmbox\/warmbox\//, ""));
     };
 
     beforeAll(async () => {

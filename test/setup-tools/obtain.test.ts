@@ -235,8 +235,8 @@ describe("the cache", () => {
     const options = await quick();
     const both = await Promise.all([obtain("versitygw", options), obtain("versitygw", options)]);
     expect(both.map(({ code }) => code)).toEqual([0, 0]);
-    const said = both.map((one) => one.said).join("");
-    expect(said.match(/built in/g)).toHaveLength(1);
+    const output = both.map((one) => one.said).join("");
+    expect(output.match(/built in/g)).toHaveLength(1);
     expect(both[0].got).toEqual(both[1].got);
   });
 

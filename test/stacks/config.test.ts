@@ -17,11 +17,11 @@ function report(box: unknown, rest: Record<string, unknown> = {}): string {
 }
 
 /** The four lines of a report with one fault. */
-function one(path: string, got: string, wanted: string, next: string): string {
+function one(path: string, got: string, expected: string, next: string): string {
   return `1 problem in the stack's configuration; nothing was changed.
   warmbox:${path}
     got:      ${got}
-    expected: ${wanted}
+    expected: ${expected}
     next:     ${next}`;
 }
 
@@ -584,8 +584,8 @@ describe("readStack, on Pulumi's own Config", () => {
       { colour: "x" },
       one("colour", "(not shown)", KEYS, "remove it, or run `pulumi config rm colour`"),
     ],
-  ])("text that is no JSON, in %s, is a fault like any other", (_name, config, wanted) => {
-    expect(read({ hosts: '{"this":{}}', ...(config as object) }).read).toThrow(exactly(wanted));
+  ])("text that is no JSON, in %s, is a fault like any other", (_name, config, expected) => {
+    expect(read({ hosts: '{"this":{}}', ...(config as object) }).read).toThrow(exactly(expected));
   });
 
   it("reports them with all others", () => {

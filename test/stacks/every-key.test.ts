@@ -40,7 +40,7 @@ const NEEDED: Record<string, unknown> = {
 function places(schema: Json, path: Path, around: Record<string, unknown>): Place[] {
   const options = [...(schema.oneOf ?? []), ...(schema.anyOf ?? [])];
   const own = path.length === 0 ? [] : [{ path, around }];
-  const kinds = options.flatMap((one) => places(one, path, around).slice(own.length));
+  const kinds = options.flatMap((option) => places(option, path, around).slice(own.length));
   const kind = schema.properties?.kind?.const;
   const needed = [
     ...(kind === undefined ? [] : [["kind", kind] as const]),
@@ -114,9 +114,9 @@ it.each(VALUES)(
 
 it("nothing in place of any key's value is refused at that key", () => {
   for (const { path, around } of PLACES) {
-    const found = faultsOf(withValue(around, path, null)).map((fault) => fault.path);
+    const paths = faultsOf(withValue(around, path, null)).map((fault) => fault.path);
     const parts = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`)).join("");
     if (!/settings\.|\.box\.[a-z-]+\.settings\.box/.test(parts))
-      expect(found, parts).toContain(`warmbox:${parts.slice(1)}`);
+      expect(paths, parts).toContain(`warmbox:${parts.slice(1)}`);
   }
 });

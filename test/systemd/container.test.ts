@@ -14,8 +14,8 @@ beforeAll(async () => {
 }, BOOT_SECONDS * 1000);
 afterAll(() => container?.stop());
 
-const ssh = (...words: string[]) =>
-  run(["ssh", "-F", container.ssh.config, "-o", "BatchMode=yes", container.ssh.host, ...words]);
+const ssh = (...args: string[]) =>
+  run(["ssh", "-F", container.ssh.config, "-o", "BatchMode=yes", container.ssh.host, ...args]);
 
 test("the user logs in by key, has a systemd user manager and may sudo without a password", async () => {
   expect(await ssh("id -un; sudo -n id -un; systemctl --user is-system-running; hostname")).toEqual({
@@ -108,19 +108,19 @@ test("the machine's own network is not reached", async () => {
 test(
   "stop leaves nothing: no process, mount, interface, cgroup or file",
   async () => {
-    const one = await bootContainer();
-    const directory = dirname(dirname(one.ssh.config));
-    expect(existsSync(one.root)).toBe(true);
-    expect(existsSync(one.cgroup)).toBe(true);
-    await one.stop();
-    expect(existsSync(one.root)).toBe(false);
+    const container = await bootContainer();
+    const directory = dirname(dirname(container.ssh.config));
+    expect(existsSync(container.root)).toBe(true);
+    expect(existsSync(container.cgroup)).toBe(true);
+    await container.stop();
+    expect(existsSync(container.root)).toBe(false);
     expect(existsSync(directory)).toBe(false);
     expect(readFileSync("/proc/mounts", "utf8")).not.toContain(directory);
     const others = Object.values(networkInterfaces()).flatMap(
       (list) => list?.map((entry) => entry.address) ?? [],
     );
-    expect(others).not.toContain(one.ssh.host.replace(/\d+$/, (last) => `${Number(last) - 1}`));
-    expect(existsSync(one.cgroup)).toBe(false);
+    expect(others).not.toContain(container.ssh.host.replace(/\d+$/, (last) => `${Number(last) - 1}`));
+    expect(existsSync(container.cgroup)).toBe(false);
   },
   BOOT_SECONDS * 1000,
 );

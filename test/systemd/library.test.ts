@@ -61,8 +61,8 @@ describe.each(["user", "system"] as const)(
         sccache: sccacheScript(input),
       };
     };
-    const systemctl = (...words: string[]) =>
-      container.demand(["systemctl", ...flag, ...words], { user: owner });
+    const systemctl = (...args: string[]) =>
+      container.demand(["systemctl", ...flag, ...args], { user: owner });
     const show = async (unit: string, property: string) => {
       const argv = ["systemctl", ...flag, "show", "--value", `--property=${property}`, unit];
       return (await container.demand(argv, { user: owner })).trim();
@@ -162,9 +162,9 @@ describe.each(["user", "system"] as const)(
       writeFileSync(join(container.root, dropIn), "[Service]\nNice=5\n");
       await systemctl("daemon-reload");
       const revert = `next: keep it, or drop it with systemctl${flag.map((word) => ` ${word}`).join("")} revert sccache.service`;
-      const seen = await observe();
-      expect(seen).toContain(`\n@@warmbox note sccache\n|${dropIn} changes sccache.service; ${revert}\n`);
-      expect(seen).not.toMatch(/^\|[-+]/m);
+      const output = await observe();
+      expect(output).toContain(`\n@@warmbox note sccache\n|${dropIn} changes sccache.service; ${revert}\n`);
+      expect(output).not.toMatch(/^\|[-+]/m);
       rmSync(dirname(join(container.root, dropIn)), { recursive: true });
       await systemctl("daemon-reload");
       expect(await observe()).not.toContain("@@warmbox note");

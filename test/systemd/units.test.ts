@@ -39,8 +39,7 @@ describe.each(["system", "user"] as const)("units of %s scope", { timeout: TEST_
   const owner = scope === "system" ? "root" : USER;
   const flag = scope === "system" ? [] : ["--user"];
 
-  const systemctl = (...words: string[]) =>
-    container.demand(["systemctl", ...flag, ...words], { user: owner });
+  const systemctl = (...args: string[]) => container.demand(["systemctl", ...flag, ...args], { user: owner });
   const show = async (unit: UnitName, property: string) =>
     (await systemctl("show", "--value", `--property=${property}`, unit)).trim();
   const stats = async () => {

@@ -155,11 +155,11 @@ describe.each(shells())("what goes wrong, $name", { timeout: 120_000 }, (shell) 
       /run\.sh: \| .*\n.*is refused by its own reader; nothing was changed\. Next: /,
     );
     expect(host.read("run.sh")).toBe("theirs");
-    const asked = await host.apply(
+    const result = await host.apply(
       `put run.sh 0755 check_with='grep -q "^ok" {} || { echo not {}; false; }' ${heredoc("no\n")}`,
     );
-    expect(asked.code).toBe(65);
-    expect(asked.stderr).toContain("run.sh: | not ");
+    expect(result.code).toBe(65);
+    expect(result.stderr).toContain("run.sh: | not ");
     const fine = await host.apply(`put run.sh 0755 check_with='grep -q "^ok" {}' ${heredoc("ok\n")}`);
     expect(fine).toMatchObject({ code: 0, stderr: "" });
   });

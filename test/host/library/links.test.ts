@@ -93,8 +93,8 @@ describe.each(shells())("a file that became a link, $name", { timeout: 120_000 }
     host.write(".cargo/config.toml", "[build]\njobs = 2\n", 0o600);
     host.write("elsewhere", "1\n", 0o604);
     symlinkSync("elsewhere", join(host.home, "a.conf"));
-    const seen = (await host.observe()).stdout;
-    expect(seen).toContain("|--- .cargo/config.toml (applied)\n");
+    const output = (await host.observe()).stdout;
+    expect(output).toContain("|--- .cargo/config.toml (applied)\n");
     expect(await host.apply(body(2), { ...LIBRARY, generation: 2 })).toMatchObject({ code: 0 });
     expect(host.read(".cargo/config.toml")).toBe(`${LINE}\n[build]\njobs = 2\n`);
     expect(host.read("dotfiles/.cargo/config.toml")).toBe("[build]\njobs = 1\n");
