@@ -5,8 +5,11 @@ import { shellWord } from "../../stacks/shell.ts";
 import { writeWhole } from "../../tools/files.ts";
 import { COMMAND_PLUGIN_VERSION } from "../pulumi/versions.ts";
 
-/** Begin of a launcher's second line in every version: one that an earlier checkout wrote is rewritten by the next run. */
+/** Begin of a launcher's second line in every version: one that another checkout wrote is rewritten by the next run. */
 const MARK = "# warmbox ";
+
+/** The word that version 0.1 expects after it; without it, 0.1 takes the launcher for the released plugin and fails at it. */
+const WORD_OF_0_1 = "stand-in";
 
 /** Variable with the setup/plugins/ of the checkout that runs now: several checkouts share one launcher. */
 export const PLUGINS_VARIABLE = "WARMBOX_PLUGINS";
@@ -17,7 +20,7 @@ export const PLUGINS_VARIABLE = "WARMBOX_PLUGINS";
  */
 export function launcherText(program: string, node = process.execPath): string {
   return `#!/bin/sh
-${MARK}fallback plugin: runs in place of Pulumi's released plugin, which could not be downloaded.
+${MARK}${WORD_OF_0_1}: a fallback plugin that runs in place of Pulumi's released plugin, which could not be downloaded.
 # Written by warmbox (./warmbox up), and replaced once the released plugin can be downloaded.
 program=${shellWord(program)}
 node=${shellWord(node)}

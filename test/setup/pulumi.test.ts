@@ -522,6 +522,10 @@ describe("fallback plugins", () => {
     expect(readFileSync(place(), "utf8")).toContain(program);
   });
 
+  test("a launcher of this version is one that version 0.1 rewrites for its own program", () => {
+    expect(launcherText("/program.ts").split("\n")[1]).toMatch(/^# warmbox stand-in/);
+  });
+
   test("a launcher of another folder is replaced", () => {
     const path = put("p/pulumi-language-nodejs", launcherText("/elsewhere.ts"), 0o755);
     installLauncher(path, "language-host.ts");
