@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Suites that start daemons, containers or whole Pulumi runs: after the light ones. Each has a HOME and ports of its own. */
+/** Suites that start daemons, containers or whole Pulumi runs: after the light ones. Each has its own HOME and ports. */
 const HEAVY = ["test/e2e/**/*.test.ts", "test/systemd/**/*.test.ts", "test/**/*.heavy.test.ts"];
 
 /** Globs of what cannot run on this machine, from `npm test`, which says so (setup/dev/test-programs.ts). */

@@ -26,7 +26,7 @@ function entryOf(line: string): Entry | null {
 }
 
 /** Settings of warmbox, as dotted keys. */
-const OURS = /^(build\.(rustc-wrapper|incremental|jobs)|profile\.[^.]+(\.[^.]+)*\.incremental)$/;
+const WARMBOX_KEYS = /^(build\.(rustc-wrapper|incremental|jobs)|profile\.[^.]+(\.[^.]+)*\.incremental)$/;
 
 function conflictsOf(entries: Entry[]): CargoConflict[] {
   let table = "";
@@ -36,7 +36,7 @@ function conflictsOf(entries: Entry[]): CargoConflict[] {
       return [];
     }
     const keys = kind === "inline" ? inlineKeys(text) : kind === "key" ? [dotted(text)] : [];
-    return keys.map((key) => ({ key: table + key, line })).filter(({ key }) => OURS.test(key));
+    return keys.map((key) => ({ key: table + key, line })).filter(({ key }) => WARMBOX_KEYS.test(key));
   });
 }
 

@@ -19,7 +19,7 @@ export function parseProbe(text: string, host: DeclaredHost): Probe {
   const sections = parseSections(text);
   if (sections.at(-1)?.name !== "end") throw new Error(cutShort(text, host));
   const failed = sections.find((s) => s.name === "failed");
-  if (failed !== undefined) throw new Error(notCompared(failed.words, host));
+  if (failed !== undefined) throw new Error(notCompared(failed.args, host));
   return { facts: settledFacts(seenFacts(sections), host), observed: observedOf(sections) };
 }
 
@@ -109,10 +109,10 @@ const countOf = (text: string | null): number | null =>
   text !== null && /^\d+$/.test(text) ? Number(text) : null;
 
 function notCompared(status: string, host: DeclaredHost): string {
-  return `hosts.${host.name}: what warmbox applied there could not be compared with what stands there (status ${status}); next: make ~/.local/state/warmbox readable for the host's user`;
+  return `hosts.${host.name}: the files that warmbox applied could not be compared with the files on the host (status ${status}); next: make ~/.local/state/warmbox readable for the host's user`;
 }
 
 function cutShort(text: string, host: DeclaredHost): string {
   const last = text.trimEnd().split("\n").at(-1) ?? "";
-  return `hosts.${host.name}: the answer of the host broke off after ${text.length} characters, at ${JSON.stringify(last.slice(0, 80))}; next: run it again, and if it stays, run host/scripts/probe.sh there by hand`;
+  return `hosts.${host.name}: the host's response was truncated after ${text.length} characters, at ${JSON.stringify(last.slice(0, 80))}; next: run it again, and if it stays, run host/scripts/probe.sh there by hand`;
 }

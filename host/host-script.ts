@@ -34,7 +34,7 @@ export function hostWords(host: HostConfig): string[] {
   return [...dirs, `port=${host.sccache.port}`, `http=${host["bazel-remote"].http_address}`];
 }
 
-/** Directories that the stack names; in system scope the daemons have users of their own and /var/cache. */
+/** Directories that the stack names; in system scope the daemons have their own users and use /var/cache. */
 export function cacheDirs(host: HostConfig): Partial<Record<"sccache" | "bazel-remote" | "cargo", string>> {
   const dirOf = (name: "sccache" | "bazel-remote") =>
     host[name].dir ?? (host.scope === "system" ? `/var/cache/${name}` : null);

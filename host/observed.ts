@@ -12,7 +12,7 @@ export function observedOf(sections: Section[]): Observed {
 
 /** `ledger NAME owner=STACK generation=N`, then the diff; `note NAME`, then what is worth knowing besides. */
 function ledgerOf(section: Section, sections: Section[]): [string, LedgerFacts] | null {
-  const match = /^(\S+) owner=(\S+) generation=(\d+)/.exec(section.words);
+  const match = /^(\S+) owner=(\S+) generation=(\d+)/.exec(section.args);
   if (match === null) return null;
   const [, name = "", owner = "", generation] = match;
   const notes = linesOf(sections, "note", name);

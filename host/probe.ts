@@ -16,7 +16,7 @@ export class UnreachableError extends UserError {
 }
 
 /**
- * Asks a host what it is and how it stands against its ledgers: one process here, one round trip, nothing changed.
+ * Reads a host's facts and its differences from the ledgers: one local process, one round trip, no change.
  *
  * @param name its key in the stack, for messages
  * @throws UnreachableError where it does not answer; {@link declaredFacts} lets a preview go on
@@ -72,15 +72,15 @@ function unreachable(name: string, host: HostConfig, result: ScriptResult): stri
   return `hosts.${name}: ${reach.host} (user ${user}) ${how}; ssh said:\n  ${lastLines}\n  next: ${remedy}make \`ssh -o BatchMode=yes ${port}${target} ${command}\` work${declare}`;
 }
 
-/** ssh's and sudo's words for what is wrong, and what mends it. */
-const REMEDIES: readonly (readonly [words: RegExp, next: string])[] = [
+/** Error messages of ssh and sudo, and how to fix the cause. */
+const REMEDIES: readonly (readonly [message: RegExp, next: string])[] = [
   [
     /REMOTE HOST IDENTIFICATION HAS CHANGED/,
     "ask who runs the host whether its key changed; only then `ssh-keygen -R` its name and accept the new one; ",
   ],
   [
     /Host key verification failed|No .* host key is known/,
-    "compare the host's key with what its owner tells you and accept it by one `ssh` of your own; ",
+    "compare the host's key with what its owner tells you and accept it by running `ssh` once yourself; ",
   ],
   [/Permission denied \(/, "check reach.user and that your agent or ~/.ssh/config has a key of that user; "],
   [

@@ -16,8 +16,8 @@ const SCRIPTS = new URL("scripts/", import.meta.url);
 export function scriptText(...names: string[]): string {
   const files = names.flatMap((name) => {
     const parts = partsOf(name);
-    const own = parts.length > 0 ? parts : [name];
-    return [...neededBy(own[0] ?? name), ...own];
+    const programFiles = parts.length > 0 ? parts : [name];
+    return [...neededBy(programFiles[0] ?? name), ...programFiles];
   });
   return [...new Set(files)].map(scriptFile).join("");
 }

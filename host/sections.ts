@@ -1,27 +1,27 @@
-/** A piece of a probe's answer: `@@warmbox NAME WORDS`, then its lines, each sent after a `|`. */
-export type Section = { name: string; words: string; lines: string[] };
+/** A piece of a probe's answer: `@@warmbox NAME ARGS`, then its lines, each sent after a `|`. */
+export type Section = { name: string; args: string; lines: string[] };
 
 const HEAD = "@@warmbox ";
 
 /**
- * Takes an answer apart. Whatever stands before the first section, or is not framed, was printed by somebody else
- * (a login banner, a noisy ~/.bashrc) and is left out.
+ * Splits an answer into its sections. Lines before the first section and lines without a frame come from another
+ * program (a login banner, a noisy ~/.bashrc) and are left out.
  */
 export function parseSections(text: string): Section[] {
   const sections: Section[] = [];
   for (const line of text.split("\n")) {
     if (line.startsWith(HEAD)) {
-      const [name = "", ...words] = line.slice(HEAD.length).split(" ");
-      sections.push({ name, words: words.join(" "), lines: [] });
+      const [name = "", ...args] = line.slice(HEAD.length).split(" ");
+      sections.push({ name, args: args.join(" "), lines: [] });
     } else if (line.startsWith("|")) sections.at(-1)?.lines.push(line.slice(1));
   }
   return sections;
 }
 
-/** Lines of all sections of that name and, where given, those words. */
-export function linesOf(sections: Section[], name: string, words?: string): string[] {
+/** Lines of all sections of that name and, if given, those args. */
+export function linesOf(sections: Section[], name: string, args?: string): string[] {
   return sections
-    .filter((s) => s.name === name && (words === undefined || s.words === words))
+    .filter((s) => s.name === name && (args === undefined || s.args === args))
     .flatMap((s) => s.lines);
 }
 

@@ -12,7 +12,7 @@ import { hostsCommand, runMain } from "./frame.ts";
 import { type Layout, PLAIN, styled } from "./layout.ts";
 import type { HostResult } from "./stack-hosts.ts";
 
-/** Shells, programs and daemons are asked one after the other, each with a limit of its own, seconds. */
+/** Limit of the whole script, in seconds. It asks shells, programs and daemons one after the other, each with its own limit. */
 const LIMIT_SECONDS = 120;
 
 /** What is wrong with one host. */
@@ -32,11 +32,11 @@ export async function examine(
   host: HostConfig,
   { workspaces = [], stack = null, s3 }: Scope,
 ): Promise<Diagnosis> {
-  const words = [
+  const scriptArgs = [
     `grpc=${host["bazel-remote"].grpc_address}`,
     ...[...host.moon.workspaces.map(({ path }) => path), ...workspaces].map((path) => `workspace=${path}`),
   ];
-  const script = hostScript(host, ["warmbox.sh", "probe.sh", "status.sh", "doctor.sh"], "doctor", words);
+  const script = hostScript(host, ["warmbox.sh", "probe.sh", "status.sh", "doctor.sh"], "doctor", scriptArgs);
   const answer = await runScript(reachPrefix(host), [], script, { timeoutSeconds: LIMIT_SECONDS });
   if (answer.timedOut) throw new Error(`did not answer within ${LIMIT_SECONDS} s`);
   if (answer.code !== 0)

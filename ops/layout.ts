@@ -45,9 +45,9 @@ export function table(
     const head = row.slice(0, -1).map((cell, index) => `${padded(cell, widths[index] ?? 0)}  `);
     const start = indent + head.join("");
     const room = columns === null ? Number.POSITIVE_INFINITY : columns - visibleLength(start);
-    const [first = "", ...more] = room < LEAST_COLUMNS ? [row.at(-1)] : wrapped(row.at(-1) ?? "", room);
+    const [first = "", ...rest] = room < LEAST_COLUMNS ? [row.at(-1)] : wrapped(row.at(-1) ?? "", room);
     const below = " ".repeat(visibleLength(start));
-    return [(start + first).trimEnd(), ...more.map((line) => below + line)];
+    return [(start + first).trimEnd(), ...rest.map((line) => below + line)];
   });
 }
 

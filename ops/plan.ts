@@ -58,10 +58,10 @@ export function planFlags(values: FlagValues<typeof PLAN.flags>): PlanFlags {
   };
 }
 
-function countFlag(name: string, text: string | undefined, most: number): number | null {
+function countFlag(name: string, text: string | undefined, limit: number): number | null {
   if (text === undefined) return null;
-  if (!/^[1-9]\d*$/.test(text) || Number(text) > most)
-    throw new UserError("usage", `--${name} ${text}: write a whole number from 1 to ${most}, such as 10`);
+  if (!/^[1-9]\d*$/.test(text) || Number(text) > limit)
+    throw new UserError("usage", `--${name} ${text}: write a whole number from 1 to ${limit}, such as 10`);
   return Number(text);
 }
 

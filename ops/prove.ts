@@ -29,32 +29,32 @@ export interface TierProof {
 
 /**
  * Takes the script's answer apart.
- * @param wanted tiers that were asked for: one without a verdict has failed
+ * @param tiers tiers that were asked for: one without a verdict has failed
  * @throws Error where it has no end: the script was cut
  */
-export function parseProof(text: string, wanted: readonly ProofTier[]): TierProof[] {
+export function parseProof(text: string, tiers: readonly ProofTier[]): TierProof[] {
   const sections = parseSections(text);
   if (sections.at(-1)?.name !== "end") throw new Error("the proof was cut short; next: run it once more");
-  const found = sections.filter(({ name }) => name === "prove").map(tierProof);
-  const missing = wanted.filter((tier) => !found.some((proof) => proof.tier === tier));
-  return [...found, ...missing.map(withoutVerdict)];
+  const proofs = sections.filter(({ name }) => name === "prove").map(tierProof);
+  const missing = tiers.filter((tier) => !proofs.some((proof) => proof.tier === tier));
+  return [...proofs, ...missing.map(withoutVerdict)];
 }
 
 function withoutVerdict(tier: ProofTier): TierProof {
   const cause = {
-    cause: "the proof broke off: it says nothing of this tier",
+    cause: "the proof was truncated: it has no result for this tier",
     next: "./warmbox prove once more",
   };
   return { tier, state: "failed", facts: [], warnings: [], causes: [cause] };
 }
 
-function tierProof({ words, lines }: Section): TierProof {
-  const [tier = "", state = ""] = words.split(" ");
+function tierProof({ args, lines }: Section): TierProof {
+  const [tier = "", state = ""] = args.split(" ");
   if (state !== "proved" && state !== "failed" && state !== "skipped")
     throw new Error(`the proof of ${tier} ended as '${state}'`);
-  const causes = lines.flatMap((line, at) => {
+  const causes = lines.flatMap((line, index) => {
     const [cause] = wordsOf([line], "cause");
-    return cause === undefined ? [] : [{ cause, next: wordOf(lines.slice(at + 1, at + 2), "next") }];
+    return cause === undefined ? [] : [{ cause, next: wordOf(lines.slice(index + 1, index + 2), "next") }];
   });
   return { tier, state, facts: wordsOf(lines, "fact"), warnings: wordsOf(lines, "warn"), causes };
 }
@@ -86,8 +86,8 @@ function tierRows({ tier, state, facts, warnings, causes }: TierProof): string[]
   const observations = [...facts, ...warnings.map((warning) => `WARNING: ${warning}`)];
   const reasons = causes.flatMap(({ cause, next }) => [cause, ...(next === null ? [] : [`next: ${next}`])]);
   const lines = state === "skipped" ? [...reasons, ...observations] : [...observations, ...reasons];
-  const [first = "", ...more] = lines;
-  return [[tier, state, first], ...more.map((line) => ["", "", line])];
+  const [first = "", ...rest] = lines;
+  return [[tier, state, first], ...rest.map((line) => ["", "", line])];
 }
 
 /** True where no tier failed; a skipped tier does not count as failed, and is shown. */

@@ -22,7 +22,7 @@ export type HostWarmed = { workspaces: Warmed[]; gained: Gained | null };
 export type Gained = { sccacheBytes: number | null; bazelRemoteFiles: number | null; crates: number };
 
 /** What is wished for: also what is filled already, and the store that is to be filled, `none` or its place. */
-export type Wish = { force: boolean; store: string };
+export type WarmOptions = { force: boolean; store: string };
 
 type Workspace = HostConfig["moon"]["workspaces"][number];
 
@@ -30,13 +30,13 @@ type Workspace = HostConfig["moon"]["workspaces"][number];
 export async function warmHost(
   name: string,
   host: HostConfig,
-  wish: Wish,
+  options: WarmOptions,
   stream: ProgressStream,
 ): Promise<HostWarmed> {
   const before = await settled(host);
   demandServices(before);
-  const workspaces = await inTurns(host.moon.workspaces, host.agents.active, (one) =>
-    warmWorkspace(`${name} ${one.path}`, host, one, wish, stream),
+  const workspaces = await inTurns(host.moon.workspaces, host.agents.active, (workspace) =>
+    warmWorkspace(`${name} ${workspace.path}`, host, workspace, options, stream),
   );
   const ran = workspaces.some(({ steps }) => steps.length > 0);
   return { workspaces, gained: ran ? gained(before, await hostStatus(host)) : null };
@@ -61,20 +61,20 @@ function demandServices({ installed, services }: HostStatus): void {
   if (!installed) throw new Error("nothing of warmbox is set up here; next: ./warmbox up");
   const down = Object.entries(services).filter(([, { state }]) => state !== "running");
   if (down.length === 0) return;
-  const words = down.map(([service, { state }]) => `${service} is ${state}`);
-  throw new Error(`${words.join(", ")}: a build now would fill nothing; next: ./warmbox doctor`);
+  const states = down.map(([service, { state }]) => `${service} is ${state}`);
+  throw new Error(`${states.join(", ")}: a build now would fill nothing; next: ./warmbox doctor`);
 }
 
 async function warmWorkspace(
   label: string,
   host: HostConfig,
   workspace: Workspace,
-  wish: Wish,
+  options: WarmOptions,
   stream: ProgressStream,
 ): Promise<Warmed> {
   const gathered = new Gathered(workspace.path);
   const progress = startProgress(label, stream);
-  const script = hostScript(host, ["warm.sh"], "warm", warmWords(host, workspace, wish));
+  const script = hostScript(host, ["warm.sh"], "warm", warmWords(host, workspace, options));
   const end = await streamScript(builderPrefix(host), script, (line) => {
     const event = warmEvent(line);
     if (event === null) return;
@@ -100,7 +100,11 @@ export function builderPrefix({ reach, scope, facts }: HostConfig): string[] {
 const SHELL_WORDS = 3;
 
 /** Beside the words that every script gets: directories whose contents are filled, and what is to be run. */
-function warmWords(host: HostConfig, { path, warm = [] }: Workspace, { force, store }: Wish): string[] {
+function warmWords(
+  host: HostConfig,
+  { path, warm = [] }: Workspace,
+  { force, store }: WarmOptions,
+): string[] {
   const dirs = { sccache: ".cache/sccache", "bazel-remote": ".cache/bazel-remote", ...cacheDirs(host) };
   const places = (["sccache", "bazel-remote"] as const).filter(
     (tier) => host[tier].enabled && !cacheDirs(host)[tier],
@@ -134,14 +138,18 @@ function resultWords({ result, why, steps, withoutRemote }: Warmed): string {
 }
 
 /** At most `most` at once, in the order given. */
-async function inTurns<T, R>(all: readonly T[], most: number, work: (one: T) => Promise<R>): Promise<R[]> {
+async function inTurns<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
-  const waiting = [...all.entries()];
+  const waiting = [...items.entries()];
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
       results[next[0]] = await work(next[1]);
   };
-  await Promise.all(Array.from({ length: Math.min(most, all.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
   return results;
 }
 
@@ -150,10 +158,11 @@ function gained(before: HostStatus, after: HostStatus): Gained {
     typeof sccache === "object" ? (sccache?.sizeBytes ?? null) : null;
   const files = ({ "bazel-remote": remote }: HostStatus) =>
     typeof remote === "object" && remote !== null ? remote.files : null;
-  const more = (now: number | null, then: number | null) => (now === null ? null : now - (then ?? 0));
+  const increase = (current: number | null, former: number | null) =>
+    current === null ? null : current - (former ?? 0);
   return {
-    sccacheBytes: more(size(after), size(before)),
-    bazelRemoteFiles: more(files(after), files(before)),
+    sccacheBytes: increase(size(after), size(before)),
+    bazelRemoteFiles: increase(files(after), files(before)),
     crates: after.cargo.crates - before.cargo.crates,
   };
 }

@@ -112,7 +112,7 @@ export const CACHE_LEAST = constant(
   gib(1),
   "bazel-remote counts in whole GiB, and a cache below 1GiB evicts a workspace while it builds it",
 );
-/** Most that sccache gets without being told. */
+/** Largest cache of sccache if the stack sets no size. */
 export const SCCACHE_DISK_MOST = constant(
   gib(512),
   "some two million entries: the index, built at the first lookup, then takes about 10s (0.7s for 150,000 measured)",

@@ -41,13 +41,13 @@ export function containerOf({ name, host, owner, facts }: ContainerContext): Con
   if (host.service !== "docker" || !host["bazel-remote"].enabled) return undefined;
   const { user, dockerEndpoint } = facts;
   requireDocker(name, facts);
-  const given = user.uid === 0 || host.scope === "system";
+  const usesImageUser = user.uid === 0 || host.scope === "system";
   return {
     name: `warmbox-${owner}-${name}-bazel-remote`.replace(/[^\w.-]/g, "_"),
     image: host["bazel-remote"].image ?? BAZEL_REMOTE_IMAGE,
-    user: given ? `${IMAGE_USER}:${IMAGE_USER}` : `${user.uid}:${user.gid}`,
+    user: usesImageUser ? `${IMAGE_USER}:${IMAGE_USER}` : `${user.uid}:${user.gid}`,
     ...(host.reach.kind === "local" && dockerEndpoint !== undefined ? { endpoint: dockerEndpoint } : {}),
-    owned: given,
+    owned: usesImageUser,
   };
 }
 

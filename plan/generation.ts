@@ -4,7 +4,7 @@ export interface LedgerState {
   readonly owner: string;
   /** The number that stack wrote. */
   readonly generation: number;
-  /** Unified diff between what was applied and what stands on the host now; empty = intact. */
+  /** Unified diff between the applied content and the content on the host now; empty = no difference. */
   readonly drift: string;
 }
 

@@ -84,7 +84,7 @@ function withoutLinger({ name, host, facts }: WarnedHost): string[] {
 function unseenSize({ name, host }: WarnedHost): string[] {
   if (!host["bazel-remote"].enabled || hasOpenStatus(host)) return [];
   return [
-    `${name}: bazel-remote answers nobody without a password or TLS, so up sees that it listens and not which max_size is in force; next: look at its /status with your own credentials after an up that changed it`,
+    `${name}: bazel-remote requires a password or TLS, so up sees that it listens but not which max_size is in force; next: look at its /status with your own credentials after an up that changed it`,
   ];
 }
 

@@ -43,15 +43,18 @@ function roomStep(sizing: Sizing): string {
 /** More active builders than RAM holds at one job each. */
 export function activeIssue(sizing: Sizing): Issue {
   const { machine, shares, host } = sizing;
-  const most = Math.max(Math.floor(shares.room / RUSTC_RAM.value), rustcFor(1, shares.room) === null ? 0 : 1);
+  const limit = Math.max(
+    Math.floor(shares.room / RUSTC_RAM.value),
+    rustcFor(1, shares.room) === null ? 0 : 1,
+  );
   const next =
-    most >= 1
-      ? `set it to ${most} (the other agents wait their turn), or give the machine more RAM`
+    limit >= 1
+      ? `set it to ${limit} (the other agents wait their turn), or give the machine more RAM`
       : `set ${hostKey(sizing, "agents", "total")} to fewer, or give the machine more RAM`;
   return {
     path: hostKey(sizing, "agents", "active"),
     got: String(host.agents.active),
-    expected: `at most ${Math.max(1, most)}: ${formatBytes(machine.memory)} of RAM leave ${amount(shares.room)} for rustc, at ${formatBytes(RUSTC_RAM.value)} each`,
+    expected: `at most ${Math.max(1, limit)}: ${formatBytes(machine.memory)} of RAM leave ${amount(shares.room)} for rustc, at ${formatBytes(RUSTC_RAM.value)} each`,
     next,
   };
 }
@@ -61,13 +64,13 @@ export function jobsIssue(sizing: Sizing, b: Builders): Issue {
   const { shares, host } = sizing;
   const setsJobs = host.cargo.jobs !== undefined;
   const factor = setsJobs ? b.maxTasks : b.jobs;
-  const most = Math.floor(shares.room / (b.active * factor * b.rustc));
+  const limit = Math.floor(shares.room / (b.active * factor * b.rustc));
   const lower = `lower ${hostKey(sizing, "agents", "active")}`;
   return {
     path: setsJobs ? hostKey(sizing, "cargo", "jobs") : hostKey(sizing, "moon", "concurrency"),
     got: String(setsJobs ? b.jobs : b.maxTasks),
-    expected: `at most ${Math.max(1, most)}: ${builderSum(b)} = ${formatBytes(b.memory)}, and ${amount(shares.room)} of RAM are left for rustc`,
-    next: most >= 1 ? `set it to ${most}, remove it to let warmbox compute it, or ${lower}` : lower,
+    expected: `at most ${Math.max(1, limit)}: ${builderSum(b)} = ${formatBytes(b.memory)}, and ${amount(shares.room)} of RAM are left for rustc`,
+    next: limit >= 1 ? `set it to ${limit}, remove it to let warmbox compute it, or ${lower}` : lower,
   };
 }
 

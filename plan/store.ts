@@ -78,7 +78,7 @@ function s3Target(s3: S3Config, created: string | undefined): S3Target {
   }
 }
 
-/** True for a region of AWS in China, which has a domain of its own. */
+/** True for a region of AWS in China, which has its own domain. */
 export function inChina(region: string): boolean {
   return region.startsWith("cn-");
 }
@@ -108,8 +108,8 @@ export function storeSeenBy(unit: string, kind: ServiceKind, store: Store): Stor
 }
 
 /**
- * The paths of a host as one of its services sees them. A system unit has a user of its own, who cannot read a 0600 file
- * of root's: systemd hands it over below /run/credentials.
+ * The paths of a host as one of its services sees them. A system unit has its own user, who cannot read a 0600 file
+ * of root: systemd provides it below /run/credentials.
  * @param unit name of the service's unit, without `.service`
  * @see https://systemd.io/CREDENTIALS/
  */
@@ -131,7 +131,7 @@ export function unitCredentials(
     : undefined;
 }
 
-/** The two halves of an S3 identity. A third, a session token, is not supported: it ends in hours, and nobody renews it. */
+/** The two halves of an S3 identity. A third, a session token, is not supported: it expires within hours, and warmbox cannot renew it. */
 export type S3Keys = { accessKeyId: string; secretAccessKey: string };
 
 /**
@@ -145,7 +145,7 @@ export function keyIssue(secret: string, value: string): string | undefined {
 }
 
 /**
- * The shared credentials file of AWS's tools. Secret: it goes to the host in a resource of its own.
+ * The shared credentials file of AWS's tools. Secret: it goes to the host in a separate resource.
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
  */
 export function s3Credentials(keys: S3Keys): string {
@@ -161,8 +161,8 @@ aws_secret_access_key = ${keys.secretAccessKey}
  *
  * - It listens at once. Without SCCACHE_SKIP_CACHE_CHECK it asks the store first, for as long as that keeps silent, and
  *   asks it twice more before every write.
- * - What goes wrong with the store is said in its log; by itself it says nothing.
- * - They lead it to the credentials file and to nothing else: no profile, no metadata service that answers nobody.
+ * - Errors of the store appear in its log only if a variable sets the log level.
+ * - They restrict it to the credentials file: no profile, and no metadata service, whose absence costs a timeout.
  *
  * @see https://github.com/mozilla/sccache/pull/2822
  */

@@ -61,65 +61,65 @@ export function printScript(root: string, [shell = ""]: readonly string[]): numb
   return 0;
 }
 
-/** Prints what the last word may become. */
+/** Prints what the last argument may become. */
 export function printCandidates(
   root: string,
-  words: readonly string[],
+  args: readonly string[],
   commands: readonly CommandDefinition[],
 ): number {
-  const lines = candidates(words, commands, namesOf(root)).map((candidate) => `${candidate.join("\t")}\n`);
+  const lines = candidates(args, commands, namesOf(root)).map((candidate) => `${candidate.join("\t")}\n`);
   process.stdout.write(lines.join(""));
   return 0;
 }
 
-/** What the last of the words may become, whatever it begins with is filtered too. Pure but for `names`. */
+/** What the last argument may become; candidates that do not begin like it are left out here. Pure but for `names`. */
 export function candidates(
-  words: readonly string[],
+  args: readonly string[],
   commands: readonly CommandDefinition[],
   names: Names,
 ): Candidate[] {
-  const current = words.at(-1) ?? "";
-  return unfiltered(words, commands, names).filter(([text]) => text.startsWith(current));
+  const current = args.at(-1) ?? "";
+  return unfiltered(args, commands, names).filter(([text]) => text.startsWith(current));
 }
 
 function unfiltered(
-  words: readonly string[],
+  args: readonly string[],
   commands: readonly CommandDefinition[],
   names: Names,
 ): Candidate[] {
   const list = [...commands.map(({ name, summary }): Candidate => [name, summary])];
-  if (words.length <= 1) return [...list, ["help", "Shows all commands, or flags and examples of one."]];
-  const command = commands.find(({ name }) => name === words[0]);
+  if (args.length <= 1) return [...list, ["help", "Shows all commands, or flags and examples of one."]];
+  const command = commands.find(({ name }) => name === args[0]);
   const flags = Object.entries(command?.flags ?? {});
-  const previous = words.at(-2) ?? "";
+  const previous = args.at(-2) ?? "";
   const [flag, definition] =
     flags.find(([name, { short }]) => previous === `--${name}` || previous === `-${short}`) ?? [];
-  if (definition?.type === "string" && definition.implied === undefined) return valuesOf(flag, words, names);
-  if (!words.at(-1)?.startsWith("-")) return argumentsOf(words, list, names);
+  if (definition?.type === "string" && definition.implied === undefined) return valuesOf(flag, args, names);
+  if (!args.at(-1)?.startsWith("-")) return argumentsOf(args, list, names);
   return [
     ...flags.map(([name, { summary }]): Candidate => [`--${name}`, summary]),
     ...(command === undefined ? [] : [["--help", "flags and examples"] as const]),
   ];
 }
 
-function valuesOf(flag: string | undefined, words: readonly string[], names: Names): Candidate[] {
-  const at = words.indexOf("--stack");
+function valuesOf(flag: string | undefined, args: readonly string[], names: Names): Candidate[] {
+  const flagIndex = args.indexOf("--stack");
   const list =
     flag === "stack"
       ? names.stacks()
       : flag === "host"
-        ? names.hosts(at < 0 ? undefined : words[at + 1])
+        ? names.hosts(flagIndex < 0 ? undefined : args[flagIndex + 1])
         : flag === "project"
           ? ["light", "heavy"]
           : [];
   return list.map((name) => [name]);
 }
 
-function argumentsOf(words: readonly string[], commands: Candidate[], names: Names): Candidate[] {
-  const [name = "", first = ""] = words;
-  if (words.length === 3 && name === "stack" && NAMING_A_STACK.includes(first))
+function argumentsOf(args: readonly string[], commands: Candidate[], names: Names): Candidate[] {
+  const [name = "", first = ""] = args;
+  if (args.length === 3 && name === "stack" && NAMING_A_STACK.includes(first))
     return names.stacks().map((stack) => [stack]);
-  if (words.length !== 2) return [];
+  if (args.length !== 2) return [];
   if (name === "help") return commands;
   const list =
     name === "init"

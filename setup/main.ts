@@ -43,11 +43,11 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 
 /** Behind `pulumi`, help is Pulumi's own if a command of Pulumi's is named. */
 function asksForHelp(name: string, args: readonly string[]): boolean {
-  const own =
+  const warmboxArgs =
     name === "pulumi"
       ? args.slice(0, 1)
       : args.slice(0, args.includes("--") ? args.indexOf("--") : undefined);
-  return own.some((arg) => HELP_FLAGS.includes(arg));
+  return warmboxArgs.some((arg) => HELP_FLAGS.includes(arg));
 }
 
 function help(commands: readonly CommandDefinition[], name: string | undefined): string {

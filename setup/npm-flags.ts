@@ -6,7 +6,7 @@
 import { UserError } from "../stacks/errors.ts";
 import { nearest } from "../stacks/issue.ts";
 
-/** Values that npm itself gives some settings, such as `diff` and `message`, if nobody sets them. */
+/** Values that npm itself gives some settings, such as `diff` and `message`, if the user does not set them. */
 const UNSET = ["", "%s"];
 
 /** Settings of npm's own that a user's npmrc may hold. */
@@ -35,11 +35,11 @@ export function refuseSwallowedFlags(
   });
   if (swallowed.length === 0) return;
   // npm leaves a flag's value among the arguments if it does not know the flag; the value belongs after it.
-  const at = command === "pulumi" ? 1 : 0;
-  const words = [...args.slice(0, at), ...swallowed, ...args.slice(at)].join(" ");
+  const position = command === "pulumi" ? 1 : 0;
+  const argText = [...args.slice(0, position), ...swallowed, ...args.slice(position)].join(" ");
   throw new UserError(
     "usage",
-    `npm kept ${swallowed.join(" ")} for itself, nothing was done. Next: ./warmbox ${command} ${words}, or put -- before the flags: npm run ${command} -- ${words}`,
+    `npm kept ${swallowed.join(" ")} for itself, nothing was done. Next: ./warmbox ${command} ${argText}, or put -- before the flags: npm run ${command} -- ${argText}`,
   );
 }
 

@@ -1,7 +1,7 @@
 /**
  * The one unit of memory and disk: a whole number of bytes, and one writer per tool that spells it otherwise.
  * Stack files and messages write KiB, MiB, GiB, TiB (1024-based); nothing here knows MB or GB.
- * It stands below every other folder and imports nothing: stacks/ and host/ take their units from here as well.
+ * It imports nothing, so every folder may import it: stacks/ and host/ take their units from here too.
  */
 
 /** A whole, non-negative number of bytes that a double holds exactly (at most 8 PiB − 1). */

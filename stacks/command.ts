@@ -43,7 +43,7 @@ const HELP: FlagDefinition = { type: "boolean", short: "h", summary: "this text"
 export function helpText({
   name,
   summary,
-  arguments: words = "",
+  arguments: argumentText = "",
   flags,
   examples,
   details,
@@ -53,7 +53,7 @@ export function helpText({
     definition.summary,
   ]);
   return [
-    `${`./warmbox ${name} ${words}`.trimEnd()}: ${summary}`,
+    `${`./warmbox ${name} ${argumentText}`.trimEnd()}: ${summary}`,
     aligned(examples),
     aligned(rows),
     ...(details === undefined ? [] : [details]),
@@ -68,8 +68,8 @@ function placeholder({ value, implied }: FlagDefinition): string {
 }
 
 function aligned(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd()).join("\n");
+  const width = Math.max(...rows.map(([term]) => term.length));
+  return rows.map(([term, description]) => `  ${term.padEnd(width)}  ${description}`.trimEnd()).join("\n");
 }
 
 /** The list of all commands. Pure. */
@@ -92,11 +92,11 @@ export function readFlags<const F extends FlagDefinitions>(
   try {
     return parseArgs({ args: withImplied(flags, args), options }).values as FlagValues<F>;
   } catch (error) {
-    const [what = ""] = (error as Error).message.split(". ");
-    const flag = /^Unknown option '--([^']+)'/.exec(what)?.[1];
+    const [problem = ""] = (error as Error).message.split(". ");
+    const flag = /^Unknown option '--([^']+)'/.exec(problem)?.[1];
     const near = flag === undefined ? undefined : nearest(flag, Object.keys(options));
     const next = near === undefined ? "" : `write --${near}; `;
-    throw new UserError("usage", `${what}; next: ${next}\`./warmbox ${name} --help\` lists the flags`);
+    throw new UserError("usage", `${problem}; next: ${next}\`./warmbox ${name} --help\` lists the flags`);
   }
 }
 

@@ -148,10 +148,10 @@ export function readStack(
   files: StackFiles = { names: () => [], read: () => undefined },
   stack?: string,
 ): StackConfig {
-  const own: RawStack = Object.fromEntries(
+  const rawStack: RawStack = Object.fromEntries(
     stackConfigKeys.map((key) => [key, plain(get(key))] as const).filter(([, value]) => value !== undefined),
   );
-  const { raw, issue: refused } = resolveExtends(own, files, stack === undefined ? [] : [stack]);
+  const { raw, issue: refused } = resolveExtends(rawStack, files, stack === undefined ? [] : [stack]);
   const keys: readonly string[] = [...stackConfigKeys, ...stackSecretKeys];
   const strange = present.filter((key) => !keys.includes(key)).map(strangeKey);
   if (refused !== undefined) throw new ConfigError([refused, ...strange]); // what is missing would be reported twice

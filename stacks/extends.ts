@@ -26,19 +26,19 @@ const STORES = ["s3", "gcs"];
  * A key of the stack wins over the same key of the file that it extends: groups are merged key by key, a list, a value
  * and a group with a `kind` replace the other one whole. Secrets are not inherited: each stack sets its own.
  */
-export function resolveExtends(own: RawStack, files: StackFiles, chain: readonly string[] = []): Extended {
-  const { extends: name } = own;
-  if (name === undefined) return { raw: own };
+export function resolveExtends(stack: RawStack, files: StackFiles, chain: readonly string[] = []): Extended {
+  const { extends: name } = stack;
+  if (name === undefined) return { raw: stack };
   const refused = issueOf(name, files, chain);
-  if (refused !== undefined) return { raw: own, issue: refused };
+  if (refused !== undefined) return { raw: stack, issue: refused };
   const file = Object.entries(files.read(String(name)) ?? {});
   const base = Object.fromEntries(
     file.filter(([key]) => key === "extends" || inheritedKeys.some((k) => k === key)),
   );
   const { raw, issue } = resolveExtends(base, files, [...chain, String(name)]);
   const secret = secretPath(raw);
-  if (secret !== undefined) return { raw: own, issue: secretIssue(String(name), secret) };
-  return { raw: overlay(raw, own), ...(issue === undefined ? {} : { issue }) };
+  if (secret !== undefined) return { raw: stack, issue: secretIssue(String(name), secret) };
+  return { raw: overlay(raw, stack), ...(issue === undefined ? {} : { issue }) };
 }
 
 function issueOf(name: unknown, files: StackFiles, chain: readonly string[]): Issue | undefined {
@@ -74,8 +74,8 @@ export function secretPath(value: unknown, path: readonly string[] = []): readon
   if (typeof value !== "object" || value === null) return undefined;
   if (isSecure(value)) return path;
   for (const [key, member] of Object.entries(value)) {
-    const found = secretPath(member, [...path, key]);
-    if (found !== undefined) return found;
+    const secret = secretPath(member, [...path, key]);
+    if (secret !== undefined) return secret;
   }
   return undefined;
 }
@@ -84,24 +84,24 @@ function isSecure(value: unknown): boolean {
   return isGroup(value) && typeof value.secure === "string" && Object.keys(value).length === 1;
 }
 
-function overlay(base: RawStack, own: RawStack): RawStack {
-  const hasStore = STORES.some((key) => Object.hasOwn(own, key));
+function overlay(base: RawStack, stack: RawStack): RawStack {
+  const hasStore = STORES.some((key) => Object.hasOwn(stack, key));
   const inherited = Object.entries(base).filter(([key]) => !(hasStore && STORES.includes(key)));
-  return merged(Object.fromEntries(inherited), own) as RawStack;
+  return merged(Object.fromEntries(inherited), stack) as RawStack;
 }
 
-function merged(base: unknown, own: unknown): unknown {
-  if (!isGroup(base) || !isGroup(own) || Object.hasOwn(own, "kind")) return own;
-  const keys = [...new Set([...Object.keys(base), ...Object.keys(own)])];
+function merged(base: unknown, override: unknown): unknown {
+  if (!isGroup(base) || !isGroup(override) || Object.hasOwn(override, "kind")) return override;
+  const keys = [...new Set([...Object.keys(base), ...Object.keys(override)])];
   // fromEntries defines own properties, also for a key named __proto__.
   return Object.fromEntries(
     keys.map((key) => [
       key,
-      !Object.hasOwn(own, key)
+      !Object.hasOwn(override, key)
         ? base[key]
         : Object.hasOwn(base, key)
-          ? merged(base[key], own[key])
-          : own[key],
+          ? merged(base[key], override[key])
+          : override[key],
     ]),
   );
 }

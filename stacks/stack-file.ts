@@ -29,8 +29,8 @@ export function exampleNames({ stackDirectory }: Directory): string[] {
 
 /** The stacks that have a file, and the examples, which become one at the first use. */
 export function stackNames(project: Directory): string[] {
-  const own = namesIn(project.stackDirectory, /^Pulumi\.(.+)\.yaml$/);
-  return [...new Set([...own, ...exampleNames(project)])].sort();
+  const stacks = namesIn(project.stackDirectory, /^Pulumi\.(.+)\.yaml$/);
+  return [...new Set([...stacks, ...exampleNames(project)])].sort();
 }
 
 function namesIn(directory: string, pattern: RegExp): string[] {
@@ -129,7 +129,7 @@ function parsedYaml(text: string, file: string): unknown {
     if (!(error instanceof YAMLParseError)) throw error;
     const [position] = error.linePos ?? [];
     const place = position === undefined ? "" : `:${position.line}:${position.col}`;
-    const [what = ""] = error.message.split(/ at line \d+/);
-    throw new UserError("config", `${file}${place}: ${what}. Next: edit that line of ${basename(file)}`);
+    const [problem = ""] = error.message.split(/ at line \d+/);
+    throw new UserError("config", `${file}${place}: ${problem}. Next: edit that line of ${basename(file)}`);
   }
 }

@@ -172,8 +172,8 @@ export function parseVersion(text: string): SemVer | null {
 
 /** Whether a version comes before another; `unknown` is the answer for a text that is no version. */
 export function isOlder(version: string, bound: string, unknown: boolean): boolean {
-  const [left, right] = [parseVersion(version), parseVersion(bound)];
-  return left && right ? lt(left, right) : unknown;
+  const [parsedVersion, parsedBound] = [parseVersion(version), parseVersion(bound)];
+  return parsedVersion && parsedBound ? lt(parsedVersion, parsedBound) : unknown;
 }
 
 function within(version: SemVer, { from, before }: VersionRule): boolean {

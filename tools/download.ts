@@ -17,7 +17,7 @@ const MAX_FILE_BYTES = 1024 ** 3;
 const MAX_TEXT_BYTES = 1024 ** 2;
 
 /** Receives the bytes so far, and of the whole (0: unknown). */
-export type OnBytes = (done: number, total: number) => void;
+export type OnBytes = (received: number, total: number) => void;
 
 /**
  * Downloads `url` into the file `to`.

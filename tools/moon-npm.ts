@@ -52,8 +52,8 @@ async function packedMoon(root: string, name: string, dir: string): Promise<stri
 
 /** The clone's lock file; an installed package has moon's part of it. */
 async function readLock(root: string): Promise<string> {
-  const own = join(import.meta.dirname, "moon-lock.json");
-  return await readFile(own, "utf8").catch(() => readFile(join(root, "package-lock.json"), "utf8"));
+  const moonLock = join(import.meta.dirname, "moon-lock.json");
+  return await readFile(moonLock, "utf8").catch(() => readFile(join(root, "package-lock.json"), "utf8"));
 }
 
 /** The integrity that package-lock.json records for a package at moon's pinned version; null if none. */

@@ -19,7 +19,7 @@ export type ProgressStream = { write(text: string): unknown; isTTY?: boolean; co
 /** One running step. */
 export type Progress = {
   /** Says how far the step is; `total` 0 means not known yet. `unit` names what is counted, e.g. "crates". */
-  count(done: number, total: number, unit: string): void;
+  count(current: number, total: number, unit: string): void;
   /** Says what the step does now, e.g. the last line of a program's output. */
   detail(text: string): void;
   /** Writes a line that stays. */
@@ -32,11 +32,11 @@ export type Progress = {
 export function startProgress(
   label: string,
   stream: ProgressStream = process.stderr,
-  { everyMs = LOG_EVERY_MS, quietMs = QUIET_MS, now: clock = Date.now }: ProgressTiming = {},
+  { everyMs = LOG_EVERY_MS, quietMs = QUIET_MS, clock = Date.now }: ProgressTiming = {},
 ): Progress {
   const began = clock();
   let last = Number.NEGATIVE_INFINITY;
-  let state = { done: 0, total: 0, unit: "", detail: "" };
+  let state = { current: 0, total: 0, unit: "", detail: "" };
   const erase = stream.isTTY ? "\r\x1b[K" : "";
   const draw = () => {
     const time = clock();
@@ -55,7 +55,7 @@ export function startProgress(
   timer.unref();
   return {
     count(count, total, unit) {
-      state = { ...state, done: count, total, unit };
+      state = { ...state, current: count, total, unit };
       draw();
     },
     detail(text) {
@@ -72,17 +72,17 @@ export function startProgress(
 }
 
 /** Times of one step, for tests: all in milliseconds. */
-export type ProgressTiming = { everyMs?: number; quietMs?: number; now?: () => number };
+export type ProgressTiming = { everyMs?: number; quietMs?: number; clock?: () => number };
 
 /** The text of one progress line; pure. */
 export function progressLine(
   label: string,
-  { done, total, unit, detail = "" }: { done: number; total: number; unit: string; detail?: string },
+  { current, total, unit, detail = "" }: { current: number; total: number; unit: string; detail?: string },
   seconds: number,
   bar: boolean,
 ): string {
-  const counter = total > 0 ? `${done}/${total} ${unit}` : done > 0 ? `${done} ${unit}` : "";
-  const drawn = bar && total > 0 ? `${barText(done / total)} ` : "";
+  const counter = total > 0 ? `${current}/${total} ${unit}` : current > 0 ? `${current} ${unit}` : "";
+  const drawn = bar && total > 0 ? `${barText(current / total)} ` : "";
   return `${label}: ${drawn}${[counter, detail, `${seconds} s`].filter(Boolean).join(", ")}`;
 }
 

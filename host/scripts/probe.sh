@@ -204,12 +204,12 @@ pr_processes() {
     pr_line=${pr_line#supervisor }
     pr_pid=${pr_line%% *}
     case $pr_pid in '' | *[!0-9]*) continue ;; esac
-    print_fact "ours $pr_pid $pr_file"
+    print_fact "daemon $pr_pid $pr_file"
     pr_daemons="$pr_daemons$pr_pid "
     pr_line=''
     if [ -r "/proc/$pr_pid/task/$pr_pid/children" ]; then pr_first_line "/proc/$pr_pid/task/$pr_pid/children"; fi
     for pr_child in $pr_line; do
-      print_fact "ours $pr_child child of $pr_pid"
+      print_fact "daemon $pr_child child of $pr_pid"
       pr_daemons="$pr_daemons$pr_child "
     done
   done

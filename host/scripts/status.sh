@@ -169,7 +169,7 @@ st_bazel_remote() {
 # an end by timeout is silence; 69 is http-get's own, without any client.
 st_no_figures() {
   st_said="silent no answer within $PR_ANSWER_SECONDS s"
-  if [ "$st_code" -gt 0 ] && [ "$st_code" -lt 124 ] && [ "$st_code" != 69 ]; then st_said='guarded no figures without a password or certificate'; fi
+  if [ "$st_code" -gt 0 ] && [ "$st_code" -lt 124 ] && [ "$st_code" != 69 ]; then st_said='protected no figures without a password or certificate'; fi
   printf '@@warmbox bazel-remote\n|%s\n' "$st_said"
 }
 

@@ -130,7 +130,7 @@ const portTaken: Cause = {
     })),
 };
 
-/** Nobody knows whether the other program may be ended, so bazel-remote moves. */
+/** It is unknown whether the other program may be ended, so bazel-remote moves. */
 function moveToPort(evidence: Evidence, name: string, free: number | null): string {
   const key = name === "http" ? "http_address" : "grpc_address";
   const [, host] = /^(.*):\d+$/.exec(evidence.host["bazel-remote"][key]) ?? [];

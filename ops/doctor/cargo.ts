@@ -1,7 +1,7 @@
 import { shellWord } from "../../stacks/shell.ts";
 import { type Cause, place, type Sighting, whereSet } from "./cause.ts";
 import type { Evidence, Session, SettingLine } from "./evidence.ts";
-import { addLine, edit, here, linesSetting, onHost, startFile, unset, up } from "./fix.ts";
+import { addLine, edit, linesSetting, localSuffix, onHost, startFile, unset, up } from "./fix.ts";
 
 const symptom = "sccache";
 
@@ -138,7 +138,7 @@ function removeRemap(evidence: Evidence, name: string, session: Session): string
     ({ isCaller, env }) => !isCaller && env[name] === session.env[name],
   );
   return lines.length > 0 && isInherited
-    ? onHost(evidence, edit(evidence, lines, REMOVE_FLAG)) + here(evidence, `unset ${name}`)
+    ? onHost(evidence, edit(evidence, lines, REMOVE_FLAG)) + localSuffix(evidence, `unset ${name}`)
     : unset(evidence, name, [session]);
 }
 
@@ -202,7 +202,7 @@ const otherHome: Cause = {
 const addToSession = (evidence: Evidence, session: Session, line: string): string =>
   session.isCaller
     ? line
-    : onHost(evidence, addLine(line, startFile(evidence, session))) + here(evidence, line);
+    : onHost(evidence, addLine(line, startFile(evidence, session))) + localSuffix(evidence, line);
 
 /** Causes in the settings of cargo and rustc. */
 export const cargoCauses: readonly Cause[] = [

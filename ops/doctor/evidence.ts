@@ -104,7 +104,7 @@ export function parseEvidence(text: string, context: Context): Evidence {
     daemons: sections.filter((s) => s.name === "daemon").map(daemonOf),
     ports: sections.filter((s) => s.name === "port").map(portOf),
     settings: settings.filter((line) => !spaces.some(({ path }) => line.file.startsWith(`${path}/`))),
-    files: sections.filter((s) => s.name === "config").map(({ words }) => words),
+    files: sections.filter((s) => s.name === "config").map(({ args }) => args),
     wrapper: linesOf(sections, "wrapper").length > 0,
     sccacheConfig: {
       code: Number(wordOf(linesOf(sections, "sccache-config"), "code") ?? 0),
@@ -117,7 +117,7 @@ export function parseEvidence(text: string, context: Context): Evidence {
     store: storeOf(linesOf(sections, "store"), context.s3),
     logs: Object.fromEntries(sections.filter((s) => s.name === "log").map(logOf)),
     moons: Object.fromEntries(
-      sections.filter((s) => s.name === "moon-program").map((s) => [s.words, wordOf(s.lines, "version")]),
+      sections.filter((s) => s.name === "moon-program").map((s) => [s.args, wordOf(s.lines, "version")]),
     ),
     workspaces: spaces.map((space) => ({
       ...space,
@@ -136,8 +136,8 @@ function variables(lines: string[]): Record<string, string> {
   );
 }
 
-function sessionOf({ words, lines }: Section): Session {
-  const [name, shell, option] = words.split(" ");
+function sessionOf({ args, lines }: Section): Session {
+  const [name, shell, option] = args.split(" ");
   return {
     name: `${name} shell (${shell} ${option})`,
     isCaller: false,
@@ -150,8 +150,8 @@ function callerSession(env: Record<string, string> | null): Session[] {
   return env === null ? [] : [{ name: "this shell", isCaller: true, env, moon: null }];
 }
 
-function daemonOf({ words, lines }: Section): Daemon {
-  const [pid, name = ""] = words.split(" ");
+function daemonOf({ args, lines }: Section): Daemon {
+  const [pid, name = ""] = args.split(" ");
   return {
     pid: Number(pid),
     name,
@@ -162,8 +162,8 @@ function daemonOf({ words, lines }: Section): Daemon {
   };
 }
 
-function portOf({ words, lines }: Section): Evidence["ports"][number] {
-  const [name, port] = words.split(" ");
+function portOf({ args, lines }: Section): Evidence["ports"][number] {
+  const [name, port] = args.split(" ");
   return {
     name: name as "sccache" | "http" | "grpc",
     port: Number(port),
@@ -172,7 +172,7 @@ function portOf({ words, lines }: Section): Evidence["ports"][number] {
   };
 }
 
-function settingLines({ words: file, lines }: Section): SettingLine[] {
+function settingLines({ args: file, lines }: Section): SettingLine[] {
   return lines.map((line) => {
     const [number, table = "", ...text] = line.split("\t");
     return { file, line: Number(number), table, text: text.join("\t").trim() };
@@ -180,10 +180,10 @@ function settingLines({ words: file, lines }: Section): SettingLine[] {
 }
 
 function dirOf(sections: Section[], name: string): Evidence["dirs"]["sccache"] {
-  const section = sections.find((s) => s.name === "dir" && s.words.startsWith(`${name} `));
+  const section = sections.find((s) => s.name === "dir" && s.args.startsWith(`${name} `));
   const lines = section?.lines ?? [];
   return {
-    path: section?.words.slice(name.length + 1) ?? "",
+    path: section?.args.slice(name.length + 1) ?? "",
     exists: lines.includes("exists"),
     writable: lines.includes("writable"),
     strays: wordsOf(lines, "stray"),
@@ -203,15 +203,15 @@ function storeOf(lines: string[], s3: StackConfig["s3"]): Evidence["store"] {
     : { kind: s3.kind, endpoint, code: code === null ? null : Number(code) };
 }
 
-function logOf({ words, lines }: Section): [string, Evidence["logs"][string]] {
-  const [name = "", size, ...file] = words.split(" ");
+function logOf({ args, lines }: Section): [string, Evidence["logs"][string]] {
+  const [name = "", size, ...file] = args.split(" ");
   return [name, { bytes: Number(size), file: file.join(" "), lines }];
 }
 
 function workspacesOf(sections: Section[]): Omit<Workspace, "lines">[] {
   return sections
     .filter((s) => s.name === "workspace")
-    .map(({ words: path, lines }) => ({
+    .map(({ args: path, lines }) => ({
       path,
       exists: !lines.includes("missing"),
       git: lines.includes("git"),

@@ -11,8 +11,8 @@ import type { Evidence, Session, SettingLine } from "./evidence.ts";
 export function onHost({ host: { reach } }: Evidence, command: string): string {
   if (reach.kind === "local") return command;
   const port = reach.port === undefined ? "" : ` -p ${reach.port}`;
-  const there = reach.sudo ? `sudo -n sh -c ${shellWord(command)}` : command;
-  return `ssh${port} ${shellWord(sshTarget(reach))} -- ${shellWord(there)}`;
+  const remoteCommand = reach.sudo ? `sudo -n sh -c ${shellWord(command)}` : command;
+  return `ssh${port} ${shellWord(sshTarget(reach))} -- ${shellWord(remoteCommand)}`;
 }
 
 /** `./warmbox up` for the stack that --stack names. */
@@ -22,13 +22,13 @@ export const up = ({ stack }: Evidence): string =>
 /** Changes one value of the stack and applies it. `path` is below the host; null removes the key. */
 export function changeStack(evidence: Evidence, path: readonly string[], value: string | null): string {
   const key = shellWord(`warmbox:hosts${[evidence.name, ...path].map((part) => `["${part}"]`).join("")}`);
-  const what = value === null ? `rm --path ${key}` : `set --path ${key} ${shellWord(value)}`;
-  return `${stackCommand(evidence, what)} && ${up(evidence)}`;
+  const subcommand = value === null ? `rm --path ${key}` : `set --path ${key} ${shellWord(value)}`;
+  return `${stackCommand(evidence, subcommand)} && ${up(evidence)}`;
 }
 
 /** A command of `pulumi config` for the stack that --stack names. */
-export const stackCommand = ({ stack }: Evidence, words: string): string =>
-  `./warmbox pulumi config ${words}${stack === null ? "" : ` --stack ${shellWord(stack)}`}`;
+export const stackCommand = ({ stack }: Evidence, subcommand: string): string =>
+  `./warmbox pulumi config ${subcommand}${stack === null ? "" : ` --stack ${shellWord(stack)}`}`;
 
 /** Changes exactly these lines, found by their text: line numbers may have changed by then. */
 export function edit(evidence: Evidence, lines: readonly SettingLine[], change: string): string {
@@ -62,11 +62,11 @@ export function unset(evidence: Evidence, name: string, sessions: readonly Sessi
     lines.length > 0
       ? edit(evidence, lines, `s/\\b${name}=/was_&/g`)
       : addLine(`unset ${name}`, startFile(evidence, inheriting));
-  return onHost(evidence, command) + here(evidence, `unset ${name}`);
+  return onHost(evidence, command) + localSuffix(evidence, `unset ${name}`);
 }
 
 /** The same for the operator's own shell if the host is this machine. */
-export const here = ({ host }: Evidence, command: string): string =>
+export const localSuffix = ({ host }: Evidence, command: string): string =>
   host.reach.kind === "local" ? ` && ${command}` : "";
 
 /** Appends a line to a file. */

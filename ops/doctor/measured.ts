@@ -9,9 +9,9 @@ export function measured({ status }: Evidence): Partial<Record<Symptom, string>>
   const rate = (hits: Hits | null) => (hits === null ? undefined : rateWords(hits));
   const answers = (answer: unknown) =>
     answer === null ? "does not listen" : answer === "no answer" ? "does not answer" : undefined;
-  const of = (name: string, words: string | undefined) => words && `${name} ${words}`;
+  const of = (name: string, state: string | undefined) => state && `${name} ${state}`;
   const full = [
-    ...Object.entries({ sccache, "bazel-remote": remote }).flatMap(([name, one]) => sizeWords(name, one)),
+    ...Object.entries({ sccache, "bazel-remote": remote }).flatMap(([name, cache]) => sizeWords(name, cache)),
     ...Object.values(status.disks)
       .slice(0, 1)
       .map(({ freeBytes, mount }) => `${readableBytes(freeBytes)} free on ${mount}`),
@@ -28,10 +28,10 @@ export function measured({ status }: Evidence): Partial<Record<Symptom, string>>
 }
 
 function rateWords({ hits, misses }: Hits): string {
-  const all = hits + misses;
-  return all === 0
+  const calls = hits + misses;
+  return calls === 0
     ? "none asked since the start"
-    : `${readablePercent(hits, all)} of ${all} hit since the start`;
+    : `${readablePercent(hits, calls)} of ${calls} hit since the start`;
 }
 
 type Sized =
@@ -40,12 +40,12 @@ type Sized =
   | "authentication required"
   | null;
 
-const sizeWords = (name: string, one: Sized): string[] =>
-  typeof one !== "object" || one === null || one.sizeBytes === null || one.maxSizeBytes === null
+const sizeWords = (name: string, cache: Sized): string[] =>
+  typeof cache !== "object" || cache === null || cache.sizeBytes === null || cache.maxSizeBytes === null
     ? []
-    : [`${name} ${readableBytes(one.sizeBytes)} of ${readableBytes(one.maxSizeBytes)}`];
+    : [`${name} ${readableBytes(cache.sizeBytes)} of ${readableBytes(cache.maxSizeBytes)}`];
 
-const defined = <K extends string>(all: Record<K, string | undefined>): Partial<Record<K, string>> =>
-  Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Partial<
+const defined = <K extends string>(record: Record<K, string | undefined>): Partial<Record<K, string>> =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Partial<
     Record<K, string>
   >;

@@ -3,7 +3,7 @@ import { shellWord } from "../../stacks/shell.ts";
 import { judge } from "../../stacks/versions.ts";
 import { type Cause, place, type Sighting, whereSet } from "./cause.ts";
 import type { Evidence, Session } from "./evidence.ts";
-import { addLine, edit, here, onHost, startFile, unset } from "./fix.ts";
+import { addLine, edit, localSuffix, onHost, startFile, unset } from "./fix.ts";
 
 const symptom = "moon";
 const MODES = ["off", "read", "read-write", "write"];
@@ -29,7 +29,7 @@ function inSessions(
       {
         ...(causeOf === undefined ? {} : { cause: causeOf(value) }),
         evidence: whereSet(evidence, name, session, value),
-        fix: unset(evidence, name, [session]) + here(evidence, sourceEnv(evidence)),
+        fix: unset(evidence, name, [session]) + localSuffix(evidence, sourceEnv(evidence)),
       },
     ];
   });

@@ -122,7 +122,7 @@ const down: Cause = {
   symptom,
   explains,
   cause:
-    "the sccache service does not run: the first client starts a server of its own, with that client's settings",
+    "the sccache service does not run: the first client starts its own server, with that client's settings",
   fix: "starts the service",
   find: (evidence) => {
     const state = service(evidence)?.state ?? "running";

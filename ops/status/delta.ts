@@ -1,6 +1,6 @@
 import type { Hits, HostStatus } from "./parse.ts";
 
-/** Counters of one host at one time. `server` is the process that counted: another one starts from nought. */
+/** Counters of one host at one time. `server` is the process that counted: another one starts from zero. */
 export type Snapshot = {
   epochSeconds: number;
   sccache: (Hits & { server: number | null }) | null;
@@ -35,23 +35,27 @@ export function snapshotOf(status: HostStatus): Snapshot {
   };
 }
 
-/** What happened between two snapshots of one host. Counters that fell were restarted: they count from nought. */
-export function deltaOf(now: Snapshot, before: Snapshot): Delta {
+/** What happened between two snapshots of one host. A counter that fell was restarted: it counts from zero. */
+export function deltaOf(current: Snapshot, before: Snapshot): Delta {
   return {
-    seconds: now.epochSeconds - before.epochSeconds,
-    sccache: hitsSince(now.sccache, before.sccache),
-    "bazel-remote": hitsSince(now["bazel-remote"], before["bazel-remote"]),
-    evictedBytes: now.evictedBytes === null ? null : since(now.evictedBytes, before.evictedBytes ?? 0),
-    swappedInPages: since(now.swappedInPages, before.swappedInPages),
+    seconds: current.epochSeconds - before.epochSeconds,
+    sccache: hitsSince(current.sccache, before.sccache),
+    "bazel-remote": hitsSince(current["bazel-remote"], before["bazel-remote"]),
+    evictedBytes:
+      current.evictedBytes === null ? null : since(current.evictedBytes, before.evictedBytes ?? 0),
+    swappedInPages: since(current.swappedInPages, before.swappedInPages),
   };
 }
 
-function hitsSince(now: Snapshot["sccache"], before: Snapshot["sccache"]): Hits | null {
-  if (now === null) return null;
+function hitsSince(current: Snapshot["sccache"], before: Snapshot["sccache"]): Hits | null {
+  if (current === null) return null;
   const restarted =
-    before === null || now.server !== before.server || now.hits < before.hits || now.misses < before.misses;
-  if (restarted) return { hits: now.hits, misses: now.misses };
-  return { hits: now.hits - before.hits, misses: now.misses - before.misses };
+    before === null ||
+    current.server !== before.server ||
+    current.hits < before.hits ||
+    current.misses < before.misses;
+  if (restarted) return { hits: current.hits, misses: current.misses };
+  return { hits: current.hits - before.hits, misses: current.misses - before.misses };
 }
 
-const since = (now: number, before: number): number => (now < before ? now : now - before);
+const since = (current: number, before: number): number => (current < before ? current : current - before);

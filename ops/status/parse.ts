@@ -15,7 +15,7 @@ export type ServiceStatus = {
   pid: number | null;
   runningSeconds: number | null;
   restarts: number | null;
-  /** False: it ends with the machine, and nobody starts it again. */
+  /** False: it ends with the machine, and no process starts it again. */
   survivesReboot: boolean;
   memoryBytes: number | null;
   openFiles: number | null;
@@ -75,7 +75,7 @@ export type HostStatus = {
     /** Pages read back from swap since boot. */
     swappedInPages: number;
     oomKills: number;
-    /** The limit of the control group that the plan reckons with, and what is used of it, page cache and all; null: none. */
+    /** The limit of the control group that the plan uses, and the part in use, with the page cache; null: none. */
     limitBytes: number | null;
     limitUsedBytes: number | null;
   };
@@ -98,7 +98,7 @@ export type Declared = Pick<HostConfig, "agents"> & Partial<Pick<HostConfig, "sc
 export function parseStatus(text: string, host: Declared): HostStatus {
   const sections = parseSections(text);
   if (sections.at(-1)?.name !== "end")
-    throw new Error(`its answer broke off after ${text.length} characters`);
+    throw new Error(`its response was truncated after ${text.length} characters`);
   const services = servicesOf(sections);
   const { ledgers, library } = observedOf(sections);
   const drifted = Object.entries(ledgers).filter(([, { drift }]) => drift !== "");
@@ -136,12 +136,15 @@ function pendingOf(
 ): HostStatus["pending"] {
   return Object.fromEntries(
     (["sccache", "bazel-remote"] as const).flatMap((tier) => {
-      const wanted = host[tier]?.max_size;
+      const declaredSize = host[tier]?.max_size;
       const live = tiers[tier];
-      const now = typeof live === "object" && live !== null ? live.maxSizeBytes : null;
-      if (wanted === undefined || now === null || now === wanted) return [];
+      const liveSize = typeof live === "object" && live !== null ? live.maxSizeBytes : null;
+      if (declaredSize === undefined || liveSize === null || liveSize === declaredSize) return [];
       return [
-        [tier, `${tier}.max_size is ${readableBytes(wanted)} in the stack, ${readableBytes(now)} live`],
+        [
+          tier,
+          `${tier}.max_size is ${readableBytes(declaredSize)} in the stack, ${readableBytes(liveSize)} live`,
+        ],
       ];
     }),
   );
@@ -153,7 +156,7 @@ const numberOf = (text: string | null | undefined): number | null =>
 function answerOf<T>(
   sections: Section[],
   name: string,
-  read: (lines: string[], all: Section[]) => T,
+  read: (lines: string[], sections: Section[]) => T,
 ): T | "no answer" | null {
   const lines = linesOf(sections, name);
   if (lines.length === 0) return null;
@@ -161,7 +164,7 @@ function answerOf<T>(
 }
 
 const isProtected = (sections: Section[]): boolean =>
-  wordOf(linesOf(sections, "bazel-remote"), "guarded") !== null;
+  wordOf(linesOf(sections, "bazel-remote"), "protected") !== null;
 
 /** `PID STATE COMMAND` between tabs, as `warmbox-run --status` prints it; its last line is a sum. */
 function buildOf(line: string): Build[] {
@@ -211,15 +214,15 @@ function levelsOf(levels: unknown): SccacheStatus["levels"] {
   }));
 }
 
-const sum = ({ counts }: Counts): number => Object.values(counts).reduce((all, n) => all + n, 0);
+const sum = ({ counts }: Counts): number => Object.values(counts).reduce((total, n) => total + n, 0);
 
 type RemoteJson = { CurrSize: number; MaxSize: number; NumFiles: number; GitTags?: string };
 
-function bazelRemoteOf(lines: string[], all: Section[]): BazelRemoteStatus {
+function bazelRemoteOf(lines: string[], sections: Section[]): BazelRemoteStatus {
   const json = JSON.parse(wordOf(lines, "json") ?? "") as RemoteJson;
   const metrics = new Map(wordsOf(lines, "metric").map((line) => splitLast(line)));
   const budget = wordOf(
-    linesOf(all, "service").filter((line) => line.startsWith("env GOMEMLIMIT=")),
+    linesOf(sections, "service").filter((line) => line.startsWith("env GOMEMLIMIT=")),
     "env",
   );
   const actions = (status: string) =>
@@ -237,22 +240,22 @@ function bazelRemoteOf(lines: string[], all: Section[]): BazelRemoteStatus {
 }
 
 function splitLast(line: string): [string, number] {
-  const at = line.lastIndexOf(" ");
-  return [line.slice(0, at), Number(line.slice(at + 1))];
+  const space = line.lastIndexOf(" ");
+  return [line.slice(0, space), Number(line.slice(space + 1))];
 }
 
 /** `GOMEMLIMIT=175MiB`, as warmbox writes it. */
 function goBytes(text: string | null): number | null {
-  const found = /^GOMEMLIMIT=(\d+)MiB$/.exec(text ?? "");
-  return found ? Number(found[1]) * 1024 ** 2 : null;
+  const match = /^GOMEMLIMIT=(\d+)MiB$/.exec(text ?? "");
+  return match ? Number(match[1]) * 1024 ** 2 : null;
 }
 
 function servicesOf(sections: Section[]): Record<string, ServiceStatus> {
   const systemd = linesOf(sections, "systemd");
-  const found = sections.filter(({ name }) => name === "service");
+  const serviceSections = sections.filter(({ name }) => name === "service");
   return Object.fromEntries(
-    found.map(({ words, lines }) => {
-      const [name = "", kind = ""] = words.split(" ");
+    serviceSections.map(({ args, lines }) => {
+      const [name = "", kind = ""] = args.split(" ");
       return [name, serviceOf(kind, lines, wordOf(systemd, "linger") !== null)];
     }),
   );
@@ -307,8 +310,8 @@ function memoryOf(sections: Section[]): HostStatus["memory"] {
 /** Null on a kernel without pressure stall information. @see https://docs.kernel.org/accounting/psi.html */
 function pressureOf(sections: Section[]): Pressure | null {
   const of = (name: string) => {
-    const some = wordOf(linesOf(sections, "file", `/proc/pressure/${name}`), "some");
-    return numberOf(/avg10=([\d.]+)/.exec(some ?? "")?.[1]);
+    const someLine = wordOf(linesOf(sections, "file", `/proc/pressure/${name}`), "some");
+    return numberOf(/avg10=([\d.]+)/.exec(someLine ?? "")?.[1]);
   };
   const [cpu, memory, io] = [of("cpu"), of("memory"), of("io")];
   return cpu === null || memory === null || io === null ? null : { cpu, memory, io };
@@ -322,8 +325,8 @@ function disksOf(lines: string[]): HostStatus["disks"] {
     /^.+?\s+(\d+)\s+-?\d+\s+(-?\d+)\s+\S+\s+(.+)$/.exec(line),
   );
   return Object.fromEntries(
-    CACHES.flatMap((name, at) => {
-      const [, total, free, mount] = volumes[at] ?? [];
+    CACHES.flatMap((name, index) => {
+      const [, total, free, mount] = volumes[index] ?? [];
       if (total === undefined || free === undefined || mount === undefined) return [];
       const path = wordOf(lines, name) ?? "";
       return [

@@ -5,7 +5,7 @@ type Labels = Record<string, string>;
 type Sample = { labels: Labels; value: number };
 type Family = { name: string; help: string; type: "gauge" | "counter"; of: (status: HostStatus) => Sample[] };
 
-const one = (value: number | null | undefined, labels: Labels = {}): Sample[] =>
+const optionalSample = (value: number | null | undefined, labels: Labels = {}): Sample[] =>
   value === null || value === undefined ? [] : [{ labels, value }];
 
 const sccache = <T>(s: HostStatus, pick: (tier: Exclude<HostStatus["sccache"], "no answer" | null>) => T) =>
@@ -17,7 +17,8 @@ const remote = <T>({ "bazel-remote": tier }: HostStatus, pick: (tier: BazelRemot
 const services = (
   s: HostStatus,
   pick: (service: HostStatus["services"][string]) => number | null,
-): Sample[] => Object.entries(s.services).flatMap(([service, state]) => one(pick(state), { service }));
+): Sample[] =>
+  Object.entries(s.services).flatMap(([service, state]) => optionalSample(pick(state), { service }));
 
 const gauge = (name: string, help: string, of: Family["of"]): Family => ({ name, help, type: "gauge", of });
 const counter = (name: string, help: string, of: Family["of"]): Family => ({
@@ -54,92 +55,94 @@ const FAMILIES: readonly Family[] = [
     (s) => services(s, ({ survivesReboot }) => (survivesReboot ? 1 : 0)),
   ),
   gauge("warmbox_drifted_resources", "Resources that are not as they were applied.", (s) =>
-    one(Object.keys(s.drift).length),
+    optionalSample(Object.keys(s.drift).length),
   ),
   counter("warmbox_sccache_hits_total", "Compilations taken from sccache since its server started.", (s) =>
-    one(sccache(s, ({ hits }) => hits)),
+    optionalSample(sccache(s, ({ hits }) => hits)),
   ),
   counter("warmbox_sccache_misses_total", "Compilations that sccache did not have.", (s) =>
-    one(sccache(s, ({ misses }) => misses)),
+    optionalSample(sccache(s, ({ misses }) => misses)),
   ),
   counter(
     "warmbox_sccache_not_cached_total",
     "Compilations that sccache does not cache, by its reason.",
     (s) =>
       Object.entries(sccache(s, ({ notCached }) => notCached) ?? {}).flatMap(([reason, n]) =>
-        one(n, { reason }),
+        optionalSample(n, { reason }),
       ),
   ),
   counter("warmbox_sccache_write_errors_total", "Entries that sccache could not write.", (s) =>
-    one(sccache(s, ({ writeErrors }) => writeErrors)),
+    optionalSample(sccache(s, ({ writeErrors }) => writeErrors)),
   ),
   gauge("warmbox_sccache_size_bytes", "What sccache's disk cache holds.", (s) =>
-    one(sccache(s, ({ sizeBytes }) => sizeBytes)),
+    optionalSample(sccache(s, ({ sizeBytes }) => sizeBytes)),
   ),
   gauge("warmbox_sccache_max_size_bytes", "Cap of sccache's disk cache as it is in force.", (s) =>
-    one(sccache(s, ({ maxSizeBytes }) => maxSizeBytes)),
+    optionalSample(sccache(s, ({ maxSizeBytes }) => maxSizeBytes)),
   ),
   counter("warmbox_bazel_remote_action_hits_total", "Task results that bazel-remote had.", (s) =>
-    one(remote(s, ({ actions }) => actions?.hits)),
+    optionalSample(remote(s, ({ actions }) => actions?.hits)),
   ),
   counter("warmbox_bazel_remote_action_misses_total", "Task results that bazel-remote did not have.", (s) =>
-    one(remote(s, ({ actions }) => actions?.misses)),
+    optionalSample(remote(s, ({ actions }) => actions?.misses)),
   ),
   counter(
     "warmbox_bazel_remote_evicted_bytes_total",
     "Bytes that bazel-remote deleted to stay below its cap.",
-    (s) => one(remote(s, ({ evictedBytes }) => evictedBytes)),
+    (s) => optionalSample(remote(s, ({ evictedBytes }) => evictedBytes)),
   ),
   gauge("warmbox_bazel_remote_size_bytes", "What bazel-remote's disk cache holds.", (s) =>
-    one(remote(s, ({ sizeBytes }) => sizeBytes)),
+    optionalSample(remote(s, ({ sizeBytes }) => sizeBytes)),
   ),
   gauge("warmbox_bazel_remote_max_size_bytes", "Cap of bazel-remote's disk cache as it is in force.", (s) =>
-    one(remote(s, ({ maxSizeBytes }) => maxSizeBytes)),
+    optionalSample(remote(s, ({ maxSizeBytes }) => maxSizeBytes)),
   ),
   gauge("warmbox_bazel_remote_files", "Files in bazel-remote's index.", (s) =>
-    one(remote(s, ({ files }) => files)),
+    optionalSample(remote(s, ({ files }) => files)),
   ),
   gauge("warmbox_bazel_remote_index_bytes", "Live memory of that index.", (s) =>
-    one(remote(s, ({ index }) => index.liveBytes)),
+    optionalSample(remote(s, ({ index }) => index.liveBytes)),
   ),
   gauge(
     "warmbox_bazel_remote_index_budget_bytes",
     "Memory that the plan gives bazel-remote (GOMEMLIMIT).",
-    (s) => one(remote(s, ({ index }) => index.budgetBytes)),
+    (s) => optionalSample(remote(s, ({ index }) => index.budgetBytes)),
   ),
-  gauge("warmbox_cargo_crates", "Crates in the shared registry.", (s) => one(s.cargo.crates)),
-  gauge("warmbox_agents", "Agents that share the host.", (s) => one(s.agents.total)),
-  gauge("warmbox_agents_active", "Agents that may build at once.", (s) => one(s.agents.active)),
+  gauge("warmbox_cargo_crates", "Crates in the shared registry.", (s) => optionalSample(s.cargo.crates)),
+  gauge("warmbox_agents", "Agents that share the host.", (s) => optionalSample(s.agents.total)),
+  gauge("warmbox_agents_active", "Agents that may build at once.", (s) => optionalSample(s.agents.active)),
   gauge("warmbox_builds_running", "Builds in the queue of warmbox-run whose turn it is.", (s) =>
-    one(s.agents.queue.filter(({ state }) => state === "builds").length),
+    optionalSample(s.agents.queue.filter(({ state }) => state === "builds").length),
   ),
   gauge("warmbox_builds_waiting", "Builds in the queue of warmbox-run that wait for their turn.", (s) =>
-    one(s.agents.queue.filter(({ state }) => state !== "builds").length),
+    optionalSample(s.agents.queue.filter(({ state }) => state !== "builds").length),
   ),
   gauge("warmbox_memory_available_bytes", "Memory available without swapping.", (s) =>
-    one(s.memory.availableBytes),
+    optionalSample(s.memory.availableBytes),
   ),
-  gauge("warmbox_memory_total_bytes", "Memory of the host.", (s) => one(s.memory.totalBytes)),
+  gauge("warmbox_memory_total_bytes", "Memory of the host.", (s) => optionalSample(s.memory.totalBytes)),
   gauge("warmbox_memory_limit_bytes", "Memory that the control group allows.", (s) =>
-    one(s.memory.limitBytes),
+    optionalSample(s.memory.limitBytes),
   ),
   gauge("warmbox_memory_limit_used_bytes", "Memory used of that limit, page cache included.", (s) =>
-    one(s.memory.limitUsedBytes),
+    optionalSample(s.memory.limitUsedBytes),
   ),
   counter("warmbox_swapped_in_pages_total", "Pages read back from swap since boot.", (s) =>
-    one(s.memory.swappedInPages),
+    optionalSample(s.memory.swappedInPages),
   ),
   counter("warmbox_oom_kills_total", "Processes killed for lack of memory since boot.", (s) =>
-    one(s.memory.oomKills),
+    optionalSample(s.memory.oomKills),
   ),
   gauge("warmbox_pressure_ratio", "Share of the last 10 s in which something waited for the resource.", (s) =>
-    Object.entries(s.pressure ?? {}).flatMap(([resource, percent]) => one(percent / PERCENT, { resource })),
+    Object.entries(s.pressure ?? {}).flatMap(([resource, percent]) =>
+      optionalSample(percent / PERCENT, { resource }),
+    ),
   ),
   gauge("warmbox_disk_free_bytes", "Space that the user may still write on the cache's volume.", (s) =>
-    Object.entries(s.disks).flatMap(([cache, { freeBytes }]) => one(freeBytes, { cache })),
+    Object.entries(s.disks).flatMap(([cache, { freeBytes }]) => optionalSample(freeBytes, { cache })),
   ),
   gauge("warmbox_disk_total_bytes", "Size of the cache's volume.", (s) =>
-    Object.entries(s.disks).flatMap(([cache, { totalBytes }]) => one(totalBytes, { cache })),
+    Object.entries(s.disks).flatMap(([cache, { totalBytes }]) => optionalSample(totalBytes, { cache })),
   ),
 ];
 
@@ -167,8 +170,8 @@ const block = (name: string, help: string, type: string, lines: string[]): strin
   `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("\n")}\n`;
 
 function sample(name: string, labels: Labels, value: number): string {
-  const words = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
-  return `${name}{${words.join(",")}} ${value}`;
+  const labelPairs = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
+  return `${name}{${labelPairs.join(",")}} ${value}`;
 }
 
 const escaped = (text: string): string =>

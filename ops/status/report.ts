@@ -27,7 +27,7 @@ function hostLines(host: Reported, layout: Layout): string[] {
     title,
     ...table([head, ...tiers], layout),
     ...table(facts(status, delta), layout),
-    ...Object.values(status.pending).map((words) => `  ${words}; next: ./warmbox up`),
+    ...Object.values(status.pending).map((sentence) => `  ${sentence}; next: ./warmbox up`),
     ...Object.entries(status.drift).flatMap(driftLines),
   ];
 }
@@ -108,7 +108,7 @@ function facts(status: HostStatus, delta: Delta | null): string[][] {
     ...(endingServices.length > 0
       ? [["reboot", `${endingServices.map(([name]) => name).join(" and ")} do not start again by themselves`]]
       : []),
-    ...missingFigures(remote).map((words) => ["(1)", words]),
+    ...missingFigures(remote).map((reason) => ["(1)", reason]),
   ];
 }
 
@@ -121,11 +121,11 @@ function missingFigures(remote: HostStatus["bazel-remote"]): string[] {
 }
 
 function agentWords({ agents }: HostStatus): string {
-  const each = [
+  const counts = [
     ...(agents.jobs === null ? [] : [counted(agents.jobs, "cargo job")]),
     ...(agents.tasks === null ? [] : [counted(agents.tasks, "moon task")]),
   ];
-  const share = each.length === 0 ? "" : `, each with ${each.join(" and ")}`;
+  const share = counts.length === 0 ? "" : `, each with ${counts.join(" and ")}`;
   return `${agents.active} of ${counted(agents.total, "agent")} at once${share}`;
 }
 

@@ -10,7 +10,7 @@ export type WarmEvent =
 
 const RESULTS = ["warm", "filled", "busy", "failed"] as const;
 
-/** One line of the script, or null where somebody else printed it (a login banner). */
+/** One line of the script, or null if another program printed it (a login banner). */
 export function warmEvent(line: string): WarmEvent | null {
   const [kind = "", first = "", ...rest] = line.startsWith("|") ? line.slice(1).split(" ") : [];
   switch (kind) {
@@ -56,7 +56,7 @@ export class Gathered {
     this.warmed = {
       workspace,
       result: "failed",
-      why: "its answer broke off",
+      why: "its response was truncated",
       withoutRemote: false,
       steps: [],
     };

@@ -38,12 +38,12 @@ export async function streamScript(
   });
   child.stdin.on("error", () => {}); // the script's end came before its text did: the exit code tells
   child.stdin.end(script);
-  return await new Promise((done, fail) => {
+  return await new Promise((resolve, fail) => {
     child.once("error", (error) => fail(new Error(`cannot start ${program}: ${error.message}`)));
     whenDone(child, (code) => {
       clearTimeout(limit);
       for (const signal of SIGNALS) process.off(signal, stop);
-      done({ code, stderr });
+      resolve({ code, stderr });
     });
   });
 }

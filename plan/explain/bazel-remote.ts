@@ -77,7 +77,7 @@ function fileTerms({ bazelRemote: b, agents, builders, cores }: CachePlan): Term
   const hard = b.LimitNOFILE < need ? `, and ${b.LimitNOFILE} are the user's hard limit` : "";
   const uploads = "with s3 or gcs only";
   const perCore = `${c.UPLOADERS_PER_CORE.value} × ${cores} cores`;
-  const most = c.UPLOADERS_MOST;
+  const limit = c.UPLOADERS_MOST;
   return [
     term(
       "LimitNOFILE",
@@ -91,12 +91,12 @@ function fileTerms({ bazelRemote: b, agents, builders, cores }: CachePlan): Term
       c.UPLOAD_QUEUE,
       b.max_queued_uploads < c.UPLOAD_QUEUE.value ? `${uploads}, at most what LimitNOFILE leaves` : uploads,
     ),
-    c.UPLOADERS_PER_CORE.value * cores > most.value
+    c.UPLOADERS_PER_CORE.value * cores > limit.value
       ? because(
           "num_uploaders",
           String(b.num_uploaders),
-          most,
-          `${uploads}, ${perCore}, at most ${most.value}`,
+          limit,
+          `${uploads}, ${perCore}, at most ${limit.value}`,
         )
       : because("num_uploaders", String(b.num_uploaders), c.UPLOADERS_PER_CORE, `${uploads}, ${perCore}`),
   ];

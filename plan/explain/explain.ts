@@ -41,8 +41,8 @@ function machineTerms(plan: CachePlan, { shares, facts }: Sizing): Term[] {
     ),
     shareTerm("reserve.system", shares.system, plan.memory, {
       share: c.SYSTEM_SHARE,
-      least: c.SYSTEM_LEAST,
-      most: c.SYSTEM_MOST,
+      min: c.SYSTEM_LEAST,
+      max: c.SYSTEM_MOST,
     }),
     because(
       "reserve.agents",
@@ -99,8 +99,8 @@ function sccacheTerms(plan: CachePlan, { host, rooms }: Sizing): Term[] {
   return [
     shareTerm("sccache.memory", plan.sccache.memory, plan.memory, {
       share: c.SCCACHE_SHARE,
-      least: c.SCCACHE_LEAST,
-      most: c.SCCACHE_MOST,
+      min: c.SCCACHE_LEAST,
+      max: c.SCCACHE_MOST,
     }),
     sizeTerm("sccache.max_size", plan.sccache.max_size, {
       declared: host.sccache.max_size,

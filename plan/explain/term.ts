@@ -14,16 +14,16 @@ export const because = (name: string, value: string, why: c.Constant, sum?: stri
   term(name, value, sum === undefined ? why.reason : `${sum}: ${why.reason}`, why.source);
 
 /** A share of RAM between two bounds. */
-export type Share = { share: c.Constant; least: c.Constant; most: c.Constant };
+export type Share = { share: c.Constant; min: c.Constant; max: c.Constant };
 
 /** A term that is a share of RAM, or the bound that limits it, with the reason of whichever applies. */
-export function shareTerm(name: string, value: Bytes, memory: Bytes, { share, least, most }: Share): Term {
+export function shareTerm(name: string, value: Bytes, memory: Bytes, { share, min, max }: Share): Term {
   const part = memory * share.value;
   const sum = `1/${1 / share.value} of ${formatBytes(memory)}`;
   const bounded = (word: string, bound: c.Constant) =>
     because(name, formatBytes(value), bound, `${sum}, at ${word} ${formatBytes(bound.value as Bytes)}`);
-  if (part < least.value) return bounded("least", least);
-  return part > most.value ? bounded("most", most) : because(name, formatBytes(value), share, sum);
+  if (part < min.value) return bounded("least", min);
+  return part > max.value ? bounded("most", max) : because(name, formatBytes(value), share, sum);
 }
 
 /** Inputs of {@link sizeTerm}: the stack's size, the volume's room, the cache's part of it, and the limit by RAM. */

@@ -8,7 +8,7 @@ import { merged, type Table } from "../lib/toml.ts";
 /** Connections kept open to S3. Left out, Go keeps two and opens a new one for nearly every request. */
 const S3_IDLE_CONNECTIONS = 1024;
 
-/** Why a key stands there, as a comment above it. */
+/** Reason of a key, written as a comment above it. */
 const REASONS: Record<string, string> = {
   max_size: " GiB, whole ones. Bounded by the RAM of the index before the disk.",
   http_address: " Both addresses always: one that is left out listens on a random port on every interface.",

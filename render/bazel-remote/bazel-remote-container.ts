@@ -92,8 +92,8 @@ function filesOf(settings: object): string[] {
 }
 
 /**
- * Whose it is and what it runs. A container keeps the configuration that it was started with, so `warmbox.config`
- * changes with the file's text, and with each time the file was put back: then the container is made anew.
+ * Owner and configuration of the container. A container keeps the configuration that it was started with, so `warmbox.config`
+ * changes with the file's text, and with each time the file was put back: then the container is created again.
  */
 function labels(input: ContainerInput) {
   const { owner, generation, plan } = input;
@@ -116,7 +116,7 @@ function hasKeys(store: Store): boolean {
   return store.kind === "s3" && store.credentials === "keys";
 }
 
-/** The keys' file is readable by its owner alone; another user gets a copy in a directory of its own. */
+/** The keys' file is readable by its owner alone; another user gets a copy in a separate directory. */
 function pathsInside({ paths, container }: ContainerInput): { config: string } {
   return container.owned ? { config: `${paths.config}/bazel-remote-container` } : paths;
 }
@@ -145,7 +145,7 @@ export function bazelRemoteFilesScript(input: ContainerInput): string {
 function isThere({ container }: ContainerInput): string {
   const name = shellWord(container.name);
   return `  said=$(docker container inspect --format . ${name} 2>&1) || {
-    echo "warmbox: docker does not show the container "${name}": $said; next: if it was removed, ./warmbox up --refresh makes it anew" >&2
+    echo "warmbox: docker does not show the container "${name}": $said; next: if it was removed, ./warmbox up --refresh creates it again" >&2
     exit 78
   }`;
 }
@@ -174,8 +174,8 @@ function keysCopy(input: ContainerInput, owner: string): Step[] {
 }
 
 /**
- * Script of the `bazel-remote-container` resource: the container runs, answers, and has the cap it was told. What docker
- * does not see by itself, for want of a health check, is drift here, and `up` starts a stopped container again.
+ * Script of the `bazel-remote-container` resource: the container runs, answers, and has the cap of the plan. A container
+ * that does not is drift here, since docker has no health check for it, and `up` starts a stopped container again.
  */
 export function bazelRemoteContainerScript(input: ContainerInput): string {
   return resourceScript({ ...head(input, "bazel-remote-container"), before: isThere(input) }, [

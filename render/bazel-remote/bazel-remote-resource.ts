@@ -74,7 +74,7 @@ function scanSeconds({ plan }: ResourceInput): number {
 }
 
 /**
- * How moon's front asks whether the server lives; and its cap as it tells it, unless it tells nobody without a password.
+ * How moon's front checks that the server runs, and the cap that the server reports, unless that requires a password.
  * @param from path of the configuration, where the same script puts it: then its `max_size` is what is expected
  */
 export function liveSteps(input: ResourceInput, from?: string): Step[] {

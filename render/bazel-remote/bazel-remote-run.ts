@@ -37,7 +37,7 @@ export function bazelRemoteRun(input: BazelRemoteRunInput): string {
   const dir = shellWord(plan.bazelRemote.dir);
   return `#!/bin/sh
 # Written by warmbox: bazel-remote in the foreground.
-umask 027 # what builds put out is nobody else's business
+umask 027 # other users cannot read what builds put out
 ulimit -n ${plan.bazelRemote.LimitNOFILE} 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 exec 9<${dir} && flock -n 9 || { # two of them on one directory start happily and spoil each other's accounting
   echo "warmbox: bazel-remote: another process has "${dir} >&2

@@ -31,7 +31,7 @@ export type BazelRemoteUnitInput = {
   credentials?: string | undefined;
 };
 
-/** Variables of Go's runtime that change how it behaves; what the plan sets stands in the unit. */
+/** Variables of Go's runtime that change its behaviour; those that the plan sets are in the unit. */
 const GO_ENVIRONMENT = ["GODEBUG", "GOMAXPROCS", "GOTRACEBACK"];
 
 /** Exit code of flock when another bazel-remote has the directory: EX_TEMPFAIL. */
@@ -54,7 +54,7 @@ const OOM_SCORE = -300;
  * - Type=exec: active says only that the program runs. It listens when its index is built, minutes later on a full
  *   cache, so no TimeoutStartSec bounds that; it is ready when it holds both ports, HTTP's and gRPC's, and answers HTTP.
  * - The directory is locked: two processes on one directory start happily and spoil each other's accounting.
- * - System scope: a user of its own, made by systemd (DynamicUser), to whom the cache below /var/cache belongs.
+ * - System scope: its own user, made by systemd (DynamicUser), who owns the cache below /var/cache.
  *   ProcSubset stays open: `/metrics` takes the process's start time from /proc/stat.
  *
  * @throws Error in system scope, for a directory that is not below /var/cache
@@ -142,7 +142,7 @@ function cacheDirectory(dir: string): string {
   const below = belowCacheRoot(dir);
   if (below !== undefined) return below;
   throw new Error(
-    `bazel-remote.dir: ${dir}: with scope: system bazel-remote has a user of its own, whose cache systemd keeps below ` +
+    `bazel-remote.dir: ${dir}: with scope: system bazel-remote has its own user, whose cache systemd keeps below ` +
       `${CACHE_ROOT}; write ${CACHE_ROOT}bazel-remote (a larger volume can be mounted there), or scope: user`,
   );
 }

@@ -26,7 +26,7 @@ const REASONS = {
  * @see https://doc.rust-lang.org/cargo/reference/config.html
  */
 export function cargoConfig(settings: CargoSettings): string {
-  return `# Written by warmbox; \`pulumi up\` writes it again. Keys of your own in config.toml win over these.\n${cargoBlock(settings)}`;
+  return `# Written by warmbox; \`pulumi up\` writes it again. Your own keys in config.toml win over these.\n${cargoBlock(settings)}`;
 }
 
 /** The same settings without the first line, for a marked block in `config.toml` (`cargo.config: inline`). */

@@ -57,8 +57,8 @@ export const OVERRIDING_ENVIRONMENT: readonly string[] = [
  * The script that cargo runs as `build.rustc-wrapper`: sccache in front of rustc, and rustc alone when sccache itself
  * fails, so that no build fails because of the cache. The good path forks nothing but sccache.
  *
- * - rustc's own exit codes, output and diagnostics pass through. sccache reports a rustc that was ended by a signal with
- *   the codes of its own failures (2, 254): such a rustc runs once more without it, and cargo then sees the signal itself.
+ * - rustc's own exit codes, output and diagnostics pass through. If a signal ended rustc, sccache exits with
+ *   its own failure codes (2, 254): such a rustc runs once more without sccache, and cargo then sees the signal itself.
  * - Hung servers: the first call of each build starts one small process, the build's guard, which ends with the build.
  *   When a client waits and the server does not answer, or answers and compiles nothing (its store hangs), the guard ends
  *   the client (SIGUSR2; sccache catches USR1) and rustc runs instead. A long compile is never cut: its server answers,

@@ -8,7 +8,7 @@ import { DELIMITER, resourceLines, type Step, scopeLines } from "./script.ts";
 /** What the library's resource depends on. */
 export type LibraryInput = Pick<ResourceInput, "owner" | "generation" | "host" | "paths" | "plan" | "tools">;
 
-/** Texts of `host/` that are on every host; `host/send-library.sh` sends them. */
+/** Scripts of `host/` that are on every host; `host/send-library.sh` sends them. */
 export const LIBRARY_SCRIPTS = ["prove.sh", "supervise.sh", "warmbox.sh"] as const;
 
 /** sha256 of each of them, hexadecimal. */
@@ -43,12 +43,12 @@ function checksumGuard(texts: LibrarySums): string {
   const sums = LIBRARY_SCRIPTS.map((name) => `${texts[name]}  ${name}\n`);
   return `(cd "$wb_sent" && sha256sum -c >/dev/null 2>&1) <<'${DELIMITER}' || {
 ${sums.join("")}${DELIMITER}
-echo "warmbox: the library's texts have changed since they were previewed; next: run up again" >&2
+echo "warmbox: the library's scripts have changed since the preview; next: run up again" >&2
 exit 65
 }`;
 }
 
-/** `warmbox-run`, its link on PATH, and the place where its builds queue; the tickets in there are nobody's to keep. */
+/** `warmbox-run`, its link on PATH, and the directory where its builds queue; its tickets are removed with it. */
 function queueSteps(input: LibraryInput): Step[] {
   const { host, paths } = input;
   const shared = host.scope === "system"; // every user's builds share the one queue
@@ -65,10 +65,10 @@ function queueSteps(input: LibraryInput): Step[] {
   ];
 }
 
-/** A sticky directory lets nobody open another user's file for writing, so the lock is there before the first user. */
+/** In a sticky directory no user may open another user's file for writing, so the lock exists before the first build. */
 const LOCK = "# Builds draw their tickets one at a time under a lock on this file.\n";
 
-/** A file of ours, not a symbolic link: what stood there before comes back when it goes. */
+/** A regular file, not a symbolic link: removing it restores the file that was there before. */
 function runLink(program: string): string {
   return `#!/bin/sh\n# Written by warmbox: warmbox-run, where PATH has it.\nexec ${shellWord(program)} "$@"\n`;
 }

@@ -38,7 +38,7 @@ function wrapperStep({ host, paths, tools, store }: ResourceInput): Step {
   return { do: "put", path: scriptPath(paths, `${paths.wrappers}/moon`), mode: "0755", check: "sh", text };
 }
 
-/** After the distribution's own files, so that ours win. */
+/** Sorts after the distribution's own files, so that warmbox's values win. */
 const ENVIRONMENT_D = "60-warmbox.conf";
 
 function userSteps(input: ResourceInput): Step[] {

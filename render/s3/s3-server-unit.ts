@@ -26,7 +26,7 @@ const OPEN_FILES = 65_536;
 export const STOP_SECONDS = 20;
 
 /**
- * The unit of versitygw, in system scope with a user of its own.
+ * The unit of versitygw, in system scope with its own user.
  * @throws Error in system scope, for a directory that is not below /var/cache
  */
 export function s3ServerUnit({ runPath, dir, scope, credentials }: S3ServerUnitInput): string {
@@ -60,7 +60,7 @@ function ownUser(dir: string): Record<string, UnitValue> {
   const below = belowCacheRoot(dir);
   if (below === undefined)
     throw new Error(
-      `s3.dir: ${dir}: with scope: system the S3 server has a user of its own, whose objects systemd keeps below ` +
+      `s3.dir: ${dir}: with scope: system the S3 server has its own user, whose objects systemd keeps below ` +
         `${CACHE_ROOT}; write ${CACHE_ROOT}warmbox-s3, or scope: user`,
     );
   return {

@@ -36,7 +36,7 @@ const PRUNE_TICK_SECONDS = 5;
 /** A look that deletes leaves so much of the cap, so that not every look has to. */
 const PRUNED_PART = 0.9;
 
-/** Directory of the embedded server's objects, absolute: below /var/cache where systemd keeps it for a user of its own. */
+/** Directory of the embedded server's objects, absolute: below /var/cache where systemd keeps it for the server's own user. */
 export function s3Directory(input: Pick<S3ServerInput, "server" | "paths" | "host">): string {
   const { server, paths, host } = input;
   if (server.dir !== undefined) return below(paths.home, server.dir);

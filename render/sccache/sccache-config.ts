@@ -8,7 +8,7 @@ import { merged, type Table, toml } from "../lib/toml.ts";
 const STARTUP_TIMEOUT_MS = 20_000;
 
 /**
- * sccache's own file. Sizes stand here and never in SCCACHE_CACHE_SIZE: a variable replaces the whole `[cache.disk]`.
+ * sccache's own file. Sizes are set here and never in SCCACHE_CACHE_SIZE: a variable replaces the whole `[cache.disk]`.
  * @see https://github.com/mozilla/sccache/blob/main/docs/Configuration.md
  */
 export function sccacheConfig(

@@ -31,8 +31,8 @@ export function sccacheEnvironment(input: SccacheRunInput): Record<string, strin
 
 /**
  * Script that runs the server in the foreground, for the `process` service kind: with these two variables and no argument.
- * A client that found no server has started one of its own, with that client's environment; it is ended first, so that
- * after a crash this one gets its port back.
+ * A client that found no server has started its own, with that client's environment; that one is ended first, so that
+ * the service gets its port back after a crash.
  */
 export function sccacheRun(input: SccacheRunInput): string {
   const variables = { ...sccacheEnvironment(input), SCCACHE_START_SERVER: "1", SCCACHE_NO_DAEMON: "1" };

@@ -57,7 +57,7 @@ const NEVER_CALLED = "~@clock @cpu-emulation @debug @module @mount @obsolete @ra
  * 7.0 MEDIUM.
  *
  * - The server starts by two variables and no argument; the same variable must be away for every other command.
- * - A client that finds no server starts one of its own, with that client's environment. ExecStartPre ends such a one,
+ * - A client that finds no server starts its own, with that client's environment. ExecStartPre ends such a server,
  *   so that after a crash the unit gets its port back.
  * - Memory and CPU are those of the plan's builders too, for their rustc run in this unit. sccache takes the number of
  *   compilers at once from the CPU quota.
@@ -83,7 +83,7 @@ export function sccacheUnit(plan: SccacheUnitPlan, input: SccacheUnitInput): str
       Restart: "on-failure",
       RestartSec: RESTART_SECONDS,
       TimeoutStopSec: DRAIN_SECONDS,
-      KillMode: "mixed", // compilers of a server that died have nobody to work for
+      KillMode: "mixed", // the result of a compiler is lost once its server has died
       KillSignal: "SIGCONT", // after ExecStop: wait for the drain; SIGTERM would cut it short
       OOMPolicy: "continue",
       LimitNOFILE: OPEN_FILES,

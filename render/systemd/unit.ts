@@ -10,7 +10,7 @@ export type UnitValue = string | number | readonly string[] | undefined;
 /** Sections in order, keys in order: systemd's own names and spelling. */
 export type UnitSections = Record<string, Record<string, UnitValue>>;
 
-/** The whole file: what it is, who writes it, a blank line between sections, one newline at the end. */
+/** The whole file: its purpose, its writer, a blank line between sections, one newline at the end. */
 export function unitText(comment: string, sections: UnitSections): string {
   const blocks = Object.entries(sections).map(([name, keys]) => [`[${name}]`, ...keyLines(keys)].join("\n"));
   return `# Written by warmbox: ${comment}\n\n${blocks.join("\n\n")}\n`;

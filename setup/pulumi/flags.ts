@@ -7,24 +7,24 @@ import { nearest } from "../../stacks/issue.ts";
 import { cacheDirectory } from "../../tools/base.mjs";
 import type { PulumiCli } from "./cli.ts";
 
-type Known = Record<string, string[]>;
+type FlagsByCommand = Record<string, string[]>;
 
 /** The long flags of a command such as `stack rm`, without hyphens. Half a second at first; kept until the CLI changes. */
 export function pulumiFlags(cli: PulumiCli, command: readonly string[], env: NodeJS.ProcessEnv): string[] {
   const file = join(cacheDirectory(env), "engine", "pulumi-flags.json");
   const { mtimeMs, size } = statSync(cli.path);
   const key = `${cli.path}:${mtimeMs}:${size}:${command.join(" ")}`;
-  const kept = readKept(file);
-  if (kept[key] !== undefined) return kept[key];
+  const cachedFlags = readKept(file);
+  if (cachedFlags[key] !== undefined) return cachedFlags[key];
   const { stdout = "" } = spawnSync(cli.path, [...command, "--help"], { env, encoding: "utf8" });
   const flags = [...(stdout ?? "").matchAll(/^ +(?:-\w, )?--([\w-]+)/gm)].map(([, flag = ""]) => flag);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify({ ...kept, [key]: flags }));
+  writeFileSync(`${file}.${process.pid}`, JSON.stringify({ ...cachedFlags, [key]: flags }));
   renameSync(`${file}.${process.pid}`, file);
   return flags;
 }
 
-function readKept(file: string): Known {
+function readKept(file: string): FlagsByCommand {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch {
@@ -35,8 +35,8 @@ function readKept(file: string): Known {
 /** Refuses a flag that the command does not have, with the nearest one that it has. */
 export function refuseUnknownFlags(command: string, args: readonly string[], flags: readonly string[]): void {
   if (flags.length === 0) return; // a CLI that does not list them
-  const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
-  for (const arg of own) {
+  const pulumiArgs = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  for (const arg of pulumiArgs) {
     const [, flag] = /^--([^=]+)/.exec(arg) ?? [];
     if (flag === undefined || flags.includes(flag)) continue;
     const near = nearest(flag, flags);

@@ -76,8 +76,8 @@ function checkFlags(cli: PulumiCli, args: readonly string[], env: NodeJS.Process
   const isOnStack = ON_A_STACK.includes(command);
   if (!isOnStack && env.npm_lifecycle_event === undefined) return; // Pulumi refuses unknown flags of these itself
   const firstFlag = args.findIndex((arg) => arg.startsWith("-"));
-  const words = args.slice(0, Math.min(isOnStack ? 1 : 2, firstFlag < 0 ? args.length : firstFlag));
-  const flags = pulumiFlags(cli, words, env);
+  const commandPath = args.slice(0, Math.min(isOnStack ? 1 : 2, firstFlag < 0 ? args.length : firstFlag));
+  const flags = pulumiFlags(cli, commandPath, env);
   if (env.npm_lifecycle_event === "pulumi") refuseSwallowedFlags("pulumi", args, flags, env);
   else refuseSwallowedFlags(command, rest, flags, env);
   if (isOnStack)

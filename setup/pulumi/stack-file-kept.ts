@@ -11,10 +11,10 @@ const PRESERVE = "--preserve-config";
 
 /** The arguments for Pulumi, without warmbox's own flag; `stack rm` keeps the file if that flag is missing. */
 export function withKeptFile(args: readonly string[]): string[] {
-  const words = args.filter((arg) => arg !== `--${REMOVE_CONFIG}`);
+  const pulumiArgs = args.filter((arg) => arg !== `--${REMOVE_CONFIG}`);
   const isRemoval = args[0] === "stack" && REMOVALS.includes(args[1] ?? "");
-  if (!isRemoval || words.length < args.length || words.includes(PRESERVE)) return words;
-  return [...words.slice(0, 2), PRESERVE, ...words.slice(2)];
+  if (!isRemoval || pulumiArgs.length < args.length || pulumiArgs.includes(PRESERVE)) return pulumiArgs;
+  return [...pulumiArgs.slice(0, 2), PRESERVE, ...pulumiArgs.slice(2)];
 }
 
 /** Runs `destroy`, whose --remove has no flag of Pulumi's that keeps the file: it is written again afterwards. */

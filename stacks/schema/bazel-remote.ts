@@ -147,7 +147,7 @@ const fields = object({
   }),
   image: doc(image().exactOptional(), {
     description:
-      "Image of its container with `service: docker`, by digest, from a mirror of your own for instance.",
+      "Image of its container with `service: docker`, by digest, for instance from your own mirror.",
     computed: `bazel-remote's own v${PINNED["bazel-remote"]}`,
     link: "https://hub.docker.com/r/buchgr/bazel-remote-cache",
   }),

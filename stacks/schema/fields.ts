@@ -32,13 +32,13 @@ export function object<S extends z.core.$ZodLooseShape>(shape: S) {
 
 /** One of a few words; `wrong` maps words from other guides to the advice for this key. */
 export function oneOf<const W extends readonly [string, ...string[]]>(
-  words: W,
+  values: W,
   wrong: Record<string, string> = {},
 ) {
   const next = (input: unknown) =>
     (typeof input === "string" && Object.hasOwn(wrong, input) && wrong[input]) ||
-    `write one of ${words.join(", ")}`;
-  return z.enum(words, { error: (issue) => issueText(`one of ${words.join(", ")}`, next(issue.input)) });
+    `write one of ${values.join(", ")}`;
+  return z.enum(values, { error: (issue) => issueText(`one of ${values.join(", ")}`, next(issue.input)) });
 }
 
 /** A whole number of `unit` from `min` to `max`. */
@@ -63,8 +63,11 @@ export function port() {
 }
 
 /** One line of text. */
-export function text(what: string, next = "write one line of text, in quotes where it looks like a number") {
-  const error = issueText(what, next);
+export function text(
+  expected: string,
+  next = "write one line of text, in quotes where it looks like a number",
+) {
+  const error = issueText(expected, next);
   // A control character would break the line-based files that the value goes into.
   return z
     .string({ error })

@@ -97,7 +97,7 @@ const fields = object({
   }),
   agents: doc(agents.prefault({}), { description: "Who shares the box." }),
   facts: doc(factsSchema.exactOptional(), {
-    description: "Facts told instead of probed: they win, and let a preview go on when the host is down.",
+    description: "Facts that replace the probed ones. With them a preview works while the host is down.",
   }),
   purge: doc(boolean().default(false), {
     description: "`pulumi destroy` deletes the caches' contents too; in `scope: user` only.",
@@ -135,7 +135,7 @@ const withPorts = rule(
   },
 );
 
-/** Where systemd keeps the caches of services that have a user of their own. */
+/** Where systemd keeps the caches of services that have their own user. */
 export const CACHE_ROOT = "/var/cache/";
 
 /** A directory and how a person knows it: `sccache.dir`. */
@@ -193,7 +193,7 @@ const withPam = rule(withRoot, ["scope", "moon.env"], ({ scope, moon }, add) => 
       );
 });
 
-/** systemd makes and keeps the caches of system scope: no ledger of ours speaks of them. */
+/** systemd makes and keeps the caches of system scope: no ledger of warmbox lists them. */
 const withPurge = rule(withPam, ["scope", "purge"], ({ scope, purge }, add) => {
   if (scope === "system" && purge)
     add(

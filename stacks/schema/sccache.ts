@@ -8,7 +8,7 @@ const MIN_SIZE = mib(64);
 const LINK = "https://github.com/mozilla/sccache/blob/main/docs/Configuration.md";
 const S3 = "declare warmbox:s3; its keys are secrets of the stack";
 
-/** Keys of sccache's file that are free; every other one is ours or would stop sccache (it refuses unknown keys). */
+/** Keys of sccache's file that are free; every other one is set by warmbox or would stop sccache (it refuses unknown keys). */
 const FREE = [
   /^server_startup_timeout_ms$/,
   /^basedirs$/,

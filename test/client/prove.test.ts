@@ -307,5 +307,5 @@ test("an answer that was cut is an error, not a success", () => {
 test("a tier without a verdict has failed", () => {
   const proofs = parseProof("@@warmbox prove moon proved\n@@warmbox end\n", ["sccache", "moon"]);
   expect(states(proofs)).toEqual({ moon: "proved", sccache: "failed" });
-  expect(causeOf(proofs, "sccache")).toContain("broke off");
+  expect(causeOf(proofs, "sccache")).toContain("was truncated");
 });

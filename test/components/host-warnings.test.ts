@@ -58,7 +58,7 @@ describe("a user's units without linger", () => {
 it("a bazel-remote that asks for a password is not seen into", () => {
   const host = { "bazel-remote": { settings: { htpasswd_file: "/etc/htpasswd" } } };
   expect(warnings({ host })).toEqual([
-    "box: bazel-remote answers nobody without a password or TLS, so up sees that it listens and not which max_size is in force; next: look at its /status with your own credentials after an up that changed it",
+    "box: bazel-remote requires a password or TLS, so up sees that it listens but not which max_size is in force; next: look at its /status with your own credentials after an up that changed it",
   ]);
 });
 

@@ -21,7 +21,7 @@ WARMBOX-END
 put .local/share/warmbox/run/bazel-remote 0755 check=sh <<'WARMBOX-END'
 #!/bin/sh
 # Written by warmbox: bazel-remote in the foreground.
-umask 027 # what builds put out is nobody else's business
+umask 027 # other users cannot read what builds put out
 ulimit -n 40300 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 exec 9</home/ci/.cache/bazel-remote && flock -n 9 || { # two of them on one directory start happily and spoil each other's accounting
   echo "warmbox: bazel-remote: another process has "/home/ci/.cache/bazel-remote >&2

@@ -115,13 +115,13 @@ describe("a missing fact", () => {
 
 test("a truncated response is not mistaken for a machine without facts", () => {
   expect(() => parseProbe(BIG.slice(0, 300), { name: "box" })).toThrow(
-    /^hosts\.box: the answer of the host broke off after 300 characters, at ".*"; next: run it again/,
+    /^hosts\.box: the host's response was truncated after 300 characters, at ".*"; next: run it again/,
   );
 });
 
 test("ledgers that could not be compared are an error, not an empty ledger", () => {
   const failed = BIG.replace("@@warmbox end", "@@warmbox failed 73\n@@warmbox end");
   expect(() => parseProbe(failed, { name: "box" })).toThrow(
-    "hosts.box: what warmbox applied there could not be compared with what stands there (status 73)",
+    "hosts.box: the files that warmbox applied could not be compared with the files on the host (status 73)",
   );
 });

@@ -80,7 +80,7 @@ describe("causes by the text of an answer", () => {
 
   it("a server that answers but keeps its figures private is a note and no cause", () => {
     const guarded = evidenceOf(
-      section("bazel-remote\n", () => "@@warmbox bazel-remote\n|guarded no figures\n"),
+      section("bazel-remote\n", () => "@@warmbox bazel-remote\n|protected no figures\n"),
     );
     expect(findingsOf(guarded)).toEqual([]);
     expect(notesOf(guarded)).toEqual([

@@ -64,10 +64,10 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("under %
     expect(sections.at(-1)?.name).toBe("end");
     expect(sections.find(({ name }) => name === "workspace")).toEqual({
       name: "workspace",
-      words: join(home, "my code"),
+      args: join(home, "my code"),
       lines: ["git"],
     });
-    expect(sections.filter(({ name }) => name === "port").map(({ words }) => words)).toEqual([
+    expect(sections.filter(({ name }) => name === "port").map(({ args }) => args)).toEqual([
       "sccache 1024",
       "http 1025",
       "grpc 1026",

@@ -49,7 +49,7 @@ describe("parseStatus", () => {
     });
   });
 
-  it("distinguishes a suspended daemon, one that keeps ending, and one without a supervisor", () => {
+  it("tells a suspended daemon, one that keeps ending, and one that nobody watches", () => {
     const stateOf = (edit: (text: string) => string) => parsed(edit).services.sccache?.state;
     const tail = (text: string) => text.slice(text.indexOf("@@warmbox service sccache"));
     const inTail = (from: RegExp, to: string) => (text: string) =>
@@ -67,11 +67,11 @@ describe("parseStatus", () => {
     expect(parsed((text) => text.replace(/@@warmbox sccache\n.*\n/, "")).sccache).toBeNull();
   });
 
-  it("distinguishes a bazel-remote that keeps its figures private from one that does not answer", () => {
+  it("tells a bazel-remote that has figures for nobody from one that is silent", () => {
     const answering = (line: string) =>
       parsed((text) => text.replace(/(@@warmbox bazel-remote\n)[^@]*/, `$1${line}`));
     expect(answering("|silent no answer\n")["bazel-remote"]).toBe("no answer");
-    const guarded = answering("|guarded no figures\n");
+    const guarded = answering("|protected no figures\n");
     expect(guarded["bazel-remote"]).toBe("authentication required");
     expect(statusReport([reported(guarded)])).toMatch(
       /bazel-remote .*unknown \(1\) +unknown \(1\) +unknown \(1\)[\s\S]* \(1\) +bazel-remote requires a password/,
@@ -105,13 +105,15 @@ describe("parseStatus", () => {
   });
 
   it("refuses a truncated response", () => {
-    expect(() => parsed((text) => text.slice(0, 500))).toThrow("its answer broke off after 500 characters");
+    expect(() => parsed((text) => text.slice(0, 500))).toThrow(
+      "its response was truncated after 500 characters",
+    );
   });
 });
 
 describe("deltaOf", () => {
   const before = snapshotOf(parsed());
-  it("counts from the last look, and from zero if another process counts now", () => {
+  it("counts from the last look, and from nought where another process counts now", () => {
     const later = {
       ...before,
       epochSeconds: before.epochSeconds + 120,
@@ -139,7 +141,7 @@ describe("statusReport", () => {
     expect(text).toContain("enable_endpoint_metrics: true");
   });
 
-  it("shows the control group's limit that the plan uses", () => {
+  it("shows the limit of the control group that the plan reckons with", () => {
     const group =
       "@@warmbox cgroup\n|/sys/fs/cgroup/box/memory.max 4294967296\n|/sys/fs/cgroup/memory.high max\n";
     const used = "@@warmbox cgroup-used\n|/sys/fs/cgroup/box 1073741824\n";

@@ -66,7 +66,7 @@ describe("warmEvent", () => {
   });
 
   it("an answer without a result is a failure", () => {
-    expect(new Gathered("x").warmed).toMatchObject({ result: "failed", why: "its answer broke off" });
+    expect(new Gathered("x").warmed).toMatchObject({ result: "failed", why: "its response was truncated" });
   });
 });
 
@@ -97,7 +97,11 @@ describe("the progress of a workspace", () => {
     let time = 0;
     const gathered = new Gathered("src/app");
     gathered.take({ kind: "plan", step: 1, command: "cargo build" });
-    const progress = startProgress("box src/app", { write: (text) => parts.push(text) }, { now: () => time });
+    const progress = startProgress(
+      "box src/app",
+      { write: (text) => parts.push(text) },
+      { clock: () => time },
+    );
     time = 15_000;
     showEvent(progress, { kind: "beat", step: 1, seconds: 12 }, gathered);
     expect(parts.join("")).toBe("box src/app: cargo build runs for 12 s, 15 s\n");
@@ -109,7 +113,7 @@ describe("the progress of a workspace", () => {
     let time = 0;
     const stream = { isTTY, columns: 40, write: (more: string) => parts.push(more) };
     const gathered = new Gathered("src/app");
-    const progress = startProgress("box src/app", stream, { now: () => time });
+    const progress = startProgress("box src/app", stream, { clock: () => time });
     for (const event of events()) {
       time += step;
       gathered.take(event);

@@ -156,7 +156,7 @@ done
     expect(result).toEqual({
       code: 65,
       stdout: "",
-      stderr: "warmbox: the library's texts have changed since they were previewed; next: run up again\n",
+      stderr: "warmbox: the library's scripts have changed since the preview; next: run up again\n",
     });
     expect(await readdir(home)).toEqual(["script"]);
   });

@@ -88,7 +88,7 @@ test("a system cache lies where systemd can give it to the service's own user", 
   const e = example("system");
   const plan = { ...e.plan, bazelRemote: { ...e.plan.bazelRemote, dir: "/data/cache" } };
   expect(() => render("bazel-remote", { ...e, plan })).toThrow(
-    "bazel-remote.dir: /data/cache: with scope: system bazel-remote has a user of its own, whose cache systemd keeps below " +
+    "bazel-remote.dir: /data/cache: with scope: system bazel-remote has its own user, whose cache systemd keeps below " +
       "/var/cache/; write /var/cache/bazel-remote (a larger volume can be mounted there), or scope: user",
   );
 });

@@ -9,12 +9,14 @@ function recorder(isTTY: boolean) {
 
 describe("progress", () => {
   it("counts what is known", () => {
-    expect(progressLine("go", { done: 3, total: 12, unit: "packages" }, 7, false)).toBe(
+    expect(progressLine("go", { current: 3, total: 12, unit: "packages" }, 7, false)).toBe(
       "go: 3/12 packages, 7 s",
     );
-    expect(progressLine("go", { done: 3, total: 0, unit: "modules" }, 7, false)).toBe("go: 3 modules, 7 s");
-    expect(progressLine("go", { done: 0, total: 0, unit: "" }, 7, false)).toBe("go: 7 s");
-    expect(progressLine("go", { done: 6, total: 12, unit: "packages" }, 7, true)).toBe(
+    expect(progressLine("go", { current: 3, total: 0, unit: "modules" }, 7, false)).toBe(
+      "go: 3 modules, 7 s",
+    );
+    expect(progressLine("go", { current: 0, total: 0, unit: "" }, 7, false)).toBe("go: 7 s");
+    expect(progressLine("go", { current: 6, total: 12, unit: "packages" }, 7, true)).toBe(
       "go: [============            ] 6/12 packages, 7 s",
     );
   });
@@ -22,7 +24,7 @@ describe("progress", () => {
   it("in a log: nothing for a short step, then a line every ten seconds", () => {
     const stream = recorder(false);
     let time = 0;
-    const progress = startProgress("build", stream, { now: () => time });
+    const progress = startProgress("build", stream, { clock: () => time });
     for (const [at, done] of [
       [1_000, 1],
       [3_000, 2],
@@ -43,7 +45,7 @@ describe("progress", () => {
   it("on a terminal: one line, rewritten, no wider than the window", () => {
     const stream = recorder(true);
     let time = 0;
-    const progress = startProgress("a label that is long enough to be cut", stream, { now: () => time });
+    const progress = startProgress("a label that is long enough to be cut", stream, { clock: () => time });
     time = 3_000;
     progress.count(1, 2, "packages");
     progress.end("done");
@@ -63,7 +65,7 @@ describe("a step that only waits", () => {
     ] as const) {
       time = 0;
       const stream = recorder(terminal);
-      const progress = startProgress("box", stream, { now: () => time });
+      const progress = startProgress("box", stream, { clock: () => time });
       progress.detail("starting");
       progress.line("1 of 2");
       time = 13_000;

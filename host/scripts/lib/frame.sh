@@ -1,6 +1,6 @@
 # --- frame: how a script answers, and what each of them needs
 
-# A script's answer has sections, `@@warmbox NAME [WORDS]`, each with its lines behind a `|`.
+# A script's answer has sections, `@@warmbox NAME [ARGS]`, each with its lines behind a `|`.
 print_section() { printf '@@warmbox %s\n' "$*"; }
 print_fact() { printf '|%s\n' "$*"; }
 

@@ -62,9 +62,9 @@ function check(measured: Measures, lists: Record<keyof Counts, Place[]>, isFull:
   return problems.length > 0 ? 1 : 0;
 }
 
-function placesOf({ words, names, longFunctions }: Measures): Record<keyof Counts, Place[]> {
+function placesOf({ words: wordLists, names, longFunctions }: Measures): Record<keyof Counts, Place[]> {
   return {
-    words: Object.values(words)
+    words: Object.values(wordLists)
       .flat()
       .map((issue) => ({ ...issue, text: wordLine(issue) })),
     names: names.map((issue) => ({ ...issue, text: nameLine(issue) })),

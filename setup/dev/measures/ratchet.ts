@@ -16,9 +16,9 @@ const NEXT_STEP: Record<keyof Counts, string> = {
 };
 
 /** The counts of a measured tree: words of all areas, names and functions of the product. */
-export function countsOf({ words, names, longFunctions }: Measures): Counts {
+export function countsOf({ words: wordLists, names, longFunctions }: Measures): Counts {
   return {
-    words: words.product.length + words.tests.length + words.docs.length,
+    words: wordLists.product.length + wordLists.tests.length + wordLists.docs.length,
     names: names.length,
     longFunctions: longFunctions.length,
   };

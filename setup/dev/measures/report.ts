@@ -31,7 +31,7 @@ export function measureFiles(files: readonly TrackedFile[]): Measures {
   const shell = product.filter(({ file }) => file.endsWith(".sh"));
   const codeFunctions = code.flatMap(({ file, text }) => functionLengths(file, text));
   const shellFunctions = shell.flatMap(({ file, text }) => functionLengths(file, text));
-  const words = (area: Area) =>
+  const issuesIn = (area: Area) =>
     files.filter(({ file }) => areaOf(file) === area).flatMap(({ file, text }) => wordIssues(file, text));
   return {
     lines: { ts: lineCount(code), sh: lineCount(shell) },
@@ -41,7 +41,7 @@ export function measureFiles(files: readonly TrackedFile[]): Measures {
       .sort((a, b) => b.lines - a.lines),
     declaredNames: code.reduce((sum, { file, text }) => sum + declaredNames(file, text).length, 0),
     names: code.flatMap(({ file, text }) => nameIssues(file, text)),
-    words: { product: words("product"), tests: words("tests"), docs: words("docs") },
+    words: { product: issuesIn("product"), tests: issuesIn("tests"), docs: issuesIn("docs") },
     cycles: importCycles(new Map(code.map(({ file, text }) => [file, fileImports(file, text)]))),
   };
 }
@@ -58,7 +58,7 @@ function summary(functions: readonly FunctionLength[]): LengthSummary {
 
 /** The measures as a table, followed by the long functions and the cycles. */
 export function reportText(measured: Measures): string {
-  const { lines, functions, words } = measured;
+  const { lines, functions, words: wordLists } = measured;
   const lengths = ({ count, p50, p90, max }: LengthSummary) => `${p50} / ${p90} / ${max} lines, of ${count}`;
   const share = (100 * measured.names.length) / Math.max(1, measured.declaredNames);
   const rows: [string, string][] = [
@@ -68,9 +68,9 @@ export function reportText(measured: Measures): string {
     ["function p50 / p90 / max, sh", lengths(functions.sh)],
     [`functions over ${MAX_FUNCTION_LINES} lines`, `${measured.longFunctions.length}`],
     ["names to replace", `${measured.names.length} of ${measured.declaredNames} (${share.toFixed(1)} %)`],
-    ["words to replace, product", `${words.product.length}`],
-    ["words to replace, tests", `${words.tests.length}`],
-    ["words to replace, docs", `${words.docs.length}`],
+    ["words to replace, product", `${wordLists.product.length}`],
+    ["words to replace, tests", `${wordLists.tests.length}`],
+    ["words to replace, docs", `${wordLists.docs.length}`],
     ["import cycles, types included", `${measured.cycles.length}`],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
