@@ -2,7 +2,7 @@ import { wordOf } from "./sections.ts";
 import type { CargoConflict, HostFacts } from "./types.ts";
 
 /**
- * The user's cargo configuration as the probe tells it: line numbers and names of settings, without their values.
+ * The user's cargo configuration as the probe reports it: line numbers and names of settings, without their values.
  * A key in the user's own file wins over the same key in a file that it includes, so each such key is a conflict.
  * @see https://doc.rust-lang.org/cargo/reference/config.html
  */

@@ -35,7 +35,7 @@ const ALIVE_SECONDS = 15;
 /**
  * Never a question, an end in bounded time, and nothing of the user's own settings that is meant for a terminal:
  * forwarded ports would be taken, a RemoteCommand would run in place of the script. Scripts run as root there, so an
- * unknown or changed host key is refused whatever the user's own settings put up with.
+ * unknown or changed host key is refused even if the user's own settings accept it.
  */
 export const SSH_OPTIONS: readonly string[] = [
   "BatchMode=yes",

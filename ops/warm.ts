@@ -21,7 +21,7 @@ export type HostWarmed = { workspaces: Warmed[]; gained: Gained | null };
 /** What the caches of a host gained. Null: unknown. */
 export type Gained = { sccacheBytes: number | null; bazelRemoteFiles: number | null; crates: number };
 
-/** What is wished for: also what is filled already, and the store that is to be filled, `none` or its place. */
+/** `force` fills also what is filled already; `store` is the store to fill, `none` or its location. */
 export type WarmOptions = { force: boolean; store: string };
 
 type Workspace = HostConfig["moon"]["workspaces"][number];
@@ -42,7 +42,7 @@ export async function warmHost(
   return { workspaces, gained: ran ? gained(before, await hostStatus(host)) : null };
 }
 
-/** A service that was just ended is up again in a moment: looked at so often, milliseconds apart. */
+/** A service that was just ended restarts soon: number of status checks, and milliseconds between them. */
 const SETTLE_TRIES = 5;
 const SETTLE_MS = 1_000;
 

@@ -15,7 +15,7 @@ export type WarnedHost = {
   readonly tools: Partial<Record<HostTool, ToolChoice>>;
 };
 
-/** What a person should know of a host although the run goes on. */
+/** Warnings about a host that do not stop the run. */
 export function hostWarnings(warned: WarnedHost): string[] {
   return [
     ...badTools(warned),
@@ -80,7 +80,7 @@ function withoutLinger({ name, host, facts }: WarnedHost): string[] {
   ];
 }
 
-/** With a password or TLS in front of it, bazel-remote tells the library nothing. */
+/** With a password or TLS, bazel-remote refuses the library's requests. */
 function unseenSize({ name, host }: WarnedHost): string[] {
   if (!host["bazel-remote"].enabled || hasOpenStatus(host)) return [];
   return [

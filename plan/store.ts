@@ -10,7 +10,7 @@ export type S3Target = {
   url?: string;
   pathStyle: boolean;
   credentials: "keys" | "role";
-  /** A word that changes with the keys and tells nothing of them: both daemons read their keys only once, at the start. */
+  /** A word that changes with the keys and reveals nothing of them: both daemons read their keys only once, at the start. */
   keysMark?: string;
 };
 
@@ -131,7 +131,7 @@ export function unitCredentials(
     : undefined;
 }
 
-/** The two halves of an S3 identity. A third, a session token, is not supported: it expires within hours, and warmbox cannot renew it. */
+/** The two halves of an S3 identity. A third, a session token, is not supported: it expires within hours. */
 export type S3Keys = { accessKeyId: string; secretAccessKey: string };
 
 /**

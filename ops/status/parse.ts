@@ -22,7 +22,7 @@ export type ServiceStatus = {
   openFilesLimit: number | null;
 };
 
-/** Tier 1 as its server tells. */
+/** Tier 1 as its server reports it. */
 export type SccacheStatus = Hits & {
   sizeBytes: number | null;
   maxSizeBytes: number | null;
@@ -35,7 +35,7 @@ export type SccacheStatus = Hits & {
   version: string;
 };
 
-/** Tier 2 as its server tells. `actions` and `evictedBytes` are null where its metrics are off. */
+/** Tier 2 as its server reports it. `actions` and `evictedBytes` are null where its metrics are off. */
 export type BazelRemoteStatus = {
   sizeBytes: number;
   maxSizeBytes: number;
@@ -91,7 +91,7 @@ export type Build = { pid: number; state: string; command: string };
 /** Live heap of one index entry of bazel-remote, bytes: measured over a million entries. */
 export const INDEX_LIVE_BYTES = 345;
 
-/** What the stack says of a host, as far as a look at it depends on it. */
+/** The declared settings of a host that its status depends on. */
 export type Declared = Pick<HostConfig, "agents"> & Partial<Pick<HostConfig, "sccache" | "bazel-remote">>;
 
 /** Reads what host/scripts/status.sh printed. Pure. @throws Error where the answer is not complete */

@@ -53,7 +53,7 @@ const OOM_SCORE = -300;
  *
  * - Type=exec: active says only that the program runs. It listens when its index is built, minutes later on a full
  *   cache, so no TimeoutStartSec bounds that; it is ready when it holds both ports, HTTP's and gRPC's, and answers HTTP.
- * - The directory is locked: two processes on one directory start happily and spoil each other's accounting.
+ * - The directory is locked: two processes on one directory start without an error and corrupt each other's accounting.
  * - System scope: its own user, made by systemd (DynamicUser), who owns the cache below /var/cache.
  *   ProcSubset stays open: `/metrics` takes the process's start time from /proc/stat.
  *
