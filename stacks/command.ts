@@ -94,10 +94,19 @@ export function readFlags<const F extends FlagDefinitions>(
   } catch (error) {
     const [problem = ""] = (error as Error).message.split(". ");
     const flag = /^Unknown option '--([^']+)'/.exec(problem)?.[1];
-    const near = flag === undefined ? undefined : nearest(flag, Object.keys(options));
-    const next = near === undefined ? "" : `write --${near}; `;
-    throw new UserError("usage", `${problem}; next: ${next}\`./warmbox ${name} --help\` lists the flags`);
+    throw wrongFlag(name, problem, flag === undefined ? undefined : { flag, flags: Object.keys(options) });
   }
+}
+
+/** The error for a wrong flag of a command; for an unknown flag it names the nearest of `flags`. */
+export function wrongFlag(
+  command: string,
+  problem: string,
+  unknown?: { readonly flag: string; readonly flags: readonly string[] },
+): UserError {
+  const candidate = unknown === undefined ? undefined : nearest(unknown.flag, unknown.flags);
+  const next = candidate === undefined ? "" : `write --${candidate}; `;
+  return new UserError("usage", `${problem}; next: ${next}\`./warmbox ${command} --help\` lists the flags`);
 }
 
 /** parseArgs knows no flag whose value may be left out, so the implied value is written after it. */

@@ -1,10 +1,10 @@
 /** The flags of Pulumi's commands, as the CLI itself lists them. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { UserError } from "../../stacks/errors.ts";
-import { nearest } from "../../stacks/issue.ts";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { wrongFlag } from "../../stacks/command.ts";
 import { cacheDirectory } from "../../tools/base.mjs";
+import { readJson, writeWhole } from "../../tools/files.ts";
 import type { PulumiCli } from "./cli.ts";
 
 type FlagsByCommand = Record<string, string[]>;
@@ -14,22 +14,12 @@ export function pulumiFlags(cli: PulumiCli, command: readonly string[], env: Nod
   const file = join(cacheDirectory(env), "engine", "pulumi-flags.json");
   const { mtimeMs, size } = statSync(cli.path);
   const key = `${cli.path}:${mtimeMs}:${size}:${command.join(" ")}`;
-  const cachedFlags = readKept(file);
+  const cachedFlags = readJson<FlagsByCommand>(file) ?? {};
   if (cachedFlags[key] !== undefined) return cachedFlags[key];
   const { stdout = "" } = spawnSync(cli.path, [...command, "--help"], { env, encoding: "utf8" });
   const flags = [...(stdout ?? "").matchAll(/^ +(?:-\w, )?--([\w-]+)/gm)].map(([, flag = ""]) => flag);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify({ ...cachedFlags, [key]: flags }));
-  renameSync(`${file}.${process.pid}`, file);
+  writeWhole(file, JSON.stringify({ ...cachedFlags, [key]: flags }));
   return flags;
-}
-
-function readKept(file: string): FlagsByCommand {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch {
-    return {};
-  }
 }
 
 /** Refuses a flag that the command does not have, with the nearest one that it has. */
@@ -39,10 +29,6 @@ export function refuseUnknownFlags(command: string, args: readonly string[], fla
   for (const arg of pulumiArgs) {
     const [, flag] = /^--([^=]+)/.exec(arg) ?? [];
     if (flag === undefined || flags.includes(flag)) continue;
-    const near = nearest(flag, flags);
-    throw new UserError(
-      "usage",
-      `${command} has no flag --${flag}; next: ${near === undefined ? "" : `write --${near}; `}\`./warmbox ${command} --help\` lists the flags`,
-    );
+    throw wrongFlag(command, `${command} has no flag --${flag}`, { flag, flags });
   }
 }
